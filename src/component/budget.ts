@@ -1,0 +1,39 @@
+/**
+ * The one memory budget of the process. Receivers charge it as bytes arrive and inflate, until `consume` settles; queues
+ * charge what they hold. Above the soft limit whoever would read more refuses instead, before reading.
+ */
+export class Budget {
+  #used = 0
+  #softBytes = Number.POSITIVE_INFINITY
+  #hardBytes = Number.POSITIVE_INFINITY
+  /** the process as a whole is over its limit, whatever was charged here; set by `memory_limiter` from what it measures */
+  pressed = false
+
+  /** `memory_limiter` sets it; without one there is no limit. */
+  limit(softBytes: number, hardBytes: number): void {
+    this.#softBytes = softBytes
+    this.#hardBytes = hardBytes
+  }
+
+  get softBytes(): number {
+    return this.#softBytes
+  }
+  get hardBytes(): number {
+    return this.#hardBytes
+  }
+  /** [bytes] charged and not yet returned */
+  get used(): number {
+    return this.#used
+  }
+  /** Refuse what has not been read yet. */
+  get exceeded(): boolean {
+    return this.pressed || this.#used > this.#softBytes
+  }
+
+  charge(bytes: number): void {
+    this.#used += bytes
+  }
+  refund(bytes: number): void {
+    this.#used -= bytes
+  }
+}

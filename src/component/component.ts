@@ -1,0 +1,147 @@
+/**
+ * What a component is. A component is a folder with an `index.ts` (schema on top, factory below) and one word in
+ * `src/components.ts`. It is created, started once, and shut down; it reaches the world only through its Context.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Meter, Tracer } from '@opentelemetry/api'
+import type { z } from 'zod'
+import type { Clock } from '../lib/clock.ts'
+import type { BatchOf, Reader } from '../model/batch.ts'
+import type { Signal } from '../model/signal.ts'
+import type { Budget } from './budget.ts'
+import type { Account } from './ledger.ts'
+import type { Room } from './room.ts'
+
+/** Takes batches of one signal. */
+export interface Consumer<S extends Signal> {
+  /**
+   * Synchronous. Every leaf downstream (a queue, a pull exporter, a processor that holds) says in `room` whether it could take
+   * `bytes` more; processors pass the question on unchanged.
+   */
+  reserve(bytes: number, room: Room): void
+  /**
+   * Resolves when the callee has taken responsibility: every branch holds the rows or has counted them as dropped. The batch
+   * and its columns may be read until then and never written to; who needs longer keeps `raw`.
+   * With `room`, uses what was reserved there and leaves the rest to the caller. Without, reserves for itself.
+   * @throws {RetryableError} the batch is still the caller's; later it may pass.
+   * @throws {PermanentError} it never will.
+   */
+  consume(batch: BatchOf[S], room?: Room): Promise<void>
+}
+/** One consumer for each signal that somebody downstream listens to. */
+export type Consumers = { readonly [S in Signal]?: Consumer<S> }
+
+/** Shutdown is safe without start, and safe twice. */
+export interface Component {
+  /** Quick: long work goes on in the background. Everything downstream has already started. @throws {StartError} */
+  start?(): Promise<void>
+  /** Takes no more, hands on what it holds, frees the rest; gives up when `signal` aborts and counts what it could not hand on. */
+  shutdown?(signal: AbortSignal): Promise<void>
+}
+export type Receiver = Component
+export type Processor<S extends Signal> = Component & Consumer<S>
+export type Connector<S extends Signal> = Component & Consumer<S>
+export type Exporter<S extends Signal> = Component & Consumer<S>
+
+/** Repeated lines are the caller's to throttle; what happens often is a counter. Messages are constant, facts are fields. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface Files {
+  /** @throws with `code` as node:fs does */
+  read(path: string): Promise<Uint8Array>
+  /** For /proc and /sys, whose files are small and never wait. */
+  readSync(path: string): string
+  list(path: string): Promise<string[]>
+}
+
+/**
+ * Who may come in, and how to go out. An extension that implements it is named by `auth: { authenticator: ID }` of receivers
+ * and exporters.
+ */
+export interface Authenticator {
+  /** Header names are lower case. @throws {UnauthenticatedError} with words for the caller that name no secret. */
+  check(headers: Readonly<Record<string, string | string[] | undefined>>): void
+  /** The headers of an outgoing request. */
+  headers(): Readonly<Record<string, string>>
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** All that a component may reach: no globals, no process.env, no Date.now(). */
+export interface Context {
+  /** as written in the configuration, e.g. `batch/2` */
+  readonly id: string
+  readonly clock: Clock
+  /** 0 <= x < 1 */
+  readonly random: () => number
+  readonly log: Logger
+  /** own telemetry; a no-op where it is off */
+  readonly meter: Meter
+  /** spans of own work, which never trace themselves */
+  readonly tracer: Tracer
+  readonly files: Files
+  readonly budget: Budget
+  /** the one way from OTLP bytes to a batch */
+  readonly reader: Reader
+  /** the ledger's page for this component and `signal` */
+  account(signal: Signal): Account
+  /** Serves `path` (and what lies below it, if it ends in '/') on the `api` listener. */
+  mount(path: string, handler: Handler): void
+  /** The running extension of that id, if it is one that authenticates. */
+  authenticator(id: string): Authenticator | undefined
+  /** Something that cannot go on by itself: the component is reported unhealthy with this reason until `undefined`. */
+  health(problem: string | undefined): void
+}
+
+export type ConfigSchema = z.ZodObject
+export type Stability = 'development' | 'alpha' | 'beta' | 'stable'
+
+interface Factory<C extends ConfigSchema> {
+  /** lower_snake_case, the word users write */
+  readonly type: string
+  readonly stability: Stability
+  /** gives the type, the defaults, the check, the README table and the JSON Schema */
+  readonly config: C
+}
+export interface ReceiverFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {
+  readonly kind: 'receiver'
+  readonly signals: readonly Signal[]
+  create(cx: Context, config: z.infer<C>, next: Consumers): Receiver
+}
+/** A key in `create` is a promise: this component supports that signal. */
+export interface ProcessorFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {
+  readonly kind: 'processor'
+  readonly create: { readonly [S in Signal]?: (cx: Context, config: z.infer<C>, next: Consumer<S>) => Processor<S> }
+}
+/** Consumes one signal as an exporter does, and feeds the pipelines that list it as a receiver. */
+export interface ConnectorFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {
+  readonly kind: 'connector'
+  readonly create: { readonly [S in Signal]?: (cx: Context, config: z.infer<C>, next: Consumers) => Connector<S> }
+}
+export interface ExporterFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {
+  readonly kind: 'exporter'
+  readonly create: { readonly [S in Signal]?: (cx: Context, config: z.infer<C>) => Exporter<S> }
+}
+export interface ExtensionFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {
+  readonly kind: 'extension'
+  create(cx: Context, config: z.infer<C>): Component
+}
+export type AnyFactory = ReceiverFactory | ProcessorFactory | ConnectorFactory | ExporterFactory | ExtensionFactory
+
+/** These return their argument: they are here so that TypeScript infers `config` from the schema. */
+export const receiver = <C extends ConfigSchema>(f: Omit<ReceiverFactory<C>, 'kind'>) => erase<ReceiverFactory>({ kind: 'receiver', ...f })
+export const processor = <C extends ConfigSchema>(f: Omit<ProcessorFactory<C>, 'kind'>) =>
+  erase<ProcessorFactory>({ kind: 'processor', ...f })
+export const connector = <C extends ConfigSchema>(f: Omit<ConnectorFactory<C>, 'kind'>) =>
+  erase<ConnectorFactory>({ kind: 'connector', ...f })
+export const exporter = <C extends ConfigSchema>(f: Omit<ExporterFactory<C>, 'kind'>) => erase<ExporterFactory>({ kind: 'exporter', ...f })
+export const extension = <C extends ConfigSchema>(f: Omit<ExtensionFactory<C>, 'kind'>) =>
+  erase<ExtensionFactory>({ kind: 'extension', ...f })
+
+/** The list of components forgets each schema's own type; the configuration is checked by that same schema before `create` sees it. */
+const erase = <F extends AnyFactory>(factory: unknown): F => factory as F

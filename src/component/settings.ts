@@ -1,0 +1,49 @@
+/**
+ * Building blocks for the schemas of components. Every setting has a description (its row in the README table) and a default,
+ * or is optional or required on purpose. Schemas are strict objects: an unknown setting is refused.
+ */
+import { z } from 'zod'
+import { parseBytes } from '../lib/bytes.ts'
+import { parseDuration } from '../lib/duration.ts'
+
+/** Written `5s`, `200ms`, `1m30s`; read as milliseconds. Give defaults with `.prefault('5s')`. */
+export const duration = (options: { min?: number } = {}) =>
+  z
+    .string()
+    .transform((text, ctx) => {
+      const ms = parseDuration(text)
+      if (ms === undefined) {
+        ctx.addIssue({ code: 'custom', message: 'must be a duration such as "5s", "200ms" or "1m30s"' })
+        return z.NEVER
+      }
+      if (ms < (options.min ?? 0)) {
+        ctx.addIssue({ code: 'custom', message: (options.min ?? 0) === 0 ? 'must not be negative' : `must be at least ${options.min}ms` })
+        return z.NEVER
+      }
+      return ms
+    })
+    .meta({ format: 'duration' })
+
+/** Written as a number of bytes or `64MiB`; read as bytes. Give defaults with `.prefault('64MiB')`. */
+export const bytes = () =>
+  z
+    .union([z.number().int().min(0), z.string()])
+    .transform((value, ctx) => {
+      const size = typeof value === 'number' ? value : parseBytes(value)
+      if (size === undefined) {
+        ctx.addIssue({ code: 'custom', message: 'must be a size such as 1048576 or "64MiB"' })
+        return z.NEVER
+      }
+      return size
+    })
+    .meta({ format: 'bytes' })
+
+/** A `host:port` to listen on or to connect to. */
+export const endpoint = () =>
+  z.string().regex(/^(\[[0-9a-fA-F:.%]+\]|[^:\s/]*):\d{1,5}$/, 'must be "host:port", for example "127.0.0.1:4318"')
+
+export function splitEndpoint(text: string): { host: string; port: number } {
+  const at = text.lastIndexOf(':')
+  const host = text.slice(0, at).replace(/^\[|\]$/g, '')
+  return { host: host === '' ? '0.0.0.0' : host, port: Number(text.slice(at + 1)) }
+}

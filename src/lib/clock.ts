@@ -1,0 +1,56 @@
+/** Time, handed in so that a test can own it. Nothing else in the product reads the time or arms a timer. */
+export interface Clock {
+  /** Wall time: Unix epoch milliseconds. May jump when the machine's clock is set. */
+  now(): number
+  /** Milliseconds since an arbitrary start; never goes back. For durations. */
+  monotonic(): number
+  /** Runs once, `ms` from now, unless disposed of first. Does not keep the process alive. */
+  after(ms: number, run: () => unknown): Disposable
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms)
+    timer.unref()
+    return { [Symbol.dispose]: () => clearTimeout(timer) }
+  },
+}
+
+/** Runs every `ms`, never twice at once: the next wait begins when `run` has settled. `run` handles its own errors. */
+export function every(clock: Clock, ms: number, run: () => unknown): Disposable {
+  let timer: Disposable | undefined
+  let live = true
+  const arm = () => {
+    if (!live) return
+    timer = clock.after(ms, async () => {
+      try {
+        await run()
+      } finally {
+        arm()
+      }
+    })
+  }
+  arm()
+  return {
+    [Symbol.dispose]() {
+      live = false
+      timer?.[Symbol.dispose]()
+    },
+  }
+}
+
+/** Resolves `ms` from now, or at once when `signal` aborts. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve()
+  return new Promise(resolve => {
+    const done = () => {
+      timer[Symbol.dispose]()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = clock.after(ms, done)
+    signal?.addEventListener('abort', done, { once: true })
+  })
+}

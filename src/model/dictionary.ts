@@ -1,0 +1,66 @@
+/** A value that an attribute, a log body or an exemplar may have: OTLP's AnyValue. `bigint` where an int64 does not fit a double. */
+export type AttributeValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Uint8Array
+  | readonly AttributeValue[]
+  | { readonly [key: string]: AttributeValue }
+
+/** Sorted by key, each key once. */
+export type Attributes = readonly (readonly [key: string, value: AttributeValue])[]
+
+export interface ResourceEntry {
+  readonly attributes: Attributes
+}
+export interface ScopeEntry {
+  readonly name: string
+  readonly version: string
+  readonly schemaUrl: string
+  readonly attributes: Attributes
+}
+
+export const metricTypes = ['gauge', 'sum', 'histogram', 'exponential_histogram', 'summary'] as const
+export type MetricType = (typeof metricTypes)[number]
+export const temporalities = ['unspecified', 'delta', 'cumulative'] as const
+export type Temporality = (typeof temporalities)[number]
+
+/** Who a series is. Two series with equal entries (the description aside) have the same id, however their bytes were ordered. */
+export interface SeriesEntry {
+  readonly resource: ResourceEntry
+  readonly scope: ScopeEntry
+  readonly name: string
+  /** UCUM */
+  readonly unit: string
+  readonly description: string
+  readonly type: MetricType
+  readonly temporality: Temporality
+  readonly monotonic: boolean
+  readonly attributes: Attributes
+}
+
+/**
+ * What the ids in a batch's columns stand for. An id of -1 means that the bound on distinct series or texts was reached:
+ * the row has no name here, only its bytes.
+ *
+ * Ids are freed when nothing with that name has arrived for long (at least ten minutes, so never while a batch is under way)
+ * and then name something else: whoever keeps state by id keeps the generation beside it, and drops the state when it differs.
+ */
+export interface Dictionary {
+  /** Changes whenever `series` comes to name something else. */
+  generation(series: number): number
+  /** Parses the entry afresh at every call: ask once per series and keep what you need. */
+  series(series: number): SeriesEntry
+  resource(id: number): ResourceEntry
+  scope(id: number): ScopeEntry
+  /** Span names, event names, severity texts. `''` for -1. */
+  text(id: number): string
+  /** Upper bounds of a histogram's buckets, ascending, without +Inf. */
+  bounds(id: number): Float64Array
+  /** How many series have a name at this moment. */
+  readonly size: number
+  /** One more than the largest series id given out so far: the length for an array indexed by series. */
+  readonly capacity: number
+}
