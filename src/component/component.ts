@@ -11,6 +11,7 @@ import type { Signal } from '../model/signal.ts'
 import type { Budget } from './budget.ts'
 import type { Account } from './ledger.ts'
 import type { Room } from './room.ts'
+import type { OwnTelemetry } from './telemetry.ts'
 
 /** Takes batches of one signal. */
 export interface Consumer<S extends Signal> {
@@ -84,6 +85,8 @@ export interface Context {
   readonly meter: Meter
   /** spans of own work, which never trace themselves */
   readonly tracer: Tracer
+  /** both of the above, for whoever sends them on */
+  readonly telemetry: OwnTelemetry
   readonly files: Files
   readonly budget: Budget
   /** the one way from OTLP bytes to a batch */

@@ -1,0 +1,57 @@
+/** A configuration that has been read, merged and checked: what the graph is built from. */
+import type { Signal } from '../model/signal.ts'
+import type { ConnectorFactory, ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory } from './component.ts'
+
+/** One component instance: its factory, and its settings as that factory's schema read them. */
+export interface Configured<F> {
+  /** `type` or `type/name` */
+  readonly id: string
+  readonly factory: F
+  readonly settings: Record<string, unknown>
+}
+
+export interface PipelineConfig {
+  /** `metrics` or `metrics/name` */
+  readonly id: string
+  readonly signal: Signal
+  /** ids of receivers and of connectors */
+  readonly receivers: readonly string[]
+  /** in order */
+  readonly processors: readonly string[]
+  /** ids of exporters and of connectors */
+  readonly exporters: readonly string[]
+}
+
+export interface ServiceConfig {
+  /** ids, started in this order before all else */
+  readonly extensions: readonly string[]
+  readonly pipelines: readonly PipelineConfig[]
+  readonly telemetry: {
+    readonly logs: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
+    readonly metrics: {
+      readonly level: 'none' | 'basic' | 'normal' | 'detailed'
+      /** where own metrics are served as the Collector serves its own; none: nowhere */
+      readonly endpoints: readonly { readonly host: string; readonly port: number }[]
+    }
+    readonly traces: { readonly level: 'none' | 'basic' }
+    /** added to the resource of own telemetry */
+    readonly resource: Readonly<Record<string, string>>
+  }
+  /** [ms] how long a batch waits when every branch is full */
+  readonly consumeTimeoutMs: number
+  /** [ms] how long a shutdown drains */
+  readonly shutdownTimeoutMs: number
+  /** distinct series that get a name; past it rows pass as bytes only */
+  readonly maxSeries: number
+  /** the `api` listener; undefined: off */
+  readonly api: { readonly host: string; readonly port: number } | undefined
+}
+
+export interface Configuration {
+  readonly receivers: ReadonlyMap<string, Configured<ReceiverFactory>>
+  readonly processors: ReadonlyMap<string, Configured<ProcessorFactory>>
+  readonly connectors: ReadonlyMap<string, Configured<ConnectorFactory>>
+  readonly exporters: ReadonlyMap<string, Configured<ExporterFactory>>
+  readonly extensions: ReadonlyMap<string, Configured<ExtensionFactory>>
+  readonly service: ServiceConfig
+}
