@@ -60,6 +60,20 @@ export interface Files {
   list(path: string): Promise<string[]>
 }
 
+export interface MemoryUse {
+  /** [bytes] live and not yet collected: heap, buffers, WebAssembly */
+  readonly usedBytes: number
+  /** [bytes] of the machine or of the control group, whichever is less */
+  readonly limitBytes: number
+}
+
+export interface Status {
+  /** everything has started and nothing is shutting down */
+  readonly ready: boolean
+  /** by component id: why it cannot go on */
+  readonly problems: ReadonlyMap<string, string>
+}
+
 /**
  * Who may come in, and how to go out. An extension that implements it is named by `auth: { authenticator: ID }` of receivers
  * and exporters.
@@ -97,6 +111,12 @@ export interface Context {
   mount(path: string, handler: Handler): void
   /** The running extension of that id, if it is one that authenticates. */
   authenticator(id: string): Authenticator | undefined
+  /** What this process uses and may use. */
+  memory(): MemoryUse
+  /** Tells the user where something of this component listens: `listening('OTLP over HTTP', 'http://127.0.0.1:4318')`. */
+  listening(what: string, url: string): void
+  /** The running whole, for health checks. */
+  status(): Status
   /** Something that cannot go on by itself: the component is reported unhealthy with this reason until `undefined`. */
   health(problem: string | undefined): void
 }

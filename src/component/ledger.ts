@@ -15,6 +15,8 @@ export class Account {
   readonly kind: Kind
   readonly id: string
   readonly signal: Signal
+  /** processors have one instance in each pipeline; '' for all others */
+  readonly pipeline: string
   /** [rows] receivers: decoded. */
   received = 0
   /** [rows] receivers: handed over and held by every branch. Others: taken over from upstream. */
@@ -32,10 +34,11 @@ export class Account {
   /** [rows] at this moment; set by whoever holds. */
   held: () => number = () => 0
 
-  constructor(kind: Kind, id: string, signal: Signal) {
+  constructor(kind: Kind, id: string, signal: Signal, pipeline = '') {
     this.kind = kind
     this.id = id
     this.signal = signal
+    this.pipeline = pipeline
   }
 
   drop(reason: string, rows: number): void {
@@ -88,10 +91,10 @@ export class Ledger {
   readonly accounts: Account[] = []
   readonly wires: Wire[] = []
 
-  account(kind: Kind, id: string, signal: Signal): Account {
-    let found = this.accounts.find(a => a.kind === kind && a.id === id && a.signal === signal)
+  account(kind: Kind, id: string, signal: Signal, pipeline = ''): Account {
+    let found = this.accounts.find(a => a.kind === kind && a.id === id && a.signal === signal && a.pipeline === pipeline)
     if (found === undefined) {
-      found = new Account(kind, id, signal)
+      found = new Account(kind, id, signal, pipeline)
       this.accounts.push(found)
     }
     return found
@@ -124,6 +127,7 @@ export class Ledger {
         .map(a => ({
           kind: a.kind,
           id: a.id,
+          ...(a.pipeline === '' ? {} : { pipeline: a.pipeline }),
           signal: a.signal,
           accepted: a.accepted,
           recovered: a.recovered,

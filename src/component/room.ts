@@ -14,6 +14,7 @@ export class Room {
   #bytes: number[] = []
   readonly #full: Leaf[] = []
   #blocked = false
+  #skipped: object[] | undefined
 
   /** `leaf` can hold `bytes` more and keeps them free until they are taken or released. */
   admit(leaf: Leaf, bytes: number): void {
@@ -25,6 +26,20 @@ export class Room {
   refuse(leaf: Leaf, blocks: boolean): void {
     this.#full.push(leaf)
     this.#blocked ||= blocks
+  }
+
+  /** how many leaves had no room so far */
+  get refusals(): number {
+    return this.#full.length
+  }
+
+  /** A fan-out remembers here which of its branches will drop. */
+  skip(branch: object): void {
+    this.#skipped ??= []
+    this.#skipped.push(branch)
+  }
+  skips(branch: object): boolean {
+    return this.#skipped?.includes(branch) === true
   }
 
   get mustWait(): boolean {
