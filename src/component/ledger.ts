@@ -31,6 +31,8 @@ export class Account {
   readonly dropped = new Map<string, number>()
   /** [rows] sent again because an answer was lost; not part of the balance. */
   resent = 0
+  /** [rows] given back by `memory_limiter` because memory was short; they are still the sender's, so not part of the balance. */
+  limited = 0
   /** [rows] at this moment; set by whoever holds. */
   held: () => number = () => 0
 

@@ -4,7 +4,7 @@ export interface Clock {
   now(): number
   /** Milliseconds since an arbitrary start; never goes back. For durations. */
   monotonic(): number
-  /** Runs once, `ms` from now, unless disposed of first. Does not keep the process alive. */
+  /** Runs once, `ms` from now, unless disposed of first. */
   after(ms: number, run: () => unknown): Disposable
 }
 
@@ -13,7 +13,6 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   after(ms, run) {
     const timer = setTimeout(run, ms)
-    timer.unref()
     return { [Symbol.dispose]: () => clearTimeout(timer) }
   },
 }
