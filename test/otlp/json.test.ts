@@ -1,0 +1,211 @@
+import { describe, expect, test } from 'vitest'
+import { MalformedError } from '../../src/model/batch.ts'
+import { signals } from '../../src/model/signal.ts'
+import { jsonToProtobuf, protobufToJson } from '../../src/otlp/json.ts'
+import { type Message, requestOf } from '../../src/otlp/schema.ts'
+import { random } from '../kit/random.ts'
+
+const bytes = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
+const there = (signal: 'metrics' | 'traces' | 'logs', value: unknown) => protobufToJson(signal, jsonToProtobuf(signal, bytes(value)))
+const point = (fields: object) => ({ resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'm', gauge: { dataPoints: [fields] } }] }] }] })
+const attribute = (value: unknown) => ({ resourceLogs: [{ scopeLogs: [{ logRecords: [{ attributes: [{ key: 'k', value }] }] }] }] })
+
+/** Any request in the one JSON shape that `protobufToJson` gives back: what comes in that way must come out equal. */
+function anyMessage(message: Message, next: () => number, depth: number): Record<string, unknown> {
+  const result: Record<string, unknown> = {}
+  const chosen = new Map<string, string>()
+  for (const field of message.fields) {
+    if (field.oneof === undefined) continue
+    const members = message.fields.filter(f => f.oneof === field.oneof)
+    chosen.set(field.oneof, members[Math.floor(next() * members.length)]!.name)
+  }
+  for (const field of message.fields) {
+    if (field.oneof === undefined ? next() < 0.4 : chosen.get(field.oneof) !== field.name) continue
+    if (typeof field.type !== 'string' && depth > 14) continue
+    const value = () =>
+      typeof field.type === 'string' ? anyScalar(field.type, field.name, next) : anyMessage(field.type as Message, next, depth + 1)
+    if (field.repeated) {
+      const list = Array.from({ length: Math.floor(next() * 3) }, value)
+      if (list.length > 0) result[field.name] = list
+    } else {
+      const given = value()
+      if (field.presence || typeof field.type !== 'string' || !isDefault(given)) result[field.name] = given
+    }
+  }
+  return result
+}
+const isDefault = (value: unknown) => value === '' || value === 0 || value === '0' || value === false
+const pick = <T>(list: readonly T[], next: () => number): T => list[Math.floor(next() * list.length)]!
+function anyScalar(type: string, name: string, next: () => number): unknown {
+  const i64 = ['0', '1', '-1', '9007199254740993', '-9223372036854775808', '9223372036854775807']
+  const u64 = ['0', '1', '127', '128', '300', '9007199254740993', '1544712660300000001', '18446744073709551615']
+  switch (type) {
+    case 'string':
+      return pick(['', 'a', 'größer als ein Byte', '温度', '😀', 'x'.repeat(40), 'y'.repeat(300)], next)
+    case 'bytes':
+      return pick(['', 'AA==', 'AQID', '/+8='], next)
+    case 'id':
+      return pick(['', `${name === 'traceId' ? 'deadbeef00112233' : ''}aabbccddeeff0011`], next)
+    case 'bool':
+      return next() < 0.5
+    case 'double':
+      return pick([0, '-0', 1.5, -1e300, 5e-324, 2 ** 60, 'NaN', 'Infinity', '-Infinity'], next)
+    case 'int64':
+    case 'sfixed64':
+      return pick(i64, next)
+    case 'fixed64':
+    case 'uint64':
+      return pick(u64, next)
+    case 'uint32':
+    case 'fixed32':
+      return pick([0, 1, 257, 4294967295], next)
+    default:
+      return pick([0, 1, -1, 2, 2147483647, -2147483648], next)
+  }
+}
+
+describe('JSON to protobuf and back', () => {
+  test.each(signals)('%s: whatever the schema allows comes back equal', signal => {
+    const next = random(20 + signals.indexOf(signal))
+    for (let i = 0; i < 300; i++) {
+      const request = anyMessage(requestOf[signal], next, 0)
+      const wire = jsonToProtobuf(signal, bytes(request))
+      expect(protobufToJson(signal, wire)).toEqual(request)
+      expect(jsonToProtobuf(signal, bytes(protobufToJson(signal, wire)))).toEqual(wire)
+    }
+  })
+
+  test.each([
+    [
+      'a bare integer beyond 2^53',
+      '{"timeUnixNano":1544712660300000001,"asInt":-9007199254740993}',
+      { timeUnixNano: '1544712660300000001', asInt: '-9007199254740993' },
+    ],
+    ['one with an exponent', '{"timeUnixNano": 1.544712660300000001e18}', { timeUnixNano: '1544712660300000001' }],
+    ['one with a useless fraction', '{"timeUnixNano": 1544712660300000001.0}', { timeUnixNano: '1544712660300000001' }],
+    ['a long integer as a double', '{"asDouble": 12345678901234567890}', { asDouble: 12345678901234567000 }],
+    ['small numbers', '{"timeUnixNano": 5, "asInt": 7, "flags": 1}', { timeUnixNano: '5', asInt: '7', flags: 1 }],
+    ['doubles as texts', '{"asDouble": "1.5"}', { asDouble: 1.5 }],
+    ['null for absent', '{"asDouble": null, "attributes": null, "asInt": "0"}', { asInt: '0' }],
+    ['unknown fields', '{"asInt": "1", "time_unix_nano": "5", "future": {"deep": [1]}}', { asInt: '1' }],
+    ['a zero that was given', '{"asDouble": 0}', { asDouble: 0 }],
+    ['defaults, left out', '{"timeUnixNano": "0", "flags": 0, "exemplars": []}', {}],
+    ['ids in either case', '{"exemplars":[{"spanId":"AAbbCCddEEff0011","traceId":""}]}', { exemplars: [{ spanId: 'aabbccddeeff0011' }] }],
+  ])('takes %s', (_, fields, expected) => {
+    const text = JSON.stringify(point({})).replace('{}', fields)
+    expect(there('metrics', text)).toEqual(point(expected))
+  })
+
+  test('integers stay exact within any text around them', () => {
+    const body =
+      '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityText":"a: 1234567890123456789 b","observedTimeUnixNano":1544712660300000001}]}]}]}'
+    expect(JSON.stringify(there('logs', body))).toContain(
+      '"severityText":"a: 1234567890123456789 b","observedTimeUnixNano":"1544712660300000001"',
+    )
+  })
+
+  test.each([
+    [
+      'metrics',
+      { resourceMetrics: [{}, { scopeMetrics: [{ metrics: [{ name: 5 }] }] }] },
+      'resourceMetrics[1].scopeMetrics[0].metrics[0].name: must be a string, got 5',
+    ],
+    ['metrics', [], 'request: must be an object, got an array'],
+    ['metrics', 'nonsense', /^request: is not JSON: /],
+    ['metrics', '', /^request: is not JSON: /],
+    ['metrics', { resourceMetrics: {} }, 'resourceMetrics: must be an array, got an object'],
+    ['metrics', { resourceMetrics: [null] }, 'resourceMetrics[0]: must be an object, got null'],
+    [
+      'metrics',
+      point({ asInt: '1', asDouble: 1 }),
+      'resourceMetrics[0].scopeMetrics[0].metrics[0].gauge.dataPoints[0]: has both "asDouble" and "asInt"',
+    ],
+    ['metrics', point({ asInt: 1.5 }), /\.asInt: must be an integer, got 1.5$/],
+    ['metrics', point({ asInt: '1e3' }), /\.asInt: must be an integer, got "1e3"$/],
+    [
+      'metrics',
+      point({ asInt: '9223372036854775808' }),
+      /\.asInt: must be between -9223372036854775808 and 9223372036854775807, got "9223372036854775808"$/,
+    ],
+    ['metrics', point({ timeUnixNano: -1 }), /\.timeUnixNano: must be between 0 and 18446744073709551615, got -1$/],
+    ['metrics', point({ asDouble: 'one' }), /\.asDouble: must be a number, got "one"$/],
+    ['metrics', JSON.stringify(point({})).replace('{}', '{"asDouble": 1e400}'), /\.asDouble: must fit a double$/],
+    ['metrics', point({ attributes: { a: 1 } }), /\.attributes: must be an array, got an object$/],
+    ['metrics', point({ exemplars: [{ traceId: 'abc' }] }), /\.exemplars\[0\]\.traceId: must be 32 hex digits, got "abc"$/],
+    ['metrics', point({ exemplars: [{ spanId: 'zzzzzzzzzzzzzzzz' }] }), /\.spanId: must be 16 hex digits, got "zzzzzzzzzzzzzzzz"$/],
+    [
+      'traces',
+      { resourceSpans: [{ scopeSpans: [{ spans: [{ kind: 'SPAN_KIND_SERVER' }] }] }] },
+      /\.kind: must be the enum's number, not its name, got "SPAN_KIND_SERVER"$/,
+    ],
+    ['logs', attribute('plain'), /\.attributes\[0\]\.value: must be an object, got "plain"$/],
+    ['logs', attribute({ boolValue: 'true' }), /\.boolValue: must be true or false, got "true"$/],
+    ['logs', attribute({ bytesValue: 'not base64!' }), /\.bytesValue: must be base64, got "not base64!"$/],
+  ] as const)('refuses in %s: %j', (signal, body, message) => {
+    expect(() => jsonToProtobuf(signal, bytes(body))).toThrow(MalformedError)
+    expect(() => jsonToProtobuf(signal, bytes(body))).toThrow(message)
+  })
+
+  test('refuses what is not UTF-8', () => {
+    expect(() => jsonToProtobuf('logs', Uint8Array.of(0x7b, 0xff, 0x7d))).toThrow('request: is not UTF-8')
+  })
+
+  test.each([10, 1_000, 100_000])('refuses %i values within one another, or takes them, but never overflows the stack', depth => {
+    const value = `${'{"arrayValue":{"values":['.repeat(depth)}{"intValue":12345678901234567890}${']}}'.repeat(depth)}`
+    const body = bytes(JSON.stringify(attribute('@')).replace('"@"', value.replace('12345678901234567890', '1234567890123456789')))
+    if (depth === 10) expect(jsonToProtobuf('logs', body).length).toBeGreaterThan(20)
+    else expect(() => jsonToProtobuf('logs', body)).toThrow(/nested/)
+  })
+})
+
+describe('protobuf to JSON', () => {
+  const wire = jsonToProtobuf(
+    'metrics',
+    bytes({
+      resourceMetrics: [
+        {
+          resource: { attributes: [{ key: 'a', value: { kvlistValue: { values: [{ key: 'b', value: { doubleValue: 1 } }] } } }] },
+          scopeMetrics: [
+            { metrics: [{ name: 'h', histogram: { dataPoints: [{ count: '3', bucketCounts: ['1', '2'], explicitBounds: [0.5] }] } }] },
+          ],
+        },
+      ],
+    }),
+  )
+
+  test('cut at any byte: an error of its own kind, or a shorter request', () => {
+    for (let end = 0; end < wire.length; end++) {
+      try {
+        protobufToJson('metrics', wire.subarray(0, end))
+      } catch (error) {
+        expect(error).toBeInstanceOf(MalformedError)
+        expect((error as Error).message).toMatch(/^byte \d+: /)
+      }
+    }
+  })
+
+  test('mutated: never another kind of error', () => {
+    const next = random(7)
+    for (let i = 0; i < 5_000; i++) {
+      const mutant = Uint8Array.from(wire)
+      for (let k = 0; k <= next() * 3; k++) mutant[Math.floor(next() * mutant.length)] = Math.floor(next() * 256)
+      try {
+        protobufToJson('metrics', mutant)
+      } catch (error) {
+        expect(error).toBeInstanceOf(MalformedError)
+      }
+    }
+  })
+
+  test('takes unpacked lists, merges a message that comes twice, lets the last of a oneof win, skips unknown fields and groups', () => {
+    const field = (n: number, body: readonly number[]) => [n * 8 + 2, body.length, ...body]
+    const fixed64 = (n: number, value: number) => [n * 8 + 1, value, 0, 0, 0, 0, 0, 0, 0]
+    const histogram = field(9, field(1, [...fixed64(6, 1), ...fixed64(6, 2), 15 * 8 + 0, 1, 13 * 8 + 3, 8, 5, 13 * 8 + 4]))
+    const metric = field(2, [...field(5, []), ...histogram, ...histogram])
+    expect(protobufToJson('metrics', Uint8Array.from(field(1, field(2, metric))))).toEqual({
+      resourceMetrics: [
+        { scopeMetrics: [{ metrics: [{ histogram: { dataPoints: [{ bucketCounts: ['1', '2'] }, { bucketCounts: ['1', '2'] }] } }] }] },
+      ],
+    })
+  })
+})
