@@ -1,0 +1,99 @@
+/**
+ * From configuration files to a checked Configuration, or to every problem in them at once, each with file, line and column:
+ * read YAML → merge the sources → substitute the environment → check each section by its component's schema → check what the
+ * sections say of each other.
+ */
+import type { AnyFactory } from './component.ts'
+import { check } from './config/check.ts'
+import { suggestion } from './config/explain.ts'
+import { emptyMap, find, type Located, merge } from './config/located.ts'
+import { readOverride, setName } from './config/override.ts'
+import { ConfigFileError, inOrder, type LocatedProblem } from './config/problems.ts'
+import { checkReferences } from './config/references.ts'
+import { type Definitions, readSections, type Section, sectionNames } from './config/sections.ts'
+import { serviceConfig, serviceSchema } from './config/service.ts'
+import { readSource, type Source } from './config/source.ts'
+import { type Environment, substitute } from './config/substitute.ts'
+import type { Configuration, Configured } from './configuration.ts'
+
+export { ConfigFileError, type LocatedProblem, showProblems } from './config/problems.ts'
+export type { Source } from './config/source.ts'
+
+export interface LoadOptions {
+  /** `key.path=value`, merged after all files */
+  readonly sets?: readonly string[]
+  readonly env: Environment
+  readonly factories: readonly AnyFactory[]
+}
+
+export interface LoadedConfiguration extends Configuration {
+  /** unexpected, but it runs */
+  readonly warnings: readonly LocatedProblem[]
+}
+
+/** @throws {ConfigFileError} with every problem that was found */
+export function loadConfiguration(sources: readonly Source[], { sets = [], env, factories }: LoadOptions): LoadedConfiguration {
+  const problems: LocatedProblem[] = []
+  const files = [...sources.map(source => source.name), setName]
+  const fail = () => new ConfigFileError(inOrder(problems, files))
+  const written = readAll(sources, sets, problems)
+  if (written === undefined) throw fail()
+  const root = substitute(written, env, problems)
+  const warnings: LocatedProblem[] = []
+  checkSectionNames(root, problems)
+  const defined = readSections(root, factories, problems)
+  const service = check(serviceSchema, find(root, ['service'])?.value ?? emptyMap(root.at), ['service'], problems)
+  checkReferences(root, defined, problems, warnings)
+  if (problems.length > 0 || service === undefined) throw fail()
+  return { ...components(defined), service: serviceConfig(service), warnings: inOrder(warnings, files) }
+}
+
+/** All sources as one tree; undefined where one could not be read, since the rest would seem wrong for that reason only. */
+function readAll(sources: readonly Source[], sets: readonly string[], problems: LocatedProblem[]): Located | undefined {
+  const trees: Located[] = []
+  for (const source of sources) {
+    const before = problems.length
+    const tree = readSource(source, problems)
+    if (tree?.is === 'map') trees.push(tree)
+    else if (problems.length === before) problems.push(notAMap(source, tree))
+  }
+  const overrides = sets.map(text => readOverride(text, problems)).filter(tree => tree !== undefined)
+  const unread = trees.length < sources.length || overrides.length < sets.length
+  return unread ? undefined : [...trees, ...overrides].reduce(merge, emptyMap({ file: sources[0]?.name ?? setName, line: 1, column: 1 }))
+}
+
+function notAMap({ name }: Source, tree: Located | undefined): LocatedProblem {
+  const remedy = '`thalamus --print-config` prints one to start from'
+  const message = tree === undefined ? 'the configuration is empty' : `must be a map, got ${tree.is === 'list' ? 'a list' : 'plain text'}`
+  return { at: tree?.at ?? { file: name, line: 1, column: 1 }, path: [], message, remedy }
+}
+
+function checkSectionNames(root: Located, problems: LocatedProblem[]): void {
+  if (root.is !== 'map') return
+  const known = [...sectionNames, 'service']
+  for (const [key, { keyAt }] of root.entries)
+    if (!known.includes(key))
+      problems.push({
+        at: keyAt,
+        path: [],
+        message: `unknown section ${JSON.stringify(key)}`,
+        remedy: suggestion(key, known, 'known sections'),
+      })
+}
+
+function components(defined: Definitions): Omit<Configuration, 'service'> {
+  // The section says the kind, and the factory was looked up among those of that kind.
+  const of = <K extends Section>(section: K) =>
+    new Map(
+      [...defined[section].values()].flatMap(({ id, configured }) =>
+        configured === undefined ? [] : [[id, configured as Configured<never>] as const],
+      ),
+    )
+  return {
+    receivers: of('receivers'),
+    processors: of('processors'),
+    connectors: of('connectors'),
+    exporters: of('exporters'),
+    extensions: of('extensions'),
+  }
+}

@@ -1,0 +1,184 @@
+/** What a schema found wrong, in words for the person who wrote the file. */
+import type { z } from 'zod'
+import { closest } from '../../lib/distance.ts'
+import { find, type Located, type Path, position } from './located.ts'
+import type { LocatedProblem } from './problems.ts'
+import { isSecretPath, showValue } from './secrets.ts'
+import { knownSettings, metaAt, type Schema } from './shape.ts'
+
+type Issue = z.core.$ZodIssue
+
+/** What was checked: the schema, the tree it was checked against, and the path at which that tree hangs in the whole file. */
+export interface Checked {
+  readonly schema: Schema
+  readonly located: Located
+  readonly prefix: Path
+  /** the value as the schema saw it */
+  readonly value: unknown
+}
+
+export function explain(issue: Issue, checked: Checked): LocatedProblem[] {
+  const path = issue.path.map(step => (typeof step === 'symbol' ? String(step) : step))
+  if (find(checked.located, path)?.value.is === 'scalar' && isUnresolved(checked.located, path)) return []
+  if (issue.code === 'unrecognized_keys') return issue.keys.map(key => unknownSetting(key, path, checked))
+  if (valueAt(checked.value, path) === undefined && issue.code !== 'custom') return [missing(path, issue, checked)]
+  if (issue.code === 'invalid_union') return explainUnion(issue, path, checked)
+  return [wrong(path, sentence(issue, path, checked), checked)]
+}
+
+export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, step) => (typeof inner === 'object' && inner !== null ? (inner as Record<PropertyKey, unknown>)[step] : undefined),
+    value,
+  )
+}
+
+function isUnresolved(located: Located, path: Path): boolean {
+  const value = find(located, path)?.value
+  return value?.is === 'scalar' && value.unresolved === true
+}
+
+function unknownSetting(key: string, path: Path, { schema, located, prefix }: Checked): LocatedProblem {
+  const known = knownSettings(schema, path)
+  const at = find(located, [...path, key])?.keyAt ?? position(located, path)
+  return {
+    at,
+    path: [...prefix, ...path],
+    message: `unknown setting ${JSON.stringify(key)}`,
+    remedy: suggestion(key, known, 'known settings'),
+  }
+}
+
+/** `did you mean …?` where one is close, else all that there is. */
+export function suggestion(word: string, known: readonly string[], title = 'known'): string {
+  const near = closest(word, known)
+  if (near !== undefined) return `did you mean ${JSON.stringify(near)}?`
+  return known.length === 0 ? `${title}: none` : `${title}: ${known.join(', ')}`
+}
+
+/** Points at the parent, since there is nothing else to point at. */
+function missing(path: Path, issue: Issue, { schema, located, prefix }: Checked): LocatedProblem {
+  const { description } = metaAt(schema, path)
+  const what = description === undefined ? wanted(issue) : firstSentence(description)
+  return { at: position(located, path), path: [...prefix, ...path], message: 'missing, and has no default', remedy: `set it: ${what}` }
+}
+
+const firstSentence = (text: string) => /^[\s\S]*?(?=\.(\s|$)|$)/.exec(text)?.[0] ?? text
+
+interface Sentence {
+  readonly message: string
+  readonly remedy?: string
+}
+
+function wrong(path: Path, { message, remedy }: Sentence, { located, prefix }: Checked): LocatedProblem {
+  const value = find(located, path)?.value
+  const whole = [...prefix, ...path]
+  // A rule over a whole map says itself what it found; of a single value we say what it was.
+  const got =
+    value === undefined || message.includes(', got ') || (value.is !== 'scalar' && !message.startsWith('must be a'))
+      ? ''
+      : `, got ${showValue(value, whole)}`
+  return { at: position(located, path), path: whole, message: `${message}${got}`, ...(remedy === undefined ? {} : { remedy }) }
+}
+
+function sentence(issue: Issue, path: Path, checked: Checked): Sentence {
+  // A schema that has its own words for this begins them with "must".
+  if (issue.code !== 'invalid_type' && (issue.code === 'custom' || /^(must|cannot|needs)\b/.test(issue.message)))
+    return { message: issue.message }
+  const value = find(checked.located, path)?.value
+  const { format } = metaAt(checked.schema, path)
+  if (issue.code === 'invalid_type' && format === 'duration') return wrongDuration(value)
+  if (issue.code === 'invalid_value') return wrongChoice(issue.values.map(String), value)
+  const remedy = issue.code === 'invalid_type' ? retype(issue.expected, value, [...checked.prefix, ...path]) : undefined
+  return { message: `must ${rule(issue)}`, ...(remedy === undefined ? {} : { remedy }) }
+}
+
+function wrongDuration(value: Located | undefined): Sentence {
+  const message = 'must be a duration such as "5s", "200ms" or "1m30s"'
+  return value?.is === 'scalar' && typeof value.value === 'number' ? { message, remedy: 'say the unit: s, ms, m, h' } : { message }
+}
+
+function wrongChoice(values: readonly string[], value: Located | undefined): Sentence {
+  const near = value?.is === 'scalar' && typeof value.value === 'string' ? closest(value.value, values) : undefined
+  const message = values.length === 1 ? `must be ${JSON.stringify(values[0])}` : `must be one of ${values.join(', ')}`
+  return near === undefined ? { message } : { message, remedy: `did you mean ${JSON.stringify(near)}?` }
+}
+
+const nouns: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+}
+const noun = (expected: string) => nouns[expected] ?? expected
+
+function wanted(issue: Issue): string {
+  if (issue.code === 'invalid_type') return noun(issue.expected)
+  if (issue.code === 'invalid_value') return `one of ${issue.values.map(String).join(', ')}`
+  return 'it is needed'
+}
+
+function rule(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `be ${noun(issue.expected)}`
+    case 'too_small':
+      return tooSmall(String(issue.origin), Number(issue.minimum), issue.inclusive !== false)
+    case 'too_big':
+      return tooBig(String(issue.origin), Number(issue.maximum), issue.inclusive !== false)
+    case 'not_multiple_of':
+      return `be a multiple of ${issue.divisor}`
+    case 'invalid_format':
+      return `be ${issue.format === 'url' ? 'a URL such as "http://127.0.0.1:4318"' : `a valid ${issue.format}`}`
+    default:
+      return `be different: ${issue.message}`
+  }
+}
+
+function tooSmall(origin: string, minimum: number, inclusive: boolean): string {
+  if (origin === 'string') return minimum === 1 ? 'not be empty' : `have at least ${minimum} characters`
+  if (origin === 'array' || origin === 'record') return minimum === 1 ? 'not be empty' : `have at least ${minimum} entries`
+  return inclusive ? `be at least ${minimum}` : `be greater than ${minimum}`
+}
+
+function tooBig(origin: string, maximum: number, inclusive: boolean): string {
+  if (origin === 'string') return `have at most ${maximum} characters`
+  if (origin === 'array' || origin === 'record') return `have at most ${maximum} entries`
+  return inclusive ? `be at most ${maximum}` : `be less than ${maximum}`
+}
+
+/** The same value in the type that is wanted, where a person most likely meant that. */
+function retype(expected: string, value: Located | undefined, path: Path): string | undefined {
+  if (value === undefined) return undefined
+  if (expected === 'array' && value.is === 'scalar')
+    return `write a list: [${isSecretPath(path) || value.hidden ? '…' : String(value.value)}]`
+  if (value.is !== 'scalar') return undefined
+  if (expected === 'string' && value.value !== null) return 'write it in quotes'
+  if (
+    (expected === 'number' || expected === 'int') &&
+    typeof value.value === 'string' &&
+    value.value.trim() !== '' &&
+    Number.isFinite(Number(value.value))
+  )
+    return 'write it without quotes'
+  if (expected === 'boolean' && typeof value.value === 'string' && /^(y|yes|on|true|n|no|off|false)$/i.test(value.value))
+    return `write ${/^(y|yes|on|true)$/i.test(value.value)}, without quotes`
+  return undefined
+}
+
+function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, checked: Checked): LocatedProblem[] {
+  if (issue.errors.length === 0 && 'options' in issue && Array.isArray(issue.options))
+    return [wrong(path, wrongChoice(issue.options.map(String), find(checked.located, path)?.value), checked)]
+  const fitting = issue.errors.filter(branch => !branch.some(inner => inner.path.length === 0 && isOfOtherType(inner)))
+  const best = fitting.toSorted((a, b) => a.length - b.length)[0]
+  if (best !== undefined) return best.flatMap(inner => explain({ ...inner, path: [...issue.path, ...inner.path] }, checked))
+  const { format } = metaAt(checked.schema, path)
+  if (format === 'bytes') return [wrong(path, { message: 'must be a size such as 1048576 or "64MiB"' }, checked)]
+  const choices = [...new Set(issue.errors.flatMap(branch => branch.slice(0, 1).map(wanted)))]
+  return [wrong(path, { message: `must be ${choices.join(' or ')}` }, checked)]
+}
+
+const isOfOtherType = (issue: Issue) => issue.code === 'invalid_type' || issue.code === 'invalid_value'

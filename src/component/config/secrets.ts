@@ -1,0 +1,22 @@
+/** What must not be printed: an error message ends in logs, tickets and screens. */
+import type { Located, Path } from './located.ts'
+
+const secretKey = /token|passw|secret|authorization|credential|api_?key|private_key|key_pem|htpasswd|cookie/i
+
+/** A key on the way says that this is a secret, or a header, which often is one. */
+export function isSecretPath(path: Path): boolean {
+  return path.some((step, i) => typeof step === 'string' && (secretKey.test(step) || (step === 'headers' && i < path.length - 1)))
+}
+
+/** [characters] of a value in a message */
+const maxShown = 80
+
+/** `got …` of a message: the value as JSON, a word for a map or a list, `(hidden)` for what may be a secret. */
+export function showValue(located: Located, path: Path): string {
+  if (located.is === 'map') return 'a map'
+  if (located.is === 'list') return 'a list'
+  if (located.value === null) return 'nothing'
+  if (located.hidden === true || isSecretPath(path)) return '(hidden)'
+  const text = JSON.stringify(located.value)
+  return text.length > maxShown ? `${text.slice(0, maxShown)}…` : text
+}

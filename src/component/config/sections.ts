@@ -1,0 +1,90 @@
+/** `receivers`, `processors`, …: which factory each id names, and its settings as that factory's schema reads them. */
+import type { AnyFactory } from '../component.ts'
+import type { Configured } from '../configuration.ts'
+import { check } from './check.ts'
+import { suggestion } from './explain.ts'
+import { emptyMap, find, type Located, type Position } from './located.ts'
+import type { LocatedProblem } from './problems.ts'
+
+export const sections = {
+  receivers: 'receiver',
+  processors: 'processor',
+  connectors: 'connector',
+  exporters: 'exporter',
+  extensions: 'extension',
+} as const satisfies Record<string, AnyFactory['kind']>
+export type Section = keyof typeof sections
+export const sectionNames = Object.keys(sections) as Section[]
+
+/** An id under one of the sections. */
+export interface Defined {
+  readonly section: Section
+  readonly id: string
+  readonly at: Position
+  /** undefined: nothing is called so, and that has been said */
+  readonly factory: AnyFactory | undefined
+  /** undefined: they are wrong, and that has been said */
+  readonly configured: Configured<AnyFactory> | undefined
+}
+export type Definitions = Readonly<Record<Section, ReadonlyMap<string, Defined>>>
+
+export function readSections(root: Located, factories: readonly AnyFactory[], problems: LocatedProblem[]): Definitions {
+  const read = (section: Section) => readSection(root, section, factories, problems)
+  return {
+    receivers: read('receivers'),
+    processors: read('processors'),
+    connectors: read('connectors'),
+    exporters: read('exporters'),
+    extensions: read('extensions'),
+  }
+}
+
+function readSection(root: Located, section: Section, factories: readonly AnyFactory[], problems: LocatedProblem[]): Map<string, Defined> {
+  const written = find(root, [section])
+  const defined = new Map<string, Defined>()
+  if (written === undefined || (written.value.is === 'scalar' && written.value.value === null)) return defined
+  if (written.value.is !== 'map') {
+    problems.push({
+      at: written.keyAt,
+      path: [section],
+      message: `must be a map of ${section} by id`,
+      remedy: 'for example "otlp:" or "otlp/2:"',
+    })
+    return defined
+  }
+  const known = factories.filter(factory => factory.kind === sections[section])
+  for (const [id, { keyAt: at, value }] of written.value.entries) {
+    const factory = readId(id, at, section, known, problems)
+    const settings = value.is === 'scalar' && value.value === null ? emptyMap(value.at) : value
+    const checked = factory === undefined ? undefined : check(factory.config, settings, [section, id], problems)
+    const configured = factory === undefined || checked === undefined ? undefined : { id, factory, settings: checked }
+    defined.set(id, { section, id, at, factory, configured })
+  }
+  return defined
+}
+
+function readId(
+  id: string,
+  at: Position,
+  section: Section,
+  known: readonly AnyFactory[],
+  problems: LocatedProblem[],
+): AnyFactory | undefined {
+  const [type = '', ...name] = id.split('/')
+  if (type === '' || (id.includes('/') && name.join('/').trim() === '') || id !== id.trim()) {
+    problems.push({ at, path: [section, id], message: 'must be "type" or "type/name"', remedy: 'for example "otlp" or "otlp/2"' })
+    return undefined
+  }
+  const factory = known.find(candidate => candidate.type === type)
+  if (factory === undefined) {
+    const kind = sections[section]
+    const message = `no ${kind} is called ${JSON.stringify(type)}`
+    problems.push({
+      at,
+      path: [section, id],
+      message,
+      remedy: suggestion(type, known.map(candidate => candidate.type).toSorted(), `known ${section}`),
+    })
+  }
+  return factory
+}

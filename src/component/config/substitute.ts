@@ -1,0 +1,128 @@
+/**
+ * `${env:NAME}`, `${env:NAME:-default}`, `${NAME}` and `$$` in the values of a configuration, as the Collector reads them: a value
+ * that is one substitution and nothing else is read again as YAML, so that a number from the environment is a number.
+ */
+import { parse } from 'yaml'
+import { emptyMap, type Located, type LocatedScalar, type Path } from './located.ts'
+import type { LocatedProblem } from './problems.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export function substitute(located: Located, env: Environment, problems: LocatedProblem[], path: Path = []): Located {
+  if (located.is === 'list') return { ...located, items: located.items.map((item, i) => substitute(item, env, problems, [...path, i])) }
+  if (located.is === 'map') {
+    const entries = [...located.entries].map(
+      ([key, entry]) => [key, { keyAt: entry.keyAt, value: substitute(entry.value, env, problems, [...path, key]) }] as const,
+    )
+    return { ...located, entries: new Map(entries) }
+  }
+  if (typeof located.value !== 'string' || !located.value.includes('$')) return located
+  try {
+    return substituteScalar(located, expand(located.value, env))
+  } catch (problem) {
+    if (!(problem instanceof Unresolved)) throw problem
+    problems.push({ at: located.at, path, message: problem.message, ...(problem.remedy === undefined ? {} : { remedy: problem.remedy }) })
+    return { is: 'scalar', at: located.at, value: null, unresolved: true } satisfies LocatedScalar
+  }
+}
+
+class Unresolved extends Error {
+  readonly remedy: string | undefined
+  constructor(message: string, remedy?: string) {
+    super(message)
+    this.remedy = remedy
+  }
+}
+
+interface Expanded {
+  readonly text: string
+  /** something came from the environment */
+  readonly fromEnv: boolean
+  /** the text is one substitution and nothing else */
+  readonly whole: boolean
+}
+
+function substituteScalar(scalar: LocatedScalar, { text, fromEnv, whole }: Expanded): Located {
+  const hidden = fromEnv ? { hidden: true as const } : {}
+  if (!whole) return { is: 'scalar', at: scalar.at, value: text, ...hidden }
+  return retyped(reread(text), scalar, text, hidden)
+}
+
+/** Text that is no YAML is text. */
+function reread(text: string): unknown {
+  try {
+    return parse(text, { logLevel: 'silent', maxAliasCount: 0 })
+  } catch {
+    return text
+  }
+}
+
+function retyped(value: unknown, { at }: LocatedScalar, text: string, hidden: { hidden?: true }): Located {
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return { is: 'scalar', at, value, text, ...hidden }
+  if (typeof value === 'string') return { is: 'scalar', at, value, text, ...hidden }
+  return structure(value, at, hidden) ?? { is: 'scalar', at, value: text, ...hidden }
+}
+
+/** A list or a map written in one environment variable: everything in it stands where the variable was named. */
+function structure(value: unknown, at: LocatedScalar['at'], hidden: { hidden?: true }): Located | undefined {
+  if (Array.isArray(value)) return { is: 'list', at, items: value.map(item => structure(item, at, hidden) ?? emptyMap(at)) }
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).map(([key, v]) => [key, { keyAt: at, value: structure(v, at, hidden) ?? emptyMap(at) }] as const)
+    return { is: 'map', at, entries: new Map(entries) }
+  }
+  if (value === null || typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string')
+    return { is: 'scalar', at, value, ...hidden }
+  return undefined
+}
+
+/** @throws {Unresolved} */
+function expand(text: string, env: Environment): Expanded {
+  let out = ''
+  let fromEnv = false
+  let whole = false
+  for (let i = 0; i < text.length; ) {
+    if (text.startsWith('$$', i)) {
+      out += '$'
+      i += 2
+    } else if (text.startsWith('${', i)) {
+      const end = closing(text, i + 2)
+      const found = resolve(text.slice(i + 2, end), env)
+      whole = i === 0 && end === text.length - 1
+      out += found.text
+      fromEnv ||= found.fromEnv
+      i = end + 1
+    } else {
+      out += text[i]
+      i++
+    }
+  }
+  return { text: out, fromEnv, whole }
+}
+
+/** The index of the `}` that closes what begins at `from`; substitutions nest. */
+function closing(text: string, from: number): number {
+  let depth = 1
+  for (let i = from; i < text.length; i++) {
+    if (text.startsWith('${', i)) depth++
+    else if (text[i] === '}' && --depth === 0) return i
+  }
+  throw new Unresolved(`"\${" is never closed, got ${JSON.stringify(text)}`, 'write "}" behind it, or "$$" for a plain "$"')
+}
+
+function resolve(inside: string, env: Environment): { text: string; fromEnv: boolean } {
+  const { 1: scheme = 'env', 2: rest = '' } = /^(?:([a-z][a-z0-9+.-]*):(?!-))?([\s\S]*)$/i.exec(inside) ?? []
+  if (scheme !== 'env')
+    throw new Unresolved(`nothing is known to substitute "\${${scheme}:…}"`, `known: \${env:NAME}, \${env:NAME:-default}`)
+  const at = rest.indexOf(':-')
+  const name = expand(at < 0 ? rest : rest.slice(0, at), env).text
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+    throw new Unresolved(
+      `not the name of an environment variable, got ${JSON.stringify(name)}`,
+      'letters, digits and "_" make a name; "$$" is a plain "$"',
+    )
+  const value = Object.hasOwn(env, name) ? env[name] : undefined
+  if (value !== undefined) return { text: value, fromEnv: true }
+  if (at < 0) throw new Unresolved(`the environment variable ${name} is not set`, `set it, or write \${env:${name}:-default}`)
+  const fallback = expand(rest.slice(at + 2), env)
+  return { text: fallback.text, fromEnv: fallback.fromEnv }
+}
