@@ -1,0 +1,3 @@
+module thalamus/loader
+
+go 1.26
