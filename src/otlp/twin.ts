@@ -310,7 +310,7 @@ function readPoint(body: Body, points: Points, shape: Shape, from: number, start
         readExemplar(
           body,
           at,
-          exemplarGroups.findIndex(g => g === shape.group),
+          exemplarGroups.findIndex(group => group === shape.group),
           row,
         ),
       )
