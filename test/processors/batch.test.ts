@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Ledger } from '../../src/component/ledger.ts'
-import batch from '../../src/processors/batch/index.ts'
 import { Batcher } from '../../src/processors/batch/batcher.ts'
+import batch from '../../src/processors/batch/index.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
 import { processorContract, read, surroundings } from '../kit/contract.ts'
 import { Downstream, inTurn } from '../kit/faults.ts'

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { RetryableError } from '../../src/component/errors.ts'
-import factory from '../../src/processors/memory_limiter/index.ts'
-import { Limiter, limits } from '../../src/processors/memory_limiter/limiter.ts'
 import { Ledger } from '../../src/component/ledger.ts'
 import { createReader } from '../../src/otlp/reader.ts'
+import factory from '../../src/processors/memory_limiter/index.ts'
+import { Limiter, limits } from '../../src/processors/memory_limiter/limiter.ts'
 import { VirtualClock } from '../kit/clock.ts'
 import { testContext } from '../kit/context.ts'
 import { processorContract, read } from '../kit/contract.ts'
@@ -32,7 +32,13 @@ test.each([
 function setUp() {
   let usedBytes = 0
   const clock = new VirtualClock()
-  const cx = testContext({ clock, kind: 'processor', reader: createReader(), ledger: new Ledger(), memory: () => ({ usedBytes, limitBytes: 1000 }) })
+  const cx = testContext({
+    clock,
+    kind: 'processor',
+    reader: createReader(),
+    ledger: new Ledger(),
+    memory: () => ({ usedBytes, limitBytes: 1000 }),
+  })
   const next = new Downstream<'metrics'>(clock)
   const limiter = new Limiter('metrics', cx, parse({}), next)
   return { clock, cx, next, limiter, use: (bytes: number) => (usedBytes = bytes) }
