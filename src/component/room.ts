@@ -50,6 +50,13 @@ export class Room {
     return this.#leaves.includes(leaf)
   }
 
+  /** How many reservations `leaf` has here: more than one where rooms were merged. */
+  reservations(leaf: Leaf): number {
+    let count = 0
+    for (const admitted of this.#leaves) if (admitted === leaf) count++
+    return count
+  }
+
   /** The same leaves admitted, so that two batches may travel as one. */
   sameLeaves(other: Room): boolean {
     return this.#leaves.length === other.#leaves.length && this.#leaves.every(leaf => other.has(leaf))

@@ -1,0 +1,240 @@
+/**
+ * What an exporter holds: bodies that wait and bodies on their way, one bound over both, so that the most it can hold is the
+ * same whatever the destination does. Room is reserved before a hand-over and charged at its true size when it is taken.
+ */
+import { z } from 'zod'
+import type { Raw } from '../model/raw.ts'
+import type { Budget } from './budget.ts'
+import type { Leaf, Room } from './room.ts'
+import { bytes, duration } from './settings.ts'
+
+export const queueSettings = () =>
+  z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(true)
+        .describe('Off: a sender waits until its batch has been delivered, and gets the error when it could not be.'),
+      num_consumers: z.number().int().min(1).default(10).describe('The most requests that are under way at once.'),
+      queue_size: z.number().int().min(1).default(1000).describe('The most that is held, waiting or under way, in the unit of `sizer`.'),
+      sizer: z
+        .enum(['requests', 'items', 'bytes'])
+        .default('requests')
+        .describe('What `queue_size` counts: batches as they were received, rows, or bytes.'),
+      max_bytes: bytes()
+        .prefault('64MiB')
+        .describe('The most bytes that are held, whatever `queue_size` says. An empty queue takes any one batch.'),
+      block_on_overflow: z
+        .boolean()
+        .default(false)
+        .describe('When full, let the sender wait (`service.consume_timeout`) instead of dropping the batch as `queue_full`.'),
+      wait_for_result: z
+        .boolean()
+        .default(false)
+        .describe('A sender waits until its batch has been delivered, and gets the error when it could not be.'),
+      batch: z
+        .strictObject({
+          max_size: z
+            .number()
+            .int()
+            .min(0)
+            .default(8192)
+            .describe(
+              'Waiting batches are put into one request up to this size, in the unit of `sizer`. 0: no limit. One batch is never cut.',
+            ),
+          max_bytes: bytes().prefault('4MiB').describe('Waiting batches are put into one request up to this many bytes.'),
+          min_size: z
+            .number()
+            .int()
+            .min(0)
+            .optional()
+            .describe('While a request is under way, how much must wait before another goes out beside it. By default `max_size`.'),
+          flush_timeout: duration({ min: 1 })
+            .prefault('200ms')
+            .describe('While a request is under way, how long less than `min_size` waits. When none is, nothing waits.'),
+          sizer: z.enum(['items', 'bytes']).default('items').describe('What `min_size` and `max_size` count: rows or bytes.'),
+        })
+        .prefault({})
+        .describe('How batches that wait are put together.'),
+    })
+    .prefault({})
+
+export type QueueSettings = z.infer<ReturnType<typeof queueSettings>>
+
+/** One batch as it was handed over. */
+export interface Body {
+  readonly raw: Raw
+  readonly rows: number
+  /** somebody waits for the outcome and is told it */
+  readonly answer?: PromiseWithResolvers<void>
+}
+
+export class Queue implements Leaf {
+  readonly #settings: QueueSettings
+  readonly #budget: Budget
+  #waiting: (Body | undefined)[] = []
+  /** index of the first that waits */
+  #head = 0
+  #waitingRows = 0
+  #waitingBytes = 0
+  #heldBodies = 0
+  #heldRows = 0
+  #heldBytes = 0
+  #reservedBodies = 0
+  #reservedBytes = 0
+  #wake: (() => void)[] = []
+  #closed = false
+
+  constructor(settings: QueueSettings, budget: Budget) {
+    this.#settings = settings
+    this.#budget = budget
+  }
+
+  /** bodies that wait */
+  get length(): number {
+    return this.#waiting.length - this.#head
+  }
+  get waitingRows(): number {
+    return this.#waitingRows
+  }
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+  /** bodies that wait or are under way */
+  get held(): number {
+    return this.#heldBodies
+  }
+  /** in the unit of `sizer` */
+  get size(): number {
+    switch (this.#settings.sizer) {
+      case 'requests':
+        return this.#heldBodies
+      case 'items':
+        return this.#heldRows
+      case 'bytes':
+        return this.#heldBytes
+    }
+  }
+
+  reserve(bytes: number, room: Room): void {
+    if (!this.fits(bytes)) return room.refuse(this, this.#settings.block_on_overflow && !this.#closed)
+    this.#reservedBodies++
+    this.#reservedBytes += bytes
+    room.admit(this, bytes)
+  }
+
+  release(bytes: number): void {
+    this.#unreserve(1, bytes)
+    this.#wakeAll()
+  }
+
+  /** Uses what `room` has reserved here. @returns whether it had anything */
+  claim(room: Room): boolean {
+    const reservations = room.reservations(this)
+    if (reservations === 0) return false
+    this.#unreserve(reservations, room.take(this))
+    return true
+  }
+
+  freed(signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const wake = () => {
+        signal.removeEventListener('abort', gone)
+        resolve()
+      }
+      const gone = () => {
+        this.#wake = this.#wake.filter(other => other !== wake)
+        resolve()
+      }
+      if (signal.aborted) return resolve()
+      signal.addEventListener('abort', gone, { once: true })
+      this.#wake.push(wake)
+    })
+  }
+
+  /**
+   * Rows are not known when room is asked for: by `items` there is room while fewer than `queue_size` are held, and the last
+   * batch may reach past it.
+   */
+  fits(bytes: number): boolean {
+    if (this.#closed) return false
+    const bodies = this.#heldBodies + this.#reservedBodies
+    const all = this.#heldBytes + this.#reservedBytes + bytes
+    if (bodies === 0) return true
+    if (all > this.#settings.max_bytes) return false
+    switch (this.#settings.sizer) {
+      case 'requests':
+        return bodies < this.#settings.queue_size
+      case 'items':
+        return this.#heldRows < this.#settings.queue_size
+      case 'bytes':
+        return all <= this.#settings.queue_size
+    }
+  }
+
+  /** From here on nothing has room, and whoever waits for some is told to look again. */
+  close(): void {
+    this.#closed = true
+    this.#wakeAll()
+  }
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  push(body: Body): void {
+    const { size } = body.raw
+    this.#waiting.push(body)
+    this.#waitingRows += body.rows
+    this.#waitingBytes += size
+    this.#heldBodies++
+    this.#heldRows += body.rows
+    this.#heldBytes += size
+    this.#budget.charge(size)
+  }
+
+  /** The longest run from the front within these limits, and at least one. Stays held until `settle`. */
+  take(maxRows: number, maxBytes: number): Body[] {
+    const taken: Body[] = []
+    let rows = 0
+    let bytes = 0
+    while (this.#head < this.#waiting.length) {
+      const body = this.#waiting[this.#head]!
+      if (taken.length > 0 && (rows + body.rows > maxRows || bytes + body.raw.size > maxBytes || body.answer !== undefined)) break
+      rows += body.rows
+      bytes += body.raw.size
+      taken.push(body)
+      this.#waiting[this.#head++] = undefined
+      if (body.answer !== undefined) break
+    }
+    this.#waitingRows -= rows
+    this.#waitingBytes -= bytes
+    this.#compact()
+    return taken
+  }
+
+  /** What was taken has been delivered or dropped. */
+  settle(bodies: number, rows: number, bytes: number): void {
+    this.#heldBodies -= bodies
+    this.#heldRows -= rows
+    this.#heldBytes -= bytes
+    this.#budget.refund(bytes)
+    this.#wakeAll()
+  }
+
+  #compact(): void {
+    if (this.#head === this.#waiting.length) this.#waiting = []
+    else if (this.#head > 1024 && this.#head * 2 > this.#waiting.length) this.#waiting = this.#waiting.slice(this.#head)
+    else return
+    this.#head = 0
+  }
+
+  #unreserve(bodies: number, bytes: number): void {
+    this.#reservedBodies -= bodies
+    this.#reservedBytes -= bytes
+  }
+
+  #wakeAll(): void {
+    if (this.#wake.length === 0) return
+    for (const wake of this.#wake.splice(0)) wake()
+  }
+}

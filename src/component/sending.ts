@@ -1,0 +1,440 @@
+/**
+ * What every exporter that pushes has in common. Batches come in and wait in a bounded queue; a free sender puts what waits into
+ * one request, without decoding, because requests of one signal may be written one after the other. What fails for the moment is
+ * sent again; what is refused for good is halved until the culprit is alone, and only that is dropped.
+ *
+ * When to send: at once when nothing is under way; beside a request under way only when a full load waits, or when something has
+ * waited for `flush_timeout`. So nobody waits for a timer on a free line, and a busy line carries many batches in each request.
+ */
+import { setMaxListeners } from 'node:events'
+import type { Attributes, BatchObservableResult, Histogram } from '@opentelemetry/api'
+import { sleep } from '../lib/clock.ts'
+import type { BatchOf } from '../model/batch.ts'
+import { Raw } from '../model/raw.ts'
+import type { Signal } from '../model/signal.ts'
+import type { Context, Exporter } from './component.ts'
+import { PermanentError, RetryableError } from './errors.ts'
+import type { Account } from './ledger.ts'
+import { type Body, Queue, type QueueSettings } from './queue.ts'
+import { backOffMs, type RetrySettings } from './retry.ts'
+import type { Room } from './room.ts'
+import { Trouble } from './trouble.ts'
+
+/** What became of one request. `why` is shown to people: short, and without secrets. */
+export type Outcome =
+  /** `rejected` rows of it were refused for good and must not be sent again; with 0, `message` is a warning */
+  | { readonly is: 'delivered'; readonly rejected: number; readonly message: string }
+  | {
+      readonly is: 'retryable'
+      readonly why: string
+      /** 0 where the destination gave no time */
+      readonly retryAfterMs: number
+      /** the request was written in full, so the destination may have it: sending it again may double it */
+      readonly lost: boolean
+      /** the connection had been closed while it was idle: not a failure of the destination, so worth a second try at once */
+      readonly stale: boolean
+    }
+  /** something in it is wrong: a part of it may pass */
+  | { readonly is: 'rejected'; readonly why: string }
+  | { readonly is: 'too_large'; readonly why: string }
+  /** nothing will pass until a person acts: wrong address, not let in */
+  | { readonly is: 'permanent'; readonly why: string }
+
+/** Where requests go. */
+export interface Destination {
+  /** @throws {StartError} */
+  open?(): Promise<void>
+  /**
+   * Sends one request and says what became of it, in bounded time, and soon after `stop` aborts. `load` is not written to.
+   * Several are under way at once. Never rejects for anything that the network or the destination does.
+   */
+  send(load: Raw, stop: AbortSignal): Promise<Outcome>
+  close?(): Promise<void>
+}
+
+/** How a request that was refused is cut; given by whoever knows the format. */
+export interface Cutter {
+  /** undefined when it has one row or none */
+  halve(signal: Signal, request: Uint8Array): readonly [Uint8Array, Uint8Array] | undefined
+  countRows(signal: Signal, request: Uint8Array): number
+}
+
+export interface SendingSettings {
+  readonly sending_queue: QueueSettings
+  readonly retry_on_failure: RetrySettings
+}
+
+/** After this many refusals with nothing delivered between them, what is refused is dropped whole: the destination takes nothing. */
+const maxRefusalsInARow = 32
+/** [bytes] however small the requests that a destination says are too large, batches are put together up to this. */
+const smallestLoad = 64 * 1024
+
+/** A run of whole batches, or a part of one. */
+interface Load {
+  readonly raw: Raw
+  readonly rows: number
+  readonly bodies: readonly Body[]
+}
+
+/** Where the rows of a load are written down: at once in the ledger, or for whoever waits for the outcome. */
+interface Book {
+  taken(rows: number): void
+  dropped(reason: string, rows: number, why: string): void
+}
+
+export class Sending<S extends Signal> implements Exporter<S> {
+  readonly #cx: Context
+  readonly #signal: S
+  readonly #settings: SendingSettings
+  readonly #destination: Destination
+  readonly #cutter: Cutter
+  readonly #queue: Queue
+  readonly #account: Account
+  readonly #trouble: Trouble
+  readonly #stop = new AbortController()
+  /** whoever hands over waits for the outcome, and keeps the rows if it is bad */
+  readonly #answers: boolean
+  readonly #maxRows: number
+  readonly #minSize: number
+  #maxBytes: number
+  #senders = 0
+  /** [rows] held, without those that somebody waits for */
+  #heldRows = 0
+  /** [ms, monotonic] since when the first that waits has waited */
+  #waitingSince = 0
+  /** [ms, monotonic] the destination asked to be left alone until then */
+  #notBefore = 0
+  #timer: Disposable | undefined
+  #refusalsInARow = 0
+  #lostAtShutdown = 0
+  #drained: (() => void) | undefined
+  #ended: Promise<void> | undefined
+  #unmeter: () => void = () => {}
+  #sentSize: Histogram | undefined
+  #sentBytes: Histogram | undefined
+  readonly #attributes: Attributes
+
+  constructor(cx: Context, signal: S, settings: SendingSettings, destination: Destination, cutter: Cutter) {
+    const { batch, enabled, wait_for_result } = settings.sending_queue
+    this.#cx = cx
+    this.#signal = signal
+    this.#settings = settings
+    this.#destination = destination
+    this.#cutter = cutter
+    this.#queue = new Queue(settings.sending_queue, cx.budget)
+    this.#account = cx.account(signal)
+    this.#account.held = () => this.#heldRows
+    this.#trouble = new Trouble(cx.log, cx.clock)
+    this.#answers = !enabled || wait_for_result
+    const maxSize = batch.max_size === 0 ? Number.POSITIVE_INFINITY : batch.max_size
+    const inRows = batch.sizer === 'items'
+    this.#maxRows = inRows ? maxSize : Number.POSITIVE_INFINITY
+    this.#maxBytes = inRows ? batch.max_bytes : Math.min(maxSize, batch.max_bytes)
+    this.#minSize = batch.min_size ?? maxSize
+    this.#attributes = { exporter: cx.id, data_type: signal }
+    setMaxListeners(0, this.#stop.signal)
+  }
+
+  async start(): Promise<void> {
+    await this.#destination.open?.()
+    this.#meter()
+  }
+
+  reserve(bytes: number, room: Room): void {
+    this.#queue.reserve(bytes, room)
+  }
+
+  consume(batch: BatchOf[S], room?: Room): Promise<void> {
+    const queue = this.#queue
+    const claimed = room !== undefined && queue.claim(room)
+    if (queue.closed) return Promise.reject(new RetryableError(`${this.#cx.id} is shutting down`))
+    if (batch.rows === 0) return held
+    if (!claimed && !queue.fits(batch.raw.size)) return this.#overflow(batch.rows, room)
+    if (this.#answers) return this.#awaitAnswer(batch)
+    this.#account.accepted += batch.rows
+    this.#heldRows += batch.rows
+    this.#enqueue({ raw: batch.raw, rows: batch.rows })
+    return held
+  }
+
+  /** With a room the caller has asked, and knows that this branch drops; without, the batch is still the caller's. */
+  #overflow(rows: number, room: Room | undefined): Promise<void> {
+    if (room === undefined) return Promise.reject(new RetryableError(`the queue of ${this.#cx.id} is full`))
+    this.#account.accepted += rows
+    this.#account.drop('queue_full', rows)
+    this.#trouble.dropped('the queue is full', { reason: 'queue_full' })
+    return held
+  }
+
+  #awaitAnswer({ raw, rows }: BatchOf[S]): Promise<void> {
+    const answer = Promise.withResolvers<void>()
+    this.#enqueue({ raw, rows, answer })
+    return answer.promise
+  }
+
+  #enqueue(body: Body): void {
+    if (this.#queue.length === 0) this.#waitingSince = this.#cx.clock.monotonic()
+    this.#queue.push(body)
+    this.#pump()
+  }
+
+  // When to send
+
+  #pump(): void {
+    while (this.#mayStart()) this.#startSender()
+  }
+
+  #mayStart(): boolean {
+    const queue = this.#queue
+    if (queue.length === 0 || this.#senders >= this.#settings.sending_queue.num_consumers) return false
+    if (this.#notBefore > 0 && this.#isPaused()) return false
+    if (this.#senders === 0 || queue.closed || this.#answers || this.#hasFullLoad()) return true
+    this.#timer ??= this.#cx.clock.after(this.#settings.sending_queue.batch.flush_timeout, () => this.#flushOverdue())
+    return false
+  }
+
+  #hasFullLoad(): boolean {
+    const { waitingRows, waitingBytes } = this.#queue
+    const waiting = this.#settings.sending_queue.batch.sizer === 'items' ? waitingRows : waitingBytes
+    return waiting >= this.#minSize || waitingBytes >= this.#maxBytes
+  }
+
+  #flushOverdue(): void {
+    this.#timer = undefined
+    const overdue = this.#cx.clock.monotonic() - this.#waitingSince >= this.#settings.sending_queue.batch.flush_timeout
+    const free = this.#senders < this.#settings.sending_queue.num_consumers
+    if (overdue && free && this.#queue.length > 0 && !this.#isPaused()) this.#startSender()
+    this.#pump()
+  }
+
+  #isPaused(): boolean {
+    const leftMs = this.#notBefore - this.#cx.clock.monotonic()
+    if (leftMs > 0) {
+      this.#timer ??= this.#cx.clock.after(leftMs, () => this.#flushOverdue())
+      return true
+    }
+    this.#notBefore = 0
+    return false
+  }
+
+  #startSender(): void {
+    const bodies = this.#queue.take(this.#maxRows, this.#maxBytes)
+    this.#waitingSince = this.#cx.clock.monotonic()
+    this.#senders++
+    void this.#sendAll(loadOf(bodies))
+  }
+
+  async #sendAll(load: Load): Promise<void> {
+    const { answer } = load.bodies[0]!
+    const book = answer === undefined ? this.#ledger : new Answer(this.#account)
+    this.#sentSize?.record(load.rows, this.#attributes)
+    this.#sentBytes?.record(load.raw.size, this.#attributes)
+    await this.#deliver(load, book)
+    this.#senders--
+    this.#queue.settle(load.bodies.length, load.rows, load.raw.size)
+    if (answer !== undefined && book instanceof Answer) book.give(answer)
+    this.#pump()
+    if (this.#senders === 0 && this.#queue.length === 0) this.#drained?.()
+  }
+
+  // What becomes of it
+
+  readonly #ledger: Book = {
+    taken: rows => {
+      this.#heldRows -= rows
+      this.#account.taken += rows
+    },
+    dropped: (reason, rows) => {
+      this.#heldRows -= rows
+      this.#account.drop(reason, rows)
+    },
+  }
+
+  async #deliver(load: Load, book: Book): Promise<void> {
+    const since = this.#cx.clock.monotonic()
+    let failures = 0
+    for (;;) {
+      if (this.#stop.signal.aborted) return this.#dropAtShutdown(load, book)
+      const outcome = await this.#destination.send(load.raw, this.#stop.signal)
+      if (outcome.is === 'delivered') return this.#delivered(load, outcome, book)
+      if (outcome.is !== 'retryable') return this.#refused(load, outcome, book)
+      if (!outcome.stale) {
+        const { retry_on_failure: retry } = this.#settings
+        const waitMs = Math.max(backOffMs(retry, ++failures, this.#cx.random()), outcome.retryAfterMs)
+        const elapsed = this.#cx.clock.monotonic() - since
+        if (this.#stop.signal.aborted) continue
+        if (!retry.enabled || (retry.max_elapsed_time > 0 && elapsed + waitMs > retry.max_elapsed_time)) {
+          return this.#drop(load, 'retry_exhausted', outcome.why, book)
+        }
+        this.#trouble.failed(outcome.why, { rows: load.rows, retryAfterMs: Math.round(waitMs) })
+        if (outcome.retryAfterMs > 0) this.#notBefore = Math.max(this.#notBefore, this.#cx.clock.monotonic() + outcome.retryAfterMs)
+        await sleep(this.#cx.clock, waitMs, this.#stop.signal)
+      }
+      if (outcome.lost && !this.#stop.signal.aborted) this.#account.resent += load.rows
+    }
+  }
+
+  #delivered(load: Load, { rejected, message }: Outcome & { is: 'delivered' }, book: Book): void {
+    this.#refusalsInARow = 0
+    this.#trouble.ended()
+    const refused = Math.min(Math.max(0, rejected), load.rows)
+    book.taken(load.rows - refused)
+    if (refused > 0) this.#drop({ ...load, rows: refused }, 'rejected', `partial success: ${message}`, book)
+    else if (message !== '') this.#trouble.warned(message)
+  }
+
+  async #refused(load: Load, outcome: Outcome & { is: 'rejected' | 'too_large' | 'permanent' }, book: Book): Promise<void> {
+    const tooLarge = outcome.is === 'too_large'
+    if (tooLarge) this.#maxBytes = Math.max(smallestLoad, Math.min(this.#maxBytes, Math.floor(load.raw.size / 2)))
+    else this.#refusalsInARow++
+    const halves = outcome.is === 'permanent' || this.#refusalsInARow > maxRefusalsInARow ? undefined : this.#halve(load)
+    if (halves === undefined) return this.#drop(load, outcome.is, outcome.why, book)
+    for (const half of halves) await this.#deliver(half, book)
+  }
+
+  /** By batches first, then by rows. */
+  #halve(load: Load): readonly [Load, Load] | undefined {
+    const { bodies, rows } = load
+    if (bodies.length > 1) {
+      const middle = bodies.length >> 1
+      return [loadOf(bodies.slice(0, middle)), loadOf(bodies.slice(middle))]
+    }
+    const pieces = this.#cutter.halve(this.#signal, load.raw.bytes())
+    if (pieces === undefined) return undefined
+    const [first, second] = pieces
+    const firstRows = Math.min(rows, this.#cutter.countRows(this.#signal, first))
+    return [
+      { raw: Raw.of(first), rows: firstRows, bodies },
+      { raw: Raw.of(second), rows: rows - firstRows, bodies },
+    ]
+  }
+
+  #drop({ rows }: Load, reason: string, why: string, book: Book): void {
+    book.dropped(reason, rows, why)
+    if (book === this.#ledger) this.#trouble.dropped(why, { rows, reason })
+  }
+
+  #dropAtShutdown({ rows }: Load, book: Book): void {
+    book.dropped('shutdown', rows, 'shutting down')
+    if (book === this.#ledger) this.#lostAtShutdown += rows
+  }
+
+  // The end
+
+  shutdown(signal: AbortSignal): Promise<void> {
+    this.#ended ??= this.#end(signal)
+    return this.#ended
+  }
+
+  async #end(signal: AbortSignal): Promise<void> {
+    this.#queue.close()
+    this.#pump()
+    await this.#drain(signal)
+    this.#stop.abort()
+    this.#dropWaiting()
+    if (this.#senders > 0) await new Promise<void>(resolve => (this.#drained = resolve))
+    this.#timer?.[Symbol.dispose]()
+    this.#unmeter()
+    if (this.#lostAtShutdown > 0) {
+      this.#cx.log.error({ rows: this.#lostAtShutdown, reason: 'shutdown' }, 'rows were dropped: the shutdown left no time to send them')
+    }
+    await this.#destination.close?.()
+  }
+
+  #drain(signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#queue.held === 0) return Promise.resolve()
+    return new Promise(resolve => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      this.#drained = resolve
+    })
+  }
+
+  #dropWaiting(): void {
+    while (this.#queue.length > 0) {
+      const bodies = this.#queue.take(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
+      const load = loadOf(bodies)
+      const { answer } = bodies[0]!
+      if (answer === undefined) this.#dropAtShutdown(load, this.#ledger)
+      else answer.reject(new RetryableError(`${this.#cx.id} is shutting down`))
+      this.#queue.settle(bodies.length, load.rows, load.raw.size)
+    }
+  }
+
+  // Own telemetry, on the Collector's names
+
+  #meter(): void {
+    const { meter } = this.#cx
+    const { queue_size: capacity } = this.#settings.sending_queue
+    const size = meter.createObservableGauge('otelcol_exporter_queue_size', {
+      description: 'What the queue holds, in the unit of its sizer.',
+    })
+    const most = meter.createObservableGauge('otelcol_exporter_queue_capacity', { description: 'The most that the queue holds.' })
+    const sending = meter.createObservableUpDownCounter('otelcol_exporter_in_flight_requests', {
+      description: 'Requests that are being sent or wait to be sent again.',
+    })
+    this.#sentSize = meter.createHistogram('otelcol_exporter_queue_batch_send_size', {
+      description: 'Rows in a request.',
+      advice: {
+        explicitBucketBoundaries: [10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10000, 20000],
+      },
+    })
+    this.#sentBytes = meter.createHistogram('otelcol_exporter_queue_batch_send_size_bytes', {
+      description: 'Bytes in a request, before compression.',
+      unit: 'By',
+      advice: { explicitBucketBoundaries: [1e3, 1e4, 1e5, 2.5e5, 5e5, 1e6, 2e6, 4e6, 8e6, 1.6e7] },
+    })
+    const observe = (result: BatchObservableResult) => {
+      result.observe(size, this.#queue.size, this.#attributes)
+      result.observe(most, capacity, this.#attributes)
+      result.observe(sending, this.#senders, this.#attributes)
+    }
+    const observed = [size, most, sending]
+    meter.addBatchObservableCallback(observe, observed)
+    this.#unmeter = () => meter.removeBatchObservableCallback(observe, observed)
+  }
+}
+
+/** Keeps the account of a batch whose sender waits: if nothing of it was taken it goes back as an error, and is not counted here. */
+class Answer implements Book {
+  readonly #account: Account
+  readonly #dropped: { reason: string; rows: number; why: string }[] = []
+  #taken = 0
+
+  constructor(account: Account) {
+    this.#account = account
+  }
+
+  taken(rows: number): void {
+    this.#taken += rows
+  }
+  dropped(reason: string, rows: number, why: string): void {
+    this.#dropped.push({ reason, rows, why })
+  }
+
+  give({ resolve, reject }: PromiseWithResolvers<void>): void {
+    const later = this.#dropped.find(({ reason }) => reason === 'retry_exhausted' || reason === 'shutdown')
+    if (later !== undefined) return reject(new RetryableError(later.why))
+    if (this.#taken === 0 && this.#dropped[0] !== undefined) return reject(new PermanentError(this.#dropped[0].why))
+    this.#account.accepted += this.#taken
+    this.#account.taken += this.#taken
+    for (const { reason, rows } of this.#dropped) {
+      this.#account.accepted += rows
+      this.#account.drop(reason, rows)
+    }
+    resolve()
+  }
+}
+
+function loadOf(bodies: readonly Body[]): Load {
+  const [first] = bodies
+  if (bodies.length === 1) return { raw: first!.raw, rows: first!.rows, bodies }
+  const chunks: Uint8Array[] = []
+  let rows = 0
+  for (const body of bodies) {
+    rows += body.rows
+    for (const chunk of body.raw.chunks) chunks.push(chunk)
+  }
+  return { raw: new Raw(chunks), rows, bodies }
+}
+
+const held: Promise<void> = Promise.resolve()
