@@ -3,7 +3,7 @@ import { MalformedError } from '../../src/model/batch.ts'
 import { signals } from '../../src/model/signal.ts'
 import { jsonToProtobuf, protobufToJson } from '../../src/otlp/json.ts'
 import { type Message, requestOf } from '../../src/otlp/schema.ts'
-import { random } from '../kit/random.ts'
+import { seeded } from '../kit/context.ts'
 
 const bytes = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
 const there = (signal: 'metrics' | 'traces' | 'logs', value: unknown) => protobufToJson(signal, jsonToProtobuf(signal, bytes(value)))
@@ -66,7 +66,7 @@ function anyScalar(type: string, name: string, next: () => number): unknown {
 
 describe('JSON to protobuf and back', () => {
   test.each(signals)('%s: whatever the schema allows comes back equal', signal => {
-    const next = random(20 + signals.indexOf(signal))
+    const next = seeded(20 + signals.indexOf(signal))
     for (let i = 0; i < 300; i++) {
       const request = anyMessage(requestOf[signal], next, 0)
       const wire = jsonToProtobuf(signal, bytes(request))
@@ -185,7 +185,7 @@ describe('protobuf to JSON', () => {
   })
 
   test('mutated: never another kind of error', () => {
-    const next = random(7)
+    const next = seeded(7)
     for (let i = 0; i < 5_000; i++) {
       const mutant = Uint8Array.from(wire)
       for (let k = 0; k <= next() * 3; k++) mutant[Math.floor(next() * mutant.length)] = Math.floor(next() * 256)
