@@ -3,25 +3,31 @@
  * read YAML → merge the sources → substitute the environment → check each section by its component's schema → check what the
  * sections say of each other.
  */
+import { stringify } from 'yaml'
 import type { AnyFactory } from './component.ts'
 import { check } from './config/check.ts'
 import { suggestion } from './config/explain.ts'
+import { addForward, forwardName } from './config/forward.ts'
 import { emptyMap, find, type Located, merge } from './config/located.ts'
 import { readOverride, setName } from './config/override.ts'
 import { ConfigFileError, inOrder, type LocatedProblem } from './config/problems.ts'
 import { checkReferences } from './config/references.ts'
+import { withoutSecrets } from './config/secrets.ts'
 import { type Definitions, readSections, type Section, sectionNames } from './config/sections.ts'
 import { serviceConfig, serviceSchema } from './config/service.ts'
 import { readSource, type Source } from './config/source.ts'
 import { type Environment, substitute } from './config/substitute.ts'
 import type { Configuration, Configured } from './configuration.ts'
 
+export { configurationJsonSchema, type JsonSchema, settingsJsonSchema } from './config/json-schema.ts'
 export { ConfigFileError, type LocatedProblem, showProblems } from './config/problems.ts'
 export type { Source } from './config/source.ts'
 
 export interface LoadOptions {
   /** `key.path=value`, merged after all files */
   readonly sets?: readonly string[]
+  /** a URL to which everything goes too, as OTLP over HTTP */
+  readonly forward?: string | undefined
   readonly env: Environment
   readonly factories: readonly AnyFactory[]
 }
@@ -32,11 +38,12 @@ export interface LoadedConfiguration extends Configuration {
 }
 
 /** @throws {ConfigFileError} with every problem that was found */
-export function loadConfiguration(sources: readonly Source[], { sets = [], env, factories }: LoadOptions): LoadedConfiguration {
+export function loadConfiguration(sources: readonly Source[], options: LoadOptions): LoadedConfiguration {
+  const { env, factories } = options
   const problems: LocatedProblem[] = []
-  const files = [...sources.map(source => source.name), setName]
+  const files = fileOrder(sources)
   const fail = () => new ConfigFileError(inOrder(problems, files))
-  const written = readAll(sources, sets, problems)
+  const written = readAll(sources, options, problems)
   if (written === undefined) throw fail()
   const root = substitute(written, env, problems)
   const warnings: LocatedProblem[] = []
@@ -48,8 +55,22 @@ export function loadConfiguration(sources: readonly Source[], { sets = [], env, 
   return { ...components(defined), service: serviceConfig(service), warnings: inOrder(warnings, files) }
 }
 
+/**
+ * The sources as one YAML text, as they were written: nothing substituted, nothing defaulted, and secrets hidden.
+ * @throws {ConfigFileError} where they cannot be read
+ */
+export function mergedText(sources: readonly Source[], options: LoadOptions): string {
+  const problems: LocatedProblem[] = []
+  const root = readAll(sources, options, problems)
+  if (root === undefined) throw new ConfigFileError(inOrder(problems, fileOrder(sources)))
+  return stringify(withoutSecrets(root, []))
+}
+
+const fileOrder = (sources: readonly Source[]) => [...sources.map(source => source.name), setName, forwardName]
+
 /** All sources as one tree; undefined where one could not be read, since the rest would seem wrong for that reason only. */
-function readAll(sources: readonly Source[], sets: readonly string[], problems: LocatedProblem[]): Located | undefined {
+function readAll(sources: readonly Source[], options: LoadOptions, problems: LocatedProblem[]): Located | undefined {
+  const { sets = [], forward, factories } = options
   const trees: Located[] = []
   for (const source of sources) {
     const before = problems.length
@@ -58,8 +79,9 @@ function readAll(sources: readonly Source[], sets: readonly string[], problems: 
     else if (problems.length === before) problems.push(notAMap(source, tree))
   }
   const overrides = sets.map(text => readOverride(text, problems)).filter(tree => tree !== undefined)
-  const unread = trees.length < sources.length || overrides.length < sets.length
-  return unread ? undefined : [...trees, ...overrides].reduce(merge, emptyMap({ file: sources[0]?.name ?? setName, line: 1, column: 1 }))
+  if (trees.length < sources.length || overrides.length < sets.length) return undefined
+  const root = [...trees, ...overrides].reduce(merge, emptyMap({ file: sources[0]?.name ?? setName, line: 1, column: 1 }))
+  return forward === undefined ? root : addForward(root, forward, factories)
 }
 
 function notAMap({ name }: Source, tree: Located | undefined): LocatedProblem {

@@ -17,6 +17,18 @@ export function showValue(located: Located, path: Path): string {
   if (located.is === 'list') return 'a list'
   if (located.value === null) return 'nothing'
   if (located.hidden === true || isSecretPath(path)) return '(hidden)'
-  const text = JSON.stringify(located.value)
+  const text = JSON.stringify(withoutUser(located.value))
   return text.length > maxShown ? `${text.slice(0, maxShown)}…` : text
+}
+
+/** A URL may carry a password. */
+const withoutUser = <V>(value: V): V | string => (typeof value === 'string' ? value.replaceAll(/\/\/[^/@\s]+@/g, '//(hidden)@') : value)
+
+/** The plain value of a tree whose secrets say `(hidden)`; a substitution such as `${env:TOKEN}` is no secret. */
+export function withoutSecrets(located: Located, path: Path): unknown {
+  if (located.is === 'list') return located.items.map((item, i) => withoutSecrets(item, [...path, i]))
+  if (located.is === 'map')
+    return Object.fromEntries([...located.entries].map(([key, { value }]) => [key, withoutSecrets(value, [...path, key])]))
+  if (located.value === null || !isSecretPath(path)) return withoutUser(located.value)
+  return typeof located.value === 'string' && /^\$\{[^}]*\}$/.test(located.value) ? located.value : '(hidden)'
 }

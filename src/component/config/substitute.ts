@@ -5,6 +5,7 @@
 import { parse } from 'yaml'
 import { emptyMap, type Located, type LocatedScalar, type Path } from './located.ts'
 import type { LocatedProblem } from './problems.ts'
+import { isSecretPath } from './secrets.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -21,16 +22,21 @@ export function substitute(located: Located, env: Environment, problems: Located
     return substituteScalar(located, expand(located.value, env))
   } catch (problem) {
     if (!(problem instanceof Unresolved)) throw problem
-    problems.push({ at: located.at, path, message: problem.message, ...(problem.remedy === undefined ? {} : { remedy: problem.remedy }) })
+    const { message, remedy, got } = problem
+    const shown = got === undefined ? '' : `, got ${isSecretPath(path) ? '(hidden)' : JSON.stringify(got)}`
+    problems.push({ at: located.at, path, message: message + shown, remedy })
     return { is: 'scalar', at: located.at, value: null, unresolved: true } satisfies LocatedScalar
   }
 }
 
 class Unresolved extends Error {
-  readonly remedy: string | undefined
-  constructor(message: string, remedy?: string) {
+  readonly remedy: string
+  /** what stood there instead; may be part of a secret */
+  readonly got: string | undefined
+  constructor(message: string, remedy: string, got?: string) {
     super(message)
     this.remedy = remedy
+    this.got = got
   }
 }
 
@@ -106,20 +112,17 @@ function closing(text: string, from: number): number {
     if (text.startsWith('${', i)) depth++
     else if (text[i] === '}' && --depth === 0) return i
   }
-  throw new Unresolved(`"\${" is never closed, got ${JSON.stringify(text)}`, 'write "}" behind it, or "$$" for a plain "$"')
+  throw new Unresolved('"${" is never closed', 'write "}" behind it, or "$$" for a plain "$"')
 }
 
 function resolve(inside: string, env: Environment): { text: string; fromEnv: boolean } {
   const { 1: scheme = 'env', 2: rest = '' } = /^(?:([a-z][a-z0-9+.-]*):(?!-))?([\s\S]*)$/i.exec(inside) ?? []
   if (scheme !== 'env')
-    throw new Unresolved(`nothing is known to substitute "\${${scheme}:…}"`, `known: \${env:NAME}, \${env:NAME:-default}`)
+    throw new Unresolved('nothing of that kind can be substituted', `known: \${env:NAME}, \${env:NAME:-default}`, `${scheme}:`)
   const at = rest.indexOf(':-')
   const name = expand(at < 0 ? rest : rest.slice(0, at), env).text
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-    throw new Unresolved(
-      `not the name of an environment variable, got ${JSON.stringify(name)}`,
-      'letters, digits and "_" make a name; "$$" is a plain "$"',
-    )
+    throw new Unresolved('not the name of an environment variable', 'letters, digits and "_" make a name; "$$" is a plain "$"', name)
   const value = Object.hasOwn(env, name) ? env[name] : undefined
   if (value !== undefined) return { text: value, fromEnv: true }
   if (at < 0) throw new Unresolved(`the environment variable ${name} is not set`, `set it, or write \${env:${name}:-default}`)

@@ -1,0 +1,55 @@
+/** What a command is, and the outside that it may reach: a test gives its own. */
+import type { App } from '../app.ts'
+import type { Logger } from '../component/component.ts'
+import type { LoadedConfiguration } from '../component/config.ts'
+
+/** Everything a command does to the world goes through here. */
+export interface Outside {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  /** standard output, a line or several */
+  readonly print: (text: string) => void
+  /** standard error */
+  readonly complain: (text: string) => void
+  /** The text of a file; `-` is standard input. @throws with `code` as node:fs does */
+  readonly read: (path: string) => Promise<string>
+  readonly log: (component: string, level: LoadedConfiguration['service']['telemetry']['logs']['level']) => Logger
+  /** @throws {StartError} and leaves nothing running */
+  readonly start: (configuration: LoadedConfiguration) => Promise<App>
+  /** Calls `run` each time somebody asks this process to stop. */
+  readonly onStop: (run: (signal: string) => void) => Disposable
+  /** At once, whatever is under way. */
+  readonly exit: (code: number) => void
+}
+
+/** A flag: `repeated` ones gather, others keep the last. */
+export interface Flag {
+  readonly takes?: string
+  readonly repeated?: true
+  readonly says: string
+}
+export interface Arguments {
+  /** by flag; a flag that takes nothing has `['']` */
+  readonly flags: ReadonlyMap<string, readonly string[]>
+  readonly rest: readonly string[]
+}
+
+export interface Command {
+  readonly name: string
+  /** what it takes besides flags, for the help text */
+  readonly takes?: string
+  readonly says: string
+  readonly flags: Readonly<Record<string, Flag>>
+  /** @returns the exit code @throws {UsageError} {ConfigFileError} {StartError} */
+  run(args: Arguments, outside: Outside): Promise<number>
+}
+
+/** The command line asks for something that there is not. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+  readonly remedy: string | undefined
+  constructor(message: string, remedy?: string) {
+    super(message)
+    this.remedy = remedy
+  }
+}

@@ -1,0 +1,52 @@
+/** The five lines at start: what runs, where it listens, and what to try next. */
+import type { App, Listening } from '../app.ts'
+import type { LoadedConfiguration } from '../component/config.ts'
+import { signals } from '../model/signal.ts'
+
+export function greeting(app: Pick<App, 'listening' | 'unheard'>, configuration: LoadedConfiguration, version: string): string[] {
+  const { receives, serves } = places(app.listening, configuration)
+  return [
+    `thalamus ${version} runs: ${flows(app, configuration)}`,
+    `  receives  ${receives}`,
+    `  serves    ${serves}`,
+    ...next(app.listening, configuration),
+  ]
+}
+
+/** `metrics: otlp, host -> prometheus; traces, logs: dropped (no exporter)` */
+function flows({ unheard }: Pick<App, 'unheard'>, { service }: LoadedConfiguration): string {
+  const running = service.pipelines.map(({ id, receivers, exporters }) => `${id}: ${receivers.join(', ')} -> ${exporters.join(', ')}`)
+  const dropped = signals.filter(
+    signal => unheard.some(other => other.signal === signal) && !service.pipelines.some(pipeline => pipeline.signal === signal),
+  )
+  return [...running, ...(dropped.length === 0 ? [] : [`${dropped.join(', ')}: dropped (no exporter)`])].join('; ')
+}
+
+function places(listening: readonly Listening[], { receivers }: LoadedConfiguration): { receives: string; serves: string } {
+  const show = (list: readonly Listening[]) => list.map(({ what, url }) => `${what} ${url}`).join(', ') || 'nothing over the network'
+  return {
+    receives: show(listening.filter(place => receivers.has(place.component))),
+    serves: show(listening.filter(place => !receivers.has(place.component))),
+  }
+}
+
+/** One curl and one SDK line, of what really listens. */
+function next(listening: readonly Listening[], configuration: LoadedConfiguration): string[] {
+  const isExporter = ({ component }: Listening) => configuration.exporters.has(component)
+  const page =
+    listening.find(isExporter) ??
+    listening.find(({ component }) => component === 'telemetry') ??
+    listening.find(({ component }) => component === 'api')
+  const http = listening.find(({ component, what }) => configuration.receivers.has(component) && /http/i.test(what))
+  return [
+    page === undefined
+      ? ''
+      : `  try       curl -s ${reachable(page)}${isExporter(page) && configuration.receivers.has('host') ? ' | grep system_cpu' : ''}`,
+    http === undefined
+      ? ''
+      : `  SDK       OTEL_EXPORTER_OTLP_ENDPOINT=${reachable(http)} node app.js   # any OpenTelemetry SDK, any language`,
+  ].filter(line => line !== '')
+}
+
+/** Nobody connects to "all addresses". */
+const reachable = ({ url }: Listening) => url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')

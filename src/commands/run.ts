@@ -1,0 +1,51 @@
+/** The main job: runs a configuration until somebody asks it to stop. */
+import type { App, Undelivered } from '../app.ts'
+import { showPosition } from '../component/config/problems.ts'
+import { type LoadedConfiguration, loadConfiguration, mergedText } from '../component/config.ts'
+import { rowWord } from '../model/signal.ts'
+import type { Command, Outside } from './command.ts'
+import { defaultName } from './default.ts'
+import { greeting } from './greeting.ts'
+import { sourceFlags, wanted } from './sources.ts'
+
+export const run: Command = {
+  name: 'run',
+  says: 'runs a configuration; without --config, the default one',
+  flags: { ...sourceFlags, 'print-config': { says: 'prints the configuration as it was written, merged, and starts nothing' } },
+  async run(args, outside) {
+    const { sources, options } = await wanted(args, outside)
+    const configuration = loadConfiguration(sources, options)
+    if (args.flags.has('print-config')) {
+      const untouched = sources[0]?.name === defaultName && options.sets?.length === 0 && options.forward === undefined
+      outside.print((untouched ? sources[0]!.text : mergedText(sources, options)).trimEnd())
+      return 0
+    }
+    return runUntilStopped(configuration, outside)
+  },
+}
+
+async function runUntilStopped(configuration: LoadedConfiguration, outside: Outside): Promise<number> {
+  const log = outside.log('service', configuration.service.telemetry.logs.level)
+  for (const { at, path, message, remedy } of configuration.warnings)
+    log.warn({ where: `${showPosition(at)}: ${path.join('.')}`, what: message, remedy }, 'the configuration may not be what was meant')
+  // Whoever asks to stop while we start shall not be forgotten.
+  const stop = Promise.withResolvers<string>()
+  let asked = 0
+  using _ = outside.onStop(signal => {
+    if (++asked === 1) stop.resolve(signal)
+    else outside.exit(1)
+  })
+  const app = await outside.start(configuration)
+  outside.print(greeting(app, configuration, outside.version).join('\n'))
+  const signal = await stop.promise
+  log.info({ signal }, 'shutting down')
+  return farewell(await app.shutdown(), outside)
+}
+
+function farewell(undelivered: Awaited<ReturnType<App['shutdown']>>, outside: Outside): number {
+  if (undelivered.length === 0) outside.print('stopped: everything was delivered')
+  else outside.complain(['stopped: not everything was delivered', ...undelivered.map(show)].join('\n'))
+  return undelivered.length === 0 ? 0 : 1
+}
+
+const show = ({ exporter, signal, rows }: Undelivered) => `  ${exporter}: ${rows} ${rowWord[signal].replace('_', ' ')} dropped (shutdown)`

@@ -1,0 +1,13 @@
+import { configurationJsonSchema } from '../component/config.ts'
+import { components } from '../components.ts'
+import type { Command } from './command.ts'
+
+export const schema: Command = {
+  name: 'schema',
+  says: 'prints the JSON Schema of a configuration file, for editors',
+  flags: {},
+  async run(_, outside) {
+    outside.print(JSON.stringify(configurationJsonSchema(components), null, 2))
+    return 0
+  },
+}

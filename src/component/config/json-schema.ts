@@ -1,0 +1,67 @@
+/** One JSON Schema (draft 2020-12) of a whole configuration file, for editors, made from the schemas that check it. */
+import { z } from 'zod'
+import type { AnyFactory } from '../component.ts'
+import { type Section, sectionNames, sections } from './sections.ts'
+import { serviceSchema } from './service.ts'
+
+export type JsonSchema = { [key: string]: unknown }
+
+export function configurationJsonSchema(factories: readonly AnyFactory[]): JsonSchema {
+  const section = (name: Section) => sectionSchema(factories.filter(factory => factory.kind === sections[name]))
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Configuration of Thalamus',
+    type: 'object',
+    properties: { ...Object.fromEntries(sectionNames.map(name => [name, section(name)])), service: settingsJsonSchema(serviceSchema) },
+    additionalProperties: false,
+  }
+}
+
+/** As users write it: before defaults, durations as text. */
+export function settingsJsonSchema(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12', unrepresentable: 'any' })
+  return lenient(rest) as JsonSchema
+}
+
+function sectionSchema(factories: readonly AnyFactory[]): JsonSchema {
+  const patterns = factories.map(factory => [`^${factory.type}(/.+)?$`, nullable(settingsJsonSchema(factory.config))])
+  return { type: ['object', 'null'], patternProperties: Object.fromEntries(patterns), additionalProperties: false }
+}
+
+const nullable = (schema: JsonSchema): JsonSchema => (schema['type'] === 'object' ? { ...schema, type: ['object', 'null'] } : schema)
+
+/** What the loader takes beyond the types: `key:` with nothing behind it, and a substitution in place of any single value. */
+function lenient(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(lenient)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const inner = Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => [key, key === 'properties' ? properties(value) : lenientAt(key, value)]),
+  )
+  return orSubstitution(inner)
+}
+
+/** Keywords whose values are schemas; the rest (`default`, `enum`, …) are values and stay. */
+const nested = new Set(['items', 'additionalProperties', 'anyOf', 'oneOf', 'allOf', '$defs'])
+const lenientAt = (key: string, value: unknown): unknown => {
+  if (key === '$defs') return properties(value)
+  return nested.has(key) ? lenient(value) : value
+}
+
+function properties(value: unknown): unknown {
+  const entries = Object.entries(value as Record<string, unknown>).map(([key, schema]) => [key, nullable(lenient(schema) as JsonSchema)])
+  return Object.fromEntries(entries)
+}
+
+const substitution = { type: 'string', pattern: '\\$\\{' }
+
+function orSubstitution(schema: JsonSchema): JsonSchema {
+  const narrow =
+    ['number', 'integer', 'boolean'].includes(String(schema['type'])) || 'enum' in schema || 'pattern' in schema || 'const' in schema
+  if (!narrow) return schema
+  const { description, default: fallback, ...rule } = schema
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(fallback === undefined ? {} : { default: fallback }),
+    anyOf: [rule, substitution],
+  }
+}

@@ -1,0 +1,121 @@
+/** The command line, and the door to the outside: here, and nowhere else, are the environment, files, signals and chance. */
+import { readFileSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { totalmem } from 'node:os'
+import { text } from 'node:stream/consumers'
+import pino from 'pino'
+import { start, type World } from './app.ts'
+import { readArguments } from './commands/arguments.ts'
+import { type Command, type Outside, UsageError } from './commands/command.ts'
+import { commandHelp, commands, helpText } from './commands/index.ts'
+import type { Files, MemoryUse } from './component/component.ts'
+import { ConfigError, StartError } from './component/errors.ts'
+import { systemClock } from './lib/clock.ts'
+import { closest } from './lib/distance.ts'
+
+/** @returns the exit code: 0 where all went well, 1 where anything did not */
+export async function main(argv: readonly string[], outside: Outside = theOutside()): Promise<number> {
+  try {
+    return await dispatch(argv, outside)
+  } catch (error) {
+    const words = explanation(error)
+    if (words === undefined) throw error
+    outside.complain(words)
+    return 1
+  }
+}
+
+async function dispatch(argv: readonly string[], outside: Outside): Promise<number> {
+  const [first = '', ...rest] = argv
+  if (['help', '--help', '-h'].includes(first)) return help(rest, outside)
+  if (['--version', '-v'].includes(first)) return dispatch(['version'], outside)
+  const named = first !== '' && !first.startsWith('-')
+  const command = named ? commandCalled(first) : commands[0]!
+  const args = readArguments(command, named ? rest : argv)
+  if (args.flags.has('help')) return help([command.name], outside)
+  return command.run(args, outside)
+}
+
+function help([name]: readonly string[], outside: Outside): number {
+  outside.print(name === undefined ? helpText() : commandHelp(commandCalled(name)))
+  return 0
+}
+
+function commandCalled(name: string): Command {
+  const found = commands.find(command => command.name === name)
+  if (found !== undefined) return found
+  const known = [...commands.map(command => command.name), 'help']
+  const near = closest(name, known)
+  if (/\.(ya?ml|json)$/.test(name))
+    throw new UsageError(`no command is called ${JSON.stringify(name)}`, `to run that file: thalamus --config ${name}`)
+  throw new UsageError(
+    `no command is called ${JSON.stringify(name)}`,
+    near === undefined ? `known: ${known.join(', ')}` : `did you mean "${near}"?`,
+  )
+}
+
+/** What the user reads; undefined where this is a bug, which shall be seen in full. */
+function explanation(error: unknown): string | undefined {
+  if (error instanceof ConfigError) return error.message
+  if (error instanceof StartError) return `cannot start: ${error.message}${remedyLine(error.remedy)}`
+  return error instanceof UsageError ? `${error.message}${remedyLine(error.remedy)}` : undefined
+}
+
+const remedyLine = (remedy: string | undefined) => (remedy === undefined ? '' : `\n  ${remedy}`)
+
+function theOutside(): Outside {
+  const version = packageVersion()
+  const loggers = pinoLogger()
+  return {
+    env: process.env,
+    version,
+    print: line => void process.stdout.write(`${line}\n`),
+    complain: line => void process.stderr.write(`${line}\n`),
+    read: path => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
+    log: (component, level) => loggers.child({ component }, { level }),
+    start: configuration => {
+      const { level } = configuration.service.telemetry.logs
+      return start(
+        configuration,
+        theWorld(version, component => loggers.child({ component }, { level })),
+      )
+    },
+    onStop: stopSignals,
+    exit: code => process.exit(code),
+  }
+}
+
+function theWorld(version: string, log: World['log']): World {
+  return { clock: systemClock, random: () => Math.random(), files: nodeFiles, memory: memoryUse, log, version }
+}
+
+/** JSON lines on standard error, synchronous: what is said last is read first. */
+function pinoLogger() {
+  const formatters = { level: (label: string) => ({ level: label }) }
+  return pino({ base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }))
+}
+
+const nodeFiles: Files = { read: path => readFile(path), readSync: path => readFileSync(path, 'utf8'), list: path => readdir(path) }
+
+function memoryUse(): MemoryUse {
+  const { heapUsed, external } = process.memoryUsage()
+  // 0 or an absurdly large number where no control group sets a limit.
+  const constrained = process.constrainedMemory()
+  return { usedBytes: heapUsed + external, limitBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem() }
+}
+
+function stopSignals(run: (signal: string) => void): Disposable {
+  const names = ['SIGTERM', 'SIGINT'] as const
+  for (const name of names) process.on(name, run)
+  return {
+    [Symbol.dispose]() {
+      for (const name of names) process.off(name, run)
+    },
+  }
+}
+
+/** The package's own, beside `src` and `dist` alike. */
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  return version
+}
