@@ -2,6 +2,7 @@
 import type { Meter, Tracer } from '@opentelemetry/api'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
+import type { Raw } from '../model/raw.ts'
 
 export interface OwnTelemetry {
   meter(component: string): Meter
@@ -10,5 +11,9 @@ export interface OwnTelemetry {
   collect(): Promise<ResourceMetrics>
   /** Calls `take` with each span that has ended, until disposed of. Nothing that handles such a span may be traced itself. */
   onSpan(take: (span: ReadableSpan) => void): Disposable
+  /** `raw` holds nothing but own spans: handing it on makes no spans. */
+  markOwn(raw: Raw): void
+  /** Whoever traces the handling of a batch asks this first. Bodies put together of marked ones alone are own too. */
+  isOwn(raw: Raw): boolean
   shutdown(): Promise<void>
 }

@@ -102,5 +102,7 @@ const noTelemetry: OwnTelemetry = {
   tracer: () => new ProxyTracerProvider().getTracer('test'),
   collect: () => Promise.reject(new Error('this test gave its context no telemetry')),
   onSpan: () => ({ [Symbol.dispose]() {} }),
+  markOwn: () => undefined,
+  isOwn: () => false,
   shutdown: () => Promise.resolve(),
 }

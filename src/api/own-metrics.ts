@@ -1,0 +1,143 @@
+/**
+ * Own metrics as Prometheus text, where and how the Collector serves its own by default: `/metrics` on port 8888, names
+ * without unit suffix and without `_total`, no scope labels, the resource only in `target_info`.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Attributes } from '@opentelemetry/api'
+import { DataPointType, type MetricData, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import { listen } from '../component/listen.ts'
+import type { OwnTelemetry } from '../component/telemetry.ts'
+import type { Family, Row } from '../exposition/families.ts'
+import { type Label, showLabels } from '../exposition/labels.ts'
+import { type FamilyType, familyName, labelName } from '../exposition/naming.ts'
+import { classic, textPage } from '../exposition/text.ts'
+
+const translation = { strategy: 'UnderscoreEscapingWithoutSuffixes', namespace: '' } as const
+
+export class OwnMetrics {
+  readonly #telemetry: OwnTelemetry
+  readonly #servers: Server[] = []
+
+  constructor(telemetry: OwnTelemetry) {
+    this.#telemetry = telemetry
+  }
+
+  /** May be called for several addresses. @returns the page's URL @throws {StartError} */
+  async start({ host, port }: { host: string; port: number }): Promise<string> {
+    const server = createServer((request, response) => void this.#serve(request, response))
+    this.#servers.push(server)
+    return `${await listen(server, host, port, 'service.telemetry.metrics')}/metrics`
+  }
+
+  async shutdown(): Promise<void> {
+    for (const server of this.#servers.splice(0)) {
+      server.close()
+      server.closeAllConnections()
+    }
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? '/').split('?')[0]
+    if (path !== '/metrics') return void response.writeHead(404).end('own metrics are served at /metrics\n')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
+    try {
+      const page = Buffer.concat([...textPage(toFamilies(await this.#telemetry.collect()), classic)])
+      response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'content-length': page.length })
+      response.end(request.method === 'HEAD' ? undefined : page)
+    } catch (error) {
+      response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' }).end(`own metrics could not be read: ${String(error)}\n`)
+    }
+  }
+}
+
+type Point = MetricData['dataPoints'][number]
+
+/** Sorted by name. Metrics of one name and type from several scopes are one family; what differs in type from the first is left out. */
+export function toFamilies(metrics: ResourceMetrics): Family[] {
+  const families = new Map<string, PointFamily>()
+  for (const { metrics: list } of metrics.scopeMetrics) {
+    for (const metric of list) addMetric(families, metric)
+  }
+  families.set('target_info', targetInfo(metrics))
+  return [...families.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function addMetric(families: Map<string, PointFamily>, metric: MetricData): void {
+  const { name: given, unit, description } = metric.descriptor
+  const monotonic = metric.dataPointType === DataPointType.SUM && metric.isMonotonic
+  const named = familyName({ name: given, unit, type: typeNames[metric.dataPointType], monotonic }, translation)
+  if (named === undefined) return
+  const family = families.get(named.name) ?? new PointFamily(named.name, named.type, description)
+  if (family.type === named.type) family.points.push(...metric.dataPoints)
+  families.set(named.name, family)
+}
+
+const typeNames = {
+  [DataPointType.GAUGE]: 'gauge',
+  [DataPointType.SUM]: 'sum',
+  [DataPointType.HISTOGRAM]: 'histogram',
+  [DataPointType.EXPONENTIAL_HISTOGRAM]: 'exponential_histogram',
+} as const
+
+function targetInfo({ resource }: ResourceMetrics): PointFamily {
+  const info = new PointFamily('target_info', 'gauge', 'Target metadata')
+  info.points.push({ attributes: resource.attributes as Attributes, value: 1, startTime: [0, 0], endTime: [0, 0] })
+  return info
+}
+
+class PointFamily implements Family {
+  readonly name: string
+  readonly type: FamilyType
+  readonly unit = ''
+  readonly help: string
+  readonly points: Point[] = []
+
+  constructor(name: string, type: FamilyType, help: string) {
+    this.name = name
+    this.type = type
+    this.help = help
+  }
+  get length(): number {
+    return this.points.length
+  }
+
+  read(i: number, row: Row): boolean {
+    const { attributes, value } = this.points[i]!
+    row.labels = showLabels(toLabels(attributes))
+    if (typeof value === 'number') {
+      row.shape = 'number'
+      row.value = value
+      return true
+    }
+    row.count = value.count
+    row.sum = value.sum ?? Number.NaN
+    if ('buckets' in value) {
+      row.shape = 'histogram'
+      row.bounds = Float64Array.from(value.buckets.boundaries)
+      row.buckets = value.buckets.counts
+      return true
+    }
+    row.shape = 'exponential'
+    const { scale, zeroCount, positive, negative } = value
+    row.exponential = {
+      scale,
+      zeroCount,
+      zeroThreshold: 0,
+      positiveOffset: positive.offset,
+      positive: positive.bucketCounts,
+      negativeOffset: negative.offset,
+      negative: negative.bucketCounts,
+    }
+    return true
+  }
+}
+
+/** Sorted by name; of two attributes that become one label, the first stays. */
+function toLabels(attributes: Attributes): Label[] {
+  const labels = new Map<string, string>()
+  for (const [key, value] of Object.entries(attributes)) {
+    const name = labelName(key, translation)
+    if (!labels.has(name)) labels.set(name, typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
+  }
+  return [...labels].sort(([a], [b]) => (a < b ? -1 : 1))
+}

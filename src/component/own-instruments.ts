@@ -1,0 +1,232 @@
+/**
+ * The numbers of the ledger, the memory budget and the process as observable instruments: names, units, descriptions and
+ * attribute keys are the Collector's; what it has no word for begins with `thalamus_`.
+ */
+import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api'
+import type { Clock } from '../lib/clock.ts'
+import { rowWord, type Signal, signals } from '../model/signal.ts'
+import type { Budget } from './budget.ts'
+import type { MemoryUse } from './component.ts'
+import type { Account, Kind, Ledger } from './ledger.ts'
+
+const rowUnit = { metrics: '{datapoint}', traces: '{span}', logs: '{record}' } as const satisfies Record<Signal, string>
+const rowName = { metrics: 'metric points', traces: 'spans', logs: 'log records' } as const satisfies Record<Signal, string>
+
+/** What is told of each account of a kind, for each signal: `otelcol_<name>_<rows>{<key>="<id>"}`. */
+interface RowCounter {
+  readonly kind: Kind
+  /** only components of this type */
+  readonly type?: string
+  readonly name: string
+  readonly key: 'receiver' | 'processor' | 'exporter'
+  /** `%` stands for what a row is called */
+  readonly description: string
+  readonly value: (account: Account, ledger: Ledger) => number
+}
+
+const rowCounters: readonly RowCounter[] = [
+  {
+    kind: 'receiver',
+    name: 'receiver_accepted',
+    key: 'receiver',
+    description: 'Number of % successfully pushed into the pipeline.',
+    value: a => a.accepted,
+  },
+  {
+    kind: 'receiver',
+    name: 'receiver_refused',
+    key: 'receiver',
+    description: 'Number of % that could not be pushed into the pipeline.',
+    value: a => a.refused,
+  },
+  {
+    kind: 'exporter',
+    name: 'exporter_sent',
+    key: 'exporter',
+    description: 'Number of % successfully sent to destination.',
+    value: a => a.taken,
+  },
+  {
+    kind: 'exporter',
+    name: 'exporter_send_failed',
+    key: 'exporter',
+    description: 'Number of % in failed attempts to send to destination.',
+    value: a => a.droppedTotal - (a.dropped.get('queue_full') ?? 0),
+  },
+  {
+    kind: 'exporter',
+    name: 'exporter_enqueue_failed',
+    key: 'exporter',
+    description: 'Number of % failed to be added to the sending queue.',
+    value: (a, ledger) => (a.dropped.get('queue_full') ?? 0) + droppedAtTheDoor(ledger, a),
+  },
+  {
+    kind: 'processor',
+    type: 'memory_limiter',
+    name: 'processor_memory_limiter_accepted',
+    key: 'processor',
+    description: 'Number of % successfully pushed into the next component in the pipeline.',
+    value: a => a.taken,
+  },
+  {
+    kind: 'processor',
+    type: 'memory_limiter',
+    name: 'processor_memory_limiter_refused',
+    key: 'processor',
+    description: 'Number of % that were rejected by the next component in the pipeline.',
+    value: a => a.limited,
+  },
+]
+
+/** [rows] that a fan-out did not even offer because the branch was full. */
+function droppedAtTheDoor(ledger: Ledger, account: Account): number {
+  let rows = 0
+  for (const wire of ledger.wires) {
+    if (wire.to === account.id && wire.signal === account.signal) rows += wire.dropped.get('queue_full') ?? 0
+  }
+  return rows
+}
+
+/** Everything about rows, read in one walk over the ledger. */
+export function observeLedger(meter: Meter, ledger: Ledger, budget: Budget): void {
+  const observers: { instrument: Observable; observe: (sums: Sums) => void }[] = []
+  for (const counter of rowCounters) {
+    for (const signal of signals) {
+      const instrument = meter.createObservableCounter(`otelcol_${counter.name}_${rowWord[signal]}`, {
+        description: counter.description.replace('%', rowName[signal]),
+        unit: rowUnit[signal],
+      })
+      observers.push({ instrument, observe: sums => addRows(sums, instrument, counter, signal, ledger) })
+    }
+  }
+  const incoming = meter.createObservableCounter('otelcol_processor_incoming_items', {
+    description: 'Number of items passed to the processor.',
+    unit: '{item}',
+  })
+  const outgoing = meter.createObservableCounter('otelcol_processor_outgoing_items', {
+    description: 'Number of items emitted from the processor.',
+    unit: '{item}',
+  })
+  const dropped = meter.createObservableCounter('thalamus_dropped_rows', {
+    description: 'Rows that were given up, by component and reason.',
+    unit: '{row}',
+  })
+  const imbalance = meter.createObservableGauge('thalamus_ledger_imbalance', {
+    description: 'Rows that are unaccounted for. Anything but 0 is a bug.',
+    unit: '{row}',
+  })
+  const used = meter.createObservableGauge('thalamus_memory_budget_used', {
+    description: 'Bytes of telemetry that receivers and queues hold.',
+    unit: 'By',
+  })
+  const limit = meter.createObservableGauge('thalamus_memory_budget_limit', {
+    description: 'Bytes above which memory_limiter lets nothing in.',
+    unit: 'By',
+  })
+  const others = [incoming, outgoing, dropped, imbalance, used, limit]
+  meter.addBatchObservableCallback(
+    (result: BatchObservableResult) => {
+      const sums = new Sums()
+      for (const { observe } of observers) observe(sums)
+      addItems(sums, incoming, outgoing, ledger)
+      addDropped(sums, dropped, ledger)
+      sums.tell(result)
+      result.observe(imbalance, ledger.imbalance)
+      result.observe(used, budget.used)
+      if (Number.isFinite(budget.softBytes)) result.observe(limit, budget.softBytes)
+    },
+    [...observers.map(o => o.instrument), ...others],
+  )
+}
+
+/** One id may have several accounts (a processor in two pipelines): their sum is told, once. */
+class Sums {
+  readonly #sums = new Map<Observable, Map<string, { attributes: Attributes; value: number }>>()
+
+  add(instrument: Observable, attributes: Attributes, value: number): void {
+    const key = Object.values(attributes).join('\n')
+    const sums = this.#sums.get(instrument) ?? new Map()
+    this.#sums.set(instrument, sums)
+    const sum = sums.get(key)
+    if (sum === undefined) sums.set(key, { attributes, value })
+    else sum.value += value
+  }
+
+  tell(result: BatchObservableResult): void {
+    for (const [instrument, sums] of this.#sums) {
+      for (const { attributes, value } of sums.values()) result.observe(instrument, value, attributes)
+    }
+  }
+}
+
+function addRows(sums: Sums, instrument: Observable, counter: RowCounter, signal: Signal, ledger: Ledger): void {
+  for (const account of ledger.accounts) {
+    if (account.kind !== counter.kind || account.signal !== signal) continue
+    if (counter.type !== undefined && typeOf(account.id) !== counter.type) continue
+    sums.add(instrument, { [counter.key]: account.id }, counter.value(account, ledger))
+  }
+}
+
+function addItems(sums: Sums, incoming: Observable, outgoing: Observable, ledger: Ledger): void {
+  for (const account of ledger.accounts) {
+    if (account.kind !== 'processor') continue
+    const attributes = { processor: account.id, 'otel.signal': account.signal }
+    sums.add(incoming, attributes, account.accepted + account.limited)
+    sums.add(outgoing, attributes, account.taken)
+  }
+}
+
+function addDropped(sums: Sums, dropped: Observable, ledger: Ledger): void {
+  for (const { kind, id, signal, dropped: reasons } of ledger.accounts) {
+    for (const [reason, rows] of reasons) sums.add(dropped, { 'component.kind': kind, component: id, reason, 'otel.signal': signal }, rows)
+  }
+  // A branch that was full dropped for the component it leads to; where there is none, the receiver had nobody to give to.
+  for (const { from, to, signal, dropped: reasons } of ledger.wires) {
+    for (const [reason, rows] of reasons) {
+      const component = reason === 'no_exporter' ? from : to
+      const kind = reason === 'no_exporter' ? 'receiver' : ''
+      sums.add(dropped, { 'component.kind': kind || 'fanout', component, reason, 'otel.signal': signal }, rows)
+    }
+  }
+}
+
+const typeOf = (id: string) => id.split('/')[0]!
+
+export function observeProcess(meter: Meter, clock: Clock, memory: () => MemoryUse): void {
+  const started = clock.monotonic()
+  meter
+    .createObservableCounter('otelcol_process_uptime', { description: 'Uptime of the process', unit: 's' })
+    .addCallback(result => result.observe((clock.monotonic() - started) / 1000))
+  meter
+    .createObservableCounter('otelcol_process_cpu_seconds', { description: 'Total CPU user and system time in seconds', unit: 's' })
+    .addCallback(result => {
+      const { user, system } = process.cpuUsage()
+      result.observe((user + system) / 1e6)
+    })
+  const rss = meter.createObservableGauge('otelcol_process_memory_rss', {
+    description: 'Total physical memory (resident set size)',
+    unit: 'By',
+  })
+  const heap = meter.createObservableGauge('otelcol_process_runtime_heap_alloc_bytes', {
+    description: 'Bytes of allocated heap objects',
+    unit: 'By',
+  })
+  const total = meter.createObservableGauge('otelcol_process_runtime_total_sys_memory_bytes', {
+    description: 'Total bytes of memory obtained from the OS by the heap and beside it',
+    unit: 'By',
+  })
+  const used = meter.createObservableGauge('thalamus_process_memory_used', {
+    description: 'Bytes that memory_limiter goes by: live objects and buffers',
+    unit: 'By',
+  })
+  meter.addBatchObservableCallback(
+    result => {
+      const usage = process.memoryUsage()
+      result.observe(rss, usage.rss)
+      result.observe(heap, usage.heapUsed)
+      result.observe(total, usage.heapTotal + usage.external)
+      result.observe(used, memory().usedBytes)
+    },
+    [rss, heap, total, used],
+  )
+}
