@@ -27,8 +27,19 @@ export const toGrpc = (port: number, more: object = {}) => ({ endpoint: `${LOOPB
 
 export const SIGNALS = ['metrics', 'traces', 'logs'] as const
 
+export interface Configuration {
+  readonly receivers: object
+  readonly processors?: object
+  readonly exporters: object
+  readonly service: { readonly pipelines: Readonly<Record<string, object>> } & Readonly<Record<string, unknown>>
+}
+
 /** otlp in, the named exporters out, for every signal. */
-export function otlpTo(ports: Otlp, exporters: Readonly<Record<string, object>>, processors: Readonly<Record<string, object>> = {}) {
+export function otlpTo(
+  ports: Otlp,
+  exporters: Readonly<Record<string, object>>,
+  processors: Readonly<Record<string, object>> = {},
+): Configuration {
   const pipeline = { receivers: ['otlp'], processors: Object.keys(processors), exporters: Object.keys(exporters) }
   return {
     receivers: {
@@ -49,8 +60,10 @@ export class Collector implements AsyncDisposable, Otlp {
     this.httpPort = ports.httpPort
     this.grpcPort = ports.grpcPort
   }
-  static async start(configure: (ports: Otlp) => ReturnType<typeof otlpTo>, args: readonly string[] = []): Promise<Collector> {
-    const [httpPort, grpcPort] = (await freePorts(2)) as [number, number]
+  /** @param at ports to listen on again; otherwise free ones */
+  static async start(configure: (ports: Otlp) => Configuration, at?: Otlp): Promise<Collector> {
+    const [freeHttp, freeGrpc] = (await freePorts(2)) as [number, number]
+    const { httpPort, grpcPort } = at ?? { httpPort: freeHttp, grpcPort: freeGrpc }
     const config = configure({ httpPort, grpcPort })
     // Its own metrics would want port 8888.
     const quiet = { ...config, service: { ...config.service, telemetry: { metrics: { level: 'none' } } } }
@@ -58,7 +71,7 @@ export class Collector implements AsyncDisposable, Otlp {
     const file = folder.write('otelcol.yaml', quiet)
     const server = await boot(folder, {
       file: program('otelcol'),
-      args: ['--config', file, ...args],
+      args: ['--config', file],
       ready: () => allListen(httpPort, grpcPort),
     })
     return new Collector(server, { httpPort, grpcPort })
@@ -71,6 +84,7 @@ export class Collector implements AsyncDisposable, Otlp {
 export interface LedgerPage {
   readonly imbalance: number
   readonly receivers: readonly { id: string; signal: string; received: number; accepted: number; refused: number }[]
+  readonly wires: readonly { from: string; to: string; signal: string; offered: number; taken: number; dropped: Record<string, number> }[]
   readonly components: readonly {
     kind: string
     id: string
@@ -95,7 +109,7 @@ export class Thalamus implements AsyncDisposable, Otlp {
     this.grpcPort = ports.grpcPort
     this.apiPort = ports.apiPort
   }
-  static async start(configure: (ports: Otlp) => ReturnType<typeof otlpTo>): Promise<Thalamus> {
+  static async start(configure: (ports: Otlp) => Configuration): Promise<Thalamus> {
     const [httpPort, grpcPort, apiPort] = (await freePorts(3)) as [number, number, number]
     const config = configure({ httpPort, grpcPort })
     const service = { ...config.service, telemetry: { metrics: { level: 'none' } }, api: { endpoint: `${LOOPBACK}:${apiPort}` } }
