@@ -1,0 +1,122 @@
+/**
+ * Who is on the page: the families, and for every series a slot, which is its place in all columns. Two series that look the
+ * same to Prometheus (their resources differ in what no label shows) share a slot, as they do in the Collector.
+ * Slots are freed by `sweep` and by nothing else, and never while the page is being read.
+ */
+import { type Family, type Row, SampleNames } from '../../exposition/families.ts'
+import type { FamilyName, FamilyType } from '../../exposition/naming.ts'
+
+/** A family and the slots of its series. */
+export class SlotFamily implements Family {
+  readonly name: string
+  readonly type: FamilyType
+  readonly unit: string
+  readonly help: string
+  readonly slots: number[] = []
+  readonly byLabels = new Map<string, number>()
+  readonly #show: (slot: number, row: Row) => boolean
+
+  constructor({ name, type, unit }: FamilyName, help: string, show: (slot: number, row: Row) => boolean) {
+    this.name = name
+    this.type = type
+    this.unit = unit
+    this.help = help
+    this.#show = show
+  }
+  get length(): number {
+    return this.slots.length
+  }
+  read(i: number, row: Row): boolean {
+    return this.#show(this.slots[i]!, row)
+  }
+}
+
+export class Page {
+  readonly #show: (slot: number, row: Row) => boolean
+  readonly #families = new Map<string, SlotFamily>()
+  readonly #names = new SampleNames<Family>()
+  readonly #reserved: Family[] = []
+  #sorted: Family[] | undefined
+  /** by slot */
+  readonly labels: string[] = []
+  readonly #familyOf: (SlotFamily | undefined)[] = []
+  /** where in its family's list a slot stands */
+  readonly #places: number[] = []
+  readonly #free: number[] = []
+  /** slots in use */
+  size = 0
+
+  /** `show` fills a row with what the columns say of a slot; false when it is not to be shown. */
+  constructor(show: (slot: number, row: Row) => boolean) {
+    this.#show = (slot, row) => {
+      row.labels = this.labels[slot]!
+      return show(slot, row)
+    }
+  }
+
+  /** Puts a family on the page whose rows are not ours; no series may take its name. */
+  reserve(family: Family): void {
+    this.#names.claim(family, family.name, family.type)
+    this.#reserved.push(family)
+    this.#sorted = undefined
+  }
+
+  /** One more than the largest slot ever given out: the length for a column. */
+  get capacity(): number {
+    return this.labels.length
+  }
+
+  /** The family of that name; made if need be. Undefined where another type, or a sample of another family, has the name. */
+  family(name: FamilyName, help: string): SlotFamily | undefined {
+    const found = this.#families.get(name.name)
+    if (found !== undefined) return found.type === name.type ? found : undefined
+    const made = new SlotFamily(name, help, this.#show)
+    if (!this.#names.claim(made, name.name, name.type)) return undefined
+    this.#families.set(name.name, made)
+    this.#sorted = undefined
+    return made
+  }
+
+  add(family: SlotFamily, labels: string): number {
+    const slot = this.#free.pop() ?? this.labels.length
+    this.labels[slot] = labels
+    this.#familyOf[slot] = family
+    this.#places[slot] = family.slots.push(slot) - 1
+    family.byLabels.set(labels, slot)
+    this.size++
+    return slot
+  }
+
+  remove(slot: number): void {
+    const family = this.#familyOf[slot]
+    if (family === undefined) return
+    const last = family.slots.pop()!
+    if (last !== slot) {
+      family.slots[this.#places[slot]!] = last
+      this.#places[last] = this.#places[slot]!
+    }
+    family.byLabels.delete(this.labels[slot]!)
+    this.labels[slot] = ''
+    this.#familyOf[slot] = undefined
+    this.#free.push(slot)
+    this.size--
+    if (family.slots.length === 0) this.removeIfEmpty(family)
+  }
+
+  /** A family without series gives its names back. */
+  removeIfEmpty(family: SlotFamily): void {
+    if (family.slots.length > 0) return
+    this.#families.delete(family.name)
+    this.#names.release(family.name, family.type)
+    this.#sorted = undefined
+  }
+
+  inUse(slot: number): boolean {
+    return this.#familyOf[slot] !== undefined
+  }
+
+  /** Sorted by name. */
+  families(): readonly Family[] {
+    return (this.#sorted ??= [...this.#reserved, ...this.#families.values()].sort((a, b) => (a.name < b.name ? -1 : 1)))
+  }
+}

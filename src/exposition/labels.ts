@@ -1,0 +1,45 @@
+/**
+ * The labels of a series as one text, made once per series: `code="200",method="GET"`, sorted by name, no empty values
+ * (to Prometheus an empty label is no label), names quoted where they are not plain. Equal texts are equal series.
+ */
+import { legacyLabel } from './naming.ts'
+
+export type Label = readonly [name: string, value: string]
+
+export function showLabels(labels: Iterable<Label>): string {
+  const sorted = [...labels].filter(([, value]) => value !== '').sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return sorted.map(([name, value]) => `${showName(name)}="${escapeValue(value)}"`).join(',')
+}
+
+/** The inverse of `showLabels`; trusts its input. */
+export function readLabels(text: string): Label[] {
+  const labels: Label[] = []
+  let at = 0
+  while (at < text.length) {
+    const quoted = text[at] === '"'
+    const nameEnd = quoted ? endOfQuote(text, at + 1) : text.indexOf('=', at)
+    const name = quoted ? unescaped(text.slice(at + 1, nameEnd)) : text.slice(at, nameEnd)
+    const from = nameEnd + (quoted ? 3 : 2)
+    const to = endOfQuote(text, from)
+    labels.push([name, unescaped(text.slice(from, to))])
+    at = to + 2
+  }
+  return labels
+}
+
+/** A label name, in quotes where it is not a plain one. */
+export const showName = (name: string): string => (legacyLabel.test(name) ? name : `"${escapeValue(name)}"`)
+
+/** Inside quotes: backslash, newline and the quote itself. */
+export function escapeValue(text: string): string {
+  return special.test(text) ? text.replace(/["\\\n]/g, c => (c === '\n' ? '\\n' : `\\${c}`)) : text
+}
+const special = /["\\\n]/
+
+function endOfQuote(text: string, from: number): number {
+  let at = from
+  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+  return at
+}
+
+const unescaped = (text: string): string => (text.includes('\\') ? text.replace(/\\(.)/gs, (_, c: string) => (c === 'n' ? '\n' : c)) : text)

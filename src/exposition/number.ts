@@ -1,0 +1,25 @@
+/** Numbers as Prometheus' own exposition writes them. */
+
+/** The shortest decimal that reads back the same, with an exponent from a million up and below a ten-thousandth: `1e+06`. */
+export function showFloat(value: number): string {
+  const size = Math.abs(value)
+  if (size < 1e6 && size >= 1e-4) return String(value)
+  if (value === 0) return '0'
+  if (Number.isNaN(value)) return 'NaN'
+  if (size === Number.POSITIVE_INFINITY) return value > 0 ? '+Inf' : '-Inf'
+  const text = value.toExponential()
+  const sign = text.length - 2
+  // at least two digits of exponent
+  return text[sign] === '+' || text[sign] === '-' ? `${text.slice(0, -1)}0${text.slice(-1)}` : text
+}
+
+/** OpenMetrics wants a float to look like one: `1.0`, and so likewise in `le` and `quantile`. */
+export function showOpenFloat(value: number): string {
+  const text = showFloat(value)
+  return /[.eIN]/.test(text) ? text : `${text}.0`
+}
+
+/** A count: digits only. What cannot be one is written as a float. */
+export function showCount(value: number): string {
+  return value >= 0 && value < 1e21 ? String(Math.round(value)) : showFloat(value)
+}
