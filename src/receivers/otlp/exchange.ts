@@ -1,0 +1,163 @@
+/** One request over HTTP: its body is gathered, decompressed, offered, and answered. The hot path of the receiver. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { jsonToProtobuf } from '../../otlp/json.ts'
+import { type Encoding, encodeResponse, encodeStatus } from '../../otlp/status.ts'
+import { corsHeaders } from './cors.ts'
+import { type ContentEncoding, decompress } from './decompress.ts'
+import type { Intake } from './door.ts'
+import type { HttpServer } from './http.ts'
+import { outOfMemory, tooLarge, verdictOn } from './verdict.ts'
+
+const contentType = { protobuf: 'application/x-protobuf', json: 'application/json' } as const satisfies Record<Encoding, string>
+
+/** Full success is the same for all signals. Flat lists of headers are written as they stand. */
+const success = {
+  protobuf: { headers: ['content-type', contentType.protobuf, 'content-length', '0'], body: undefined },
+  json: { headers: ['content-type', contentType.json, 'content-length', '2'], body: encodeResponse('metrics', undefined, 'json') },
+} as const
+
+export class Exchange {
+  readonly #server: HttpServer
+  readonly #intake: Intake
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #encoding: Encoding
+  readonly #compressed: ContentEncoding | undefined
+  #chunks: Uint8Array[] = []
+  /** [bytes] of the body so far */
+  #size = 0
+  /** [bytes] charged to the budget */
+  #charged = 0
+  /** Answered, or given up by the sender: what still arrives is let go. */
+  #over = false
+
+  constructor(
+    server: HttpServer,
+    intake: Intake,
+    request: IncomingMessage,
+    response: ServerResponse,
+    encoding: Encoding,
+    compressed: ContentEncoding | undefined,
+  ) {
+    this.#server = server
+    this.#intake = intake
+    this.#request = request
+    this.#response = response
+    this.#encoding = encoding
+    this.#compressed = compressed
+  }
+
+  begin(): void {
+    this.#request.on('data', this.#arrive)
+    this.#request.on('end', this.#complete)
+    this.#request.on('error', this.#abandoned)
+  }
+
+  readonly #arrive = (chunk: Uint8Array): void => {
+    if (this.#over) return
+    this.#size += chunk.length
+    if (this.#size > this.#server.maxBodyBytes) return this.#settle(tooLarge(this.#server.maxBodyBytes))
+    this.#charge(chunk.length)
+    const { budget } = this.#server.door
+    if (budget.used > budget.hardBytes) return this.#settle(outOfMemory())
+    this.#chunks.push(chunk)
+  }
+
+  readonly #complete = (): void => {
+    if (this.#over) return
+    const chunks = this.#chunks
+    this.#chunks = []
+    if (this.#compressed !== undefined) return this.#decompress(this.#compressed, chunks)
+    if (this.#encoding === 'json') return this.#transcode(joined(chunks))
+    this.#intake.offer(chunks, this.#settle)
+  }
+
+  /** The sender has gone before the body was whole. */
+  readonly #abandoned = (): void => {
+    if (!this.#request.complete) this.#end()
+  }
+
+  #decompress(encoding: ContentEncoding, chunks: readonly Uint8Array[]): void {
+    decompress(encoding, joined(chunks), this.#server.maxBodyBytes, (problem, bytes) => {
+      if (bytes === undefined) return this.#settle(problem)
+      this.#charge(bytes.length)
+      if (this.#encoding === 'json') this.#transcode(bytes)
+      else this.#intake.offer([bytes], this.#settle)
+    })
+  }
+
+  #transcode(json: Uint8Array): void {
+    let protobuf: Uint8Array
+    try {
+      protobuf = jsonToProtobuf(this.#intake.signal, json)
+    } catch (malformed) {
+      return this.#settle(malformed)
+    }
+    this.#charge(protobuf.length)
+    this.#intake.offer([protobuf], this.#settle)
+  }
+
+  #charge(bytes: number): void {
+    this.#charged += bytes
+    this.#server.door.budget.charge(bytes)
+  }
+
+  #end(): void {
+    this.#over = true
+    this.#chunks = []
+    this.#server.door.budget.refund(this.#charged)
+    this.#charged = 0
+  }
+
+  readonly #settle = (problem: unknown): void => {
+    if (this.#over) return
+    this.#end()
+    if (problem !== undefined) return refuse(this.#server, this.#request, this.#response, problem, this.#encoding)
+    if (this.#server.door.draining) this.#response.shouldKeepAlive = false
+    const { headers, body } = success[this.#encoding]
+    const { origin } = this.#request.headers
+    const extra = origin === undefined || this.#server.cors === undefined ? undefined : corsHeaders(this.#server.cors, origin)
+    this.#response.writeHead(200, (extra === undefined ? headers : [...headers, ...extra]) as string[])
+    this.#response.end(body)
+  }
+}
+
+const joined = (chunks: readonly Uint8Array[]): Uint8Array => (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+
+/** Answers with `google.rpc.Status` in the request's own encoding; in plain text where it has none that is known. */
+export function refuse(
+  server: HttpServer,
+  request: IncomingMessage,
+  response: ServerResponse,
+  problem: unknown,
+  encoding: Encoding | undefined,
+): void {
+  const { http, grpc, message, retryAfterMs } = verdictOn(problem)
+  if (http === 500) server.door.log.error({ err: problem }, 'a request failed for a reason that is not its own')
+  const body = encoding === undefined ? Buffer.from(`${message}\n`) : encodeStatus(grpc, message, encoding, retryAfterMs)
+  const { origin } = request.headers
+  const extra = origin === undefined || server.cors === undefined ? [] : corsHeaders(server.cors, origin)
+  for (let i = 0; i < extra.length; i += 2) response.setHeader(extra[i]!, extra[i + 1]!)
+  response.setHeader('content-type', encoding === undefined ? 'text/plain; charset=utf-8' : contentType[encoding])
+  response.setHeader('content-length', body.length)
+  if (retryAfterMs !== undefined) response.setHeader('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)))
+  if (http === 401) response.setHeader('www-authenticate', 'Bearer, Basic')
+  if (server.door.draining) response.shouldKeepAlive = false
+  response.statusCode = http
+  response.end(body)
+  letGo(request, server.maxBodyBytes)
+}
+
+/**
+ * What the sender has already begun to send is read and forgotten, since a connection that is cut while it sends loses the
+ * answer. A body without end is cut off.
+ */
+function letGo(request: IncomingMessage, most: number): void {
+  if (request.complete) return
+  let left = most + 2 ** 20
+  request.on('data', (chunk: Uint8Array) => {
+    left -= chunk.length
+    if (left < 0) request.destroy()
+  })
+  request.on('error', () => {})
+}

@@ -1,0 +1,154 @@
+/** OTLP over HTTP on node:http: one server, and what each request is measured against before its body is read. */
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { TlsOptions } from 'node:tls'
+import type { Authenticator } from '../../component/component.ts'
+import { listen } from '../../component/listen.ts'
+import { splitEndpoint } from '../../component/settings.ts'
+import type { Signal } from '../../model/signal.ts'
+import type { Encoding } from '../../otlp/status.ts'
+import { answerPreflight, type Cors, createCors } from './cors.ts'
+import type { ContentEncoding } from './decompress.ts'
+import type { Door } from './door.ts'
+import { Exchange, refuse } from './exchange.ts'
+import { encodings, type HttpSettings } from './settings.ts'
+import { grpcCode, outOfMemory, Refusal, shuttingDown, tooLarge } from './verdict.ts'
+
+/** Refusing needs no more of these than a browser or an SDK sends; a flood of them costs the parser. */
+const maxHeaderBytes = 32 * 1024
+const defaultBodyBytes = 20 * 2 ** 20
+
+export class HttpServer {
+  readonly door: Door
+  readonly maxBodyBytes: number
+  readonly cors: Cors | undefined
+  readonly #settings: HttpSettings
+  readonly #authenticator: Authenticator | undefined
+  readonly #signals: ReadonlyMap<string, Signal>
+  readonly #encodings: ReadonlySet<string>
+  readonly #server: Server
+  readonly #scheme: string
+  url = ''
+
+  constructor(door: Door, settings: HttpSettings, authenticator: Authenticator | undefined, tls: TlsOptions | undefined) {
+    this.door = door
+    this.maxBodyBytes = settings.max_request_body_size || defaultBodyBytes
+    this.cors = createCors(settings.cors)
+    this.#settings = settings
+    this.#authenticator = authenticator
+    this.#encodings = new Set(settings.compression_algorithms)
+    this.#signals = new Map([
+      [settings.metrics_url_path, 'metrics'],
+      [settings.traces_url_path, 'traces'],
+      [settings.logs_url_path, 'logs'],
+    ])
+    this.#scheme = tls === undefined ? 'http' : 'https'
+    const options = serverOptions(settings)
+    this.#server = tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls })
+    this.#server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#open(request, response, false))
+    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => this.#open(request, response, true))
+  }
+
+  /** @throws {StartError} */
+  async listen(setting: string): Promise<void> {
+    const { host, port } = splitEndpoint(this.#settings.endpoint)
+    this.url = await listen(this.#server, host, port, setting, this.#scheme)
+  }
+
+  /** Requests that have begun are finished; `signal` cuts them off. */
+  shutdown(signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const cut = () => this.#server.closeAllConnections()
+      this.#server.close(() => {
+        signal.removeEventListener('abort', cut)
+        resolve()
+      })
+      if (signal.aborted) cut()
+      else signal.addEventListener('abort', cut, { once: true })
+    })
+  }
+
+  #open(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    response.sendDate = false
+    const answersIn = encodingOf(request.headers['content-type'])
+    try {
+      const signal = this.#route(request, response)
+      if (signal === undefined) return
+      this.#admit(request)
+      if (answersIn === undefined) throw unsupportedType(request.headers['content-type'])
+      const compressed = this.#contentEncoding(request.headers['content-encoding'])
+      const intake = this.door.intakes[signal]
+      if (intake === undefined) throw new Refusal(404, grpcCode.unimplemented, `no pipeline takes ${signal} from this receiver`)
+      if (Number(request.headers['content-length'] ?? 0) > this.maxBodyBytes) throw tooLarge(this.maxBodyBytes)
+      if (expectsContinue) response.writeContinue()
+      new Exchange(this, intake, request, response, answersIn, compressed).begin()
+    } catch (refusal) {
+      refuse(this, request, response, refusal, answersIn)
+    }
+  }
+
+  /** Undefined: already answered. */
+  #route(request: IncomingMessage, response: ServerResponse): Signal | undefined {
+    const url = request.url ?? '/'
+    const signal = this.#signals.get(url) ?? this.#signals.get(url.split('?', 1)[0]!)
+    if (signal === undefined) {
+      throw new Refusal(404, grpcCode.unimplemented, `nothing is received here, only at ${[...this.#signals.keys()].join(', ')}`)
+    }
+    if (request.method === 'POST') return signal
+    if (request.method === 'OPTIONS' && this.cors !== undefined) {
+      answerPreflight(this.cors, request, response)
+      return undefined
+    }
+    response.setHeader('allow', this.cors === undefined ? 'POST' : 'POST, OPTIONS')
+    throw new Refusal(405, grpcCode.unimplemented, `only POST is understood here, got ${request.method}`)
+  }
+
+  #admit(request: IncomingMessage): void {
+    if (this.door.draining) throw shuttingDown()
+    this.#authenticator?.check(request.headers)
+    if (this.door.budget.exceeded) throw outOfMemory()
+  }
+
+  #contentEncoding(header: string | undefined): ContentEncoding | undefined {
+    if (header === undefined) return undefined
+    const named = header.trim().toLowerCase()
+    const encoding = named === 'identity' ? '' : named === 'x-gzip' ? 'gzip' : named
+    if (!this.#encodings.has(encoding)) {
+      const known = encodings.filter(name => name !== '' && this.#encodings.has(name)).join(', ')
+      throw new Refusal(415, grpcCode.invalidArgument, `content-encoding ${JSON.stringify(header)} is not taken, only ${known || 'none'}`)
+    }
+    return encoding === '' ? undefined : (encoding as ContentEncoding)
+  }
+}
+
+function serverOptions(settings: HttpSettings): ServerOptions {
+  return {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: settings.read_header_timeout,
+    requestTimeout: settings.read_timeout,
+    keepAliveTimeout: settings.idle_timeout,
+    connectionsCheckingInterval: Math.max(1000, Math.min(settings.read_header_timeout / 2, 30_000)),
+    noDelay: true,
+  }
+}
+
+/** Parameters such as a charset are allowed: both encodings have but one. */
+function encodingOf(contentType: string | undefined): Encoding | undefined {
+  if (contentType === 'application/x-protobuf') return 'protobuf'
+  if (contentType === undefined) return undefined
+  switch (contentType.split(';', 1)[0]!.trim().toLowerCase()) {
+    case 'application/x-protobuf':
+      return 'protobuf'
+    case 'application/json':
+      return 'json'
+    default:
+      return undefined
+  }
+}
+
+const unsupportedType = (got: string | undefined) =>
+  new Refusal(
+    415,
+    grpcCode.invalidArgument,
+    `content-type must be application/x-protobuf or application/json, got ${got === undefined ? 'none' : JSON.stringify(got)}`,
+  )

@@ -1,0 +1,84 @@
+import { z } from 'zod'
+import { type Component, type Consumers, type Context, receiver } from '../../component/component.ts'
+import { loadServerTls } from '../../component/server-tls.ts'
+import { signals } from '../../model/signal.ts'
+import { Door, findAuthenticator } from './door.ts'
+import { GrpcServer } from './grpc.ts'
+import { HttpServer } from './http.ts'
+import { protocols } from './settings.ts'
+
+const config = z.strictObject({
+  protocols: protocols.describe('What is served: only the protocols that are named here are.'),
+})
+type Settings = z.infer<typeof config>
+
+interface Server {
+  readonly url: string
+  shutdown(signal: AbortSignal): Promise<void>
+}
+
+export class OtlpReceiver implements Component {
+  readonly #cx: Context
+  readonly #settings: Settings
+  readonly #door: Door
+  #servers: Server[] = []
+
+  constructor(cx: Context, settings: Settings, next: Consumers) {
+    this.#cx = cx
+    this.#settings = settings
+    this.#door = new Door(cx, next)
+  }
+
+  /** As bound, in the order grpc, http. */
+  get endpoints(): readonly string[] {
+    return this.#servers.map(server => server.url)
+  }
+
+  /** All that is named is bound, or nothing is. */
+  async start(): Promise<void> {
+    try {
+      await this.#startGrpc()
+      await this.#startHttp()
+    } catch (error) {
+      await this.shutdown(AbortSignal.abort())
+      throw error
+    }
+  }
+
+  async shutdown(signal: AbortSignal): Promise<void> {
+    const servers = this.#servers
+    this.#servers = []
+    this.#door.draining = true
+    await Promise.all(servers.map(server => server.shutdown(signal)))
+  }
+
+  async #startGrpc(): Promise<void> {
+    const { grpc } = this.#settings.protocols
+    if (grpc === undefined) return
+    const where = `receivers.${this.#cx.id}.protocols.grpc`
+    const tls = grpc.tls && (await loadServerTls(this.#cx.files, grpc.tls, `${where}.tls`))
+    const server = new GrpcServer(this.#door, grpc, findAuthenticator(this.#cx, grpc.auth, where), tls)
+    await server.listen(`${where}.endpoint`)
+    this.#servers.push(server)
+    this.#cx.listening('OTLP over gRPC', server.url)
+  }
+
+  async #startHttp(): Promise<void> {
+    const { http } = this.#settings.protocols
+    if (http === undefined) return
+    const where = `receivers.${this.#cx.id}.protocols.http`
+    const tls = http.tls && (await loadServerTls(this.#cx.files, http.tls, `${where}.tls`))
+    const server = new HttpServer(this.#door, http, findAuthenticator(this.#cx, http.auth, where), tls)
+    await server.listen(`${where}.endpoint`)
+    this.#servers.push(server)
+    this.#cx.listening('OTLP over HTTP', server.url)
+  }
+}
+
+export default receiver({
+  type: 'otlp',
+  stability: 'beta',
+  config,
+  signals,
+  create: (cx, settings, next) => new OtlpReceiver(cx, settings, next),
+})
