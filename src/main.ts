@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { text } from 'node:stream/consumers'
 import pino from 'pino'
-import { start, type World } from './app.ts'
+import type { World } from './app.ts'
 import { readArguments } from './commands/arguments.ts'
 import { type Command, type Outside, UsageError } from './commands/command.ts'
 import { commandHelp, commands, helpText } from './commands/index.ts'
@@ -73,7 +73,9 @@ function theOutside(): Outside {
     complain: line => void process.stderr.write(`${line}\n`),
     read: path => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
     log: (component, level) => loggers.child({ component }, { level }),
-    start: configuration => {
+    start: async configuration => {
+      // Only what runs needs all of it: `check` and `help` are quick.
+      const { start } = await import('./app.ts')
       const { level } = configuration.service.telemetry.logs
       return start(
         configuration,

@@ -40,7 +40,10 @@ export const bytes = () =>
 
 /** A `host:port` to listen on or to connect to. */
 export const endpoint = () =>
-  z.string().regex(/^(\[[0-9a-fA-F:.%]+\]|[^:\s/]*):\d{1,5}$/, 'must be "host:port", for example "127.0.0.1:4318"')
+  z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:.%]+\]|[^:\s/]*):\d{1,5}$/, 'must be "host:port", for example "127.0.0.1:4318"')
+    .meta({ format: 'endpoint' })
 
 export function splitEndpoint(text: string): { host: string; port: number } {
   const at = text.lastIndexOf(':')

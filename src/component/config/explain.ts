@@ -58,12 +58,13 @@ export function suggestion(word: string, known: readonly string[], title = 'know
 
 /** Points at the parent, since there is nothing else to point at. */
 function missing(path: Path, issue: Issue, { schema, located, prefix }: Checked): LocatedProblem {
-  const { description } = metaAt(schema, path)
-  const what = description === undefined ? wanted(issue) : firstSentence(description)
+  const { description, format } = metaAt(schema, path)
+  const what = description === undefined ? (format === undefined ? wanted(issue) : `a ${format}`) : firstSentence(description)
   return { at: position(located, path), path: [...prefix, ...path], message: 'missing, and has no default', remedy: `set it: ${what}` }
 }
 
-const firstSentence = (text: string) => /^[\s\S]*?(?=\.(\s|$)|$)/.exec(text)?.[0] ?? text
+/** "e.g." ends no sentence. */
+const firstSentence = (text: string) => text.replace(/\.(\s+[A-Z][\s\S]*)?$/, '').replace(/^[A-Z](?=[a-z])/, letter => letter.toLowerCase())
 
 interface Sentence {
   readonly message: string
@@ -88,6 +89,7 @@ function sentence(issue: Issue, path: Path, checked: Checked): Sentence {
   const value = find(checked.located, path)?.value
   const { format } = metaAt(checked.schema, path)
   if (issue.code === 'invalid_type' && format === 'duration') return wrongDuration(value)
+  if (issue.code === 'invalid_type' && format === 'endpoint') return { message: 'must be "host:port", for example "127.0.0.1:4318"' }
   if (issue.code === 'invalid_value') return wrongChoice(issue.values.map(String), value)
   const remedy = issue.code === 'invalid_type' ? retype(issue.expected, value, [...checked.prefix, ...path]) : undefined
   return { message: `must ${rule(issue)}`, ...(remedy === undefined ? {} : { remedy }) }
@@ -100,8 +102,14 @@ function wrongDuration(value: Located | undefined): Sentence {
 
 function wrongChoice(values: readonly string[], value: Located | undefined): Sentence {
   const near = value?.is === 'scalar' && typeof value.value === 'string' ? closest(value.value, values) : undefined
-  const message = values.length === 1 ? `must be ${JSON.stringify(values[0])}` : `must be one of ${values.join(', ')}`
+  const message = `must be ${oneOf(values)}`
   return near === undefined ? { message } : { message, remedy: `did you mean ${JSON.stringify(near)}?` }
+}
+
+/** A word that may also be written in capitals is said once. */
+function oneOf(values: readonly string[]): string {
+  const words = values.filter((word, i) => values.findIndex(other => other.toLowerCase() === word.toLowerCase()) === i)
+  return words.length === 1 ? JSON.stringify(words[0]) : `one of ${words.join(', ')}`
 }
 
 const nouns: Readonly<Record<string, string>> = {
@@ -117,7 +125,7 @@ const noun = (expected: string) => nouns[expected] ?? expected
 
 function wanted(issue: Issue): string {
   if (issue.code === 'invalid_type') return noun(issue.expected)
-  if (issue.code === 'invalid_value') return `one of ${issue.values.map(String).join(', ')}`
+  if (issue.code === 'invalid_value') return oneOf(issue.values.map(String))
   return 'it is needed'
 }
 

@@ -15,7 +15,7 @@ export interface LocatedScalar {
   readonly value: string | number | boolean | null
   /** what stood in the environment, when the whole value came from there: used as it is where a string is wanted */
   readonly text?: string
-  /** could not be substituted: that has been said, and is not said again as a wrong type */
+  /** could not be read: that has been said, and is not said again as a wrong type */
   readonly unresolved?: true
   /** came, at least in part, from the environment: never printed */
   readonly hidden?: true

@@ -12,7 +12,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml'
-import { type Entry, emptyMap, type Located, type Path, type Position } from './located.ts'
+import { type Entry, type Located, merge, type Path, type Position } from './located.ts'
 import type { LocatedProblem } from './problems.ts'
 
 export interface Source {
@@ -32,7 +32,7 @@ export function readSource(source: Source, problems: LocatedProblem[]): Located 
     prettyErrors: false,
     uniqueKeys: false,
     merge: false,
-    logLevel: 'silent',
+    logLevel: 'error',
   })
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset)
@@ -52,6 +52,7 @@ function syntaxProblem(code: string, message: string): { message: string; remedy
   if (code === 'TAB_AS_INDENT') return { message: 'a tab cannot indent YAML', remedy: 'use spaces' }
   if (code === 'MULTIPLE_DOCS')
     return { message: 'more than one YAML document', remedy: 'give each file once with --config: they are merged' }
+  if (code === 'MISSING_CHAR' && /quote$/.test(message)) return { message: 'not YAML: a quote is never closed' }
   const text = message.replace(/; see .*$/, '').replace(/\.$/, '')
   return { message: `not YAML: ${text.charAt(0).toLowerCase()}${text.slice(1)}` }
 }
@@ -74,7 +75,7 @@ class Unfolding {
     if (node === null || node === undefined) return { is: 'scalar', at, value: null }
     if (this.#open.has(node)) return this.#refuse(at, path, 'an alias inside of what it names')
     if (++this.#nodes > maxNodes) return this.#refuse(at, path, `more than ${maxNodes} values`)
-    if (isAlias(node)) return this.located(node.resolve(this.#document), path)
+    if (isAlias(node)) return this.#alias(node.resolve(this.#document), at, path)
     if (isScalar(node)) return { is: 'scalar', at, value: scalarValue(node) }
     this.#open.add(node)
     const found: Located = isMap(node)
@@ -82,6 +83,17 @@ class Unfolding {
       : { is: 'list', at, items: isSeq(node) ? node.items.map((item, i) => this.located(item as Node | null, [...path, i])) : [] }
     this.#open.delete(node)
     return found
+  }
+
+  #alias(target: Node | undefined, at: Position, path: Path): Located {
+    if (target !== undefined) return this.located(target, path)
+    // The word behind the "*" is not said: it may be a password that wants quotes.
+    return this.#refuse(
+      at,
+      path,
+      'an alias of no anchor',
+      'write "&name" before the value that is meant, or put text that begins with "*" in quotes',
+    )
   }
 
   #map(node: YAMLMap, at: Position, path: Path): Located {
@@ -97,9 +109,11 @@ class Unfolding {
       } else {
         const name = String(key.value ?? '')
         const before = entries.get(name)
-        if (before !== undefined) this.#twice(name, keyAt, before.keyAt, path)
         const value = this.located(pair.value, [...path, name])
-        entries.set(name, { keyAt, value: pair.value === null || isEmpty(value, pair.value) ? { ...value, at: keyAt } : value })
+        const entry = { keyAt, value: pair.value === null || isEmpty(value, pair.value) ? { ...value, at: keyAt } : value }
+        if (before !== undefined) this.#twice(name, keyAt, before.keyAt, path)
+        // Both are looked at, so that what only one of them has is not missed as well.
+        entries.set(name, before === undefined ? entry : { keyAt: before.keyAt, value: merge(before.value, entry.value) })
       }
     }
     for (const [key, entry] of merged) if (!entries.has(key)) entries.set(key, entry)
@@ -125,10 +139,11 @@ class Unfolding {
     })
   }
 
-  #refuse(at: Position, path: Path, message: string): Located {
+  #refuse(at: Position, path: Path, message: string, remedy?: string): Located {
     // Once is enough: a file that unfolds without end would say so without end.
-    if (!this.#problems.some(problem => problem.message === message)) this.#problems.push({ at, path, message })
-    return emptyMap(at)
+    if (!this.#problems.some(problem => problem.message === message))
+      this.#problems.push({ at, path, message, ...(remedy === undefined ? {} : { remedy }) })
+    return { is: 'scalar', at, value: null, unresolved: true }
   }
 }
 
