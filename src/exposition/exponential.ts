@@ -103,9 +103,11 @@ export interface Spans {
   readonly deltas: readonly number[]
 }
 
-/** One side as a native histogram writes it: bucket k of OTLP is k + 1 there. Gaps of up to two empty buckets are written out. */
-export function toSpans(side: Side, by: number): Spans {
-  const { offset, counts } = coarser(side, by)
+/**
+ * One side as a native histogram writes it: bucket k of OTLP is k + 1 there. Gaps of up to two empty buckets are written out.
+ * What `coarser` returns begins and ends with a bucket that is not empty.
+ */
+export function toSpans({ offset, counts }: Side): Spans {
   const spans: [number, number][] = []
   const deltas: number[] = []
   let last = 0

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { prometheus } from '../../src/exporters/prometheus/index.ts'
+import prometheus from '../../src/exporters/prometheus/index.ts'
 import { Raw } from '../../src/model/raw.ts'
 import { createReader } from '../../src/otlp/reader.ts'
 import { encode } from '../../src/otlp/write.ts'

@@ -3,10 +3,11 @@ import { type Consumer, type Context, type Exporter, exporter } from '../../comp
 import type { Account } from '../../component/ledger.ts'
 import type { Leaf, Room } from '../../component/room.ts'
 import { duration, endpoint } from '../../component/settings.ts'
-import type { Family } from '../../exposition/families.ts'
-import { labelName, type Strategy, strategies } from '../../exposition/naming.ts'
+import { escapeFamilies } from '../../exposition/escape.ts'
+import { isEscaping, labelName, type Strategy, strategies } from '../../exposition/naming.ts'
 import type { Choice, Format } from '../../exposition/negotiate.ts'
 import { openMetrics } from '../../exposition/openmetrics.ts'
+import { LabelFields, protobufPage } from '../../exposition/protobuf.ts'
 import { classic, textPage } from '../../exposition/text.ts'
 import { every } from '../../lib/clock.ts'
 import type { MetricBatch } from '../../model/batch.ts'
@@ -51,7 +52,7 @@ const config = z.strictObject({
 })
 type Settings = z.infer<typeof config>
 
-export const prometheus = exporter({
+export default exporter({
   type: 'prometheus',
   stability: 'beta',
   config,
@@ -66,13 +67,17 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
   readonly #server: ScrapeServer
   readonly #sweepMs: number
   #sweeps: Disposable | undefined
-  #refusals: Refusals
+  readonly #refusals: Refusals
+  /** every name on the page is one that every scraper takes */
+  readonly #escapes: boolean
+  readonly #labelFields = new LabelFields()
 
   constructor(cx: Context, settings: Settings) {
     this.#cx = cx
     this.#account = cx.account('metrics')
     this.#refusals = new Refusals(cx.log, cx.clock)
     const labelling = toLabelling(settings)
+    this.#escapes = isEscaping(labelling.strategy)
     const stateSettings = {
       ...labelling,
       maxSeries: settings.max_series,
@@ -80,7 +85,7 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
       sendTimestamps: settings.send_timestamps,
     }
     this.#state = new State(stateSettings, cx.clock, (reason, entry) => this.#refusals.say(reason, entry))
-    const formats: Format[] = settings.enable_open_metrics ? ['text', 'openmetrics'] : ['text']
+    const formats: Format[] = settings.enable_open_metrics ? ['text', 'protobuf', 'openmetrics'] : ['text', 'protobuf']
     const { endpoint, path, max_concurrent_scrapes: maxScrapes } = settings
     const where = { endpoint, path, maxScrapes, formats: new Set(formats), setting: `exporters.${cx.id}.endpoint` }
     this.#server = new ScrapeServer(where, cx.clock, choice => this.#page(choice))
@@ -121,8 +126,10 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
   }
 
   #page(choice: Choice): Iterable<Uint8Array | undefined> {
-    const families: readonly Family[] = this.#state.page.families()
+    const all = this.#state.page.families()
+    const families = this.#escapes ? all : escapeFamilies(all, choice.escaping)
     if (choice.format === 'text') return textPage(families, classic)
+    if (choice.format === 'protobuf') return protobufPage(families, this.#labelFields)
     return textPage(
       families,
       openMetrics(name => families.some(family => family.name === name)),

@@ -1,0 +1,260 @@
+/**
+ * The protobuf exposition format: io.prometheus.client.MetricFamily messages, each after its length. The only format with
+ * native histograms: an exponential histogram is written as one, and with classic buckets beside it for whoever reads only those.
+ */
+import { coarser, maxSchema, toClassic, toSpans } from './exponential.ts'
+import { type Exemplar, type Family, newRow, type Row } from './families.ts'
+import { type Label, readLabels } from './labels.ts'
+import type { FamilyType } from './naming.ts'
+import { placed } from './text.ts'
+
+const types: Readonly<Record<FamilyType, number>> = { counter: 0, gauge: 1, summary: 2, unknown: 3, histogram: 4 }
+
+/** [bytes] a piece of a page */
+const pieceSize = 64 * 1024
+/** What a histogram that names no zero threshold is given, as the Collector does: nothing but zero is that small. */
+const smallestThreshold = 1e-128
+
+/**
+ * The page in pieces; undefined where there is nothing to send yet, but others may run: a family is sent when its length is
+ * known. `labels` remembers the bytes of label texts from page to page.
+ */
+export function* protobufPage(families: Iterable<Family>, labels: LabelFields): Generator<Uint8Array | undefined> {
+  const row = newRow()
+  const out = new Writer()
+  for (const family of families) {
+    const metrics: Uint8Array[] = []
+    let size = 0
+    const flush = () => {
+      const piece = out.take()
+      size += piece.length
+      metrics.push(piece)
+    }
+    for (let i = 0; i < family.length; i++) {
+      if (!family.read(i, row)) continue
+      writeMetric(out, row, family.type, labels)
+      if (out.length < pieceSize) continue
+      flush()
+      yield undefined
+    }
+    if (out.length > 0) flush()
+    if (size === 0) continue
+    out.text(1, family.name)
+    if (family.help !== '') out.text(2, family.help)
+    out.varintField(3, types[family.type])
+    if (family.unit !== '' && family.name.replace(/_total$/, '').endsWith(`_${family.unit}`)) out.text(5, family.unit)
+    const head = out.take()
+    out.varint(head.length + size)
+    yield Buffer.concat([out.take(), head])
+    yield* metrics
+  }
+}
+
+/** The LabelPair fields of a label text; encoding them takes longer than all the rest. */
+export class LabelFields {
+  readonly #known = new Map<string, Uint8Array>()
+  readonly #max: number
+
+  constructor(max = 200_000) {
+    this.#max = max
+  }
+
+  of(labels: string): Uint8Array {
+    let bytes = this.#known.get(labels)
+    if (bytes === undefined) {
+      if (this.#known.size >= this.#max) this.#known.clear()
+      const out = new Writer()
+      for (const label of readLabels(labels)) writeLabel(out, label)
+      bytes = out.take()
+      this.#known.set(labels, bytes)
+    }
+    return bytes
+  }
+}
+
+function writeLabel(out: Writer, [name, value]: Label): void {
+  const pair = out.begin(1)
+  out.text(1, name)
+  out.text(2, value)
+  out.end(pair)
+}
+
+function writeMetric(out: Writer, row: Row, type: FamilyType, labels: LabelFields): void {
+  const metric = out.begin(4)
+  out.raw(labels.of(row.labels))
+  if (row.shape === 'number') writeNumber(out, row, type)
+  else if (row.shape === 'summary') writeSummary(out, row)
+  else writeHistogram(out, row)
+  if (!Number.isNaN(row.time)) out.varintField(6, Math.round(row.time))
+  out.end(metric)
+}
+
+/** Field numbers of the kinds of a Metric. */
+const numberFields: Readonly<Partial<Record<FamilyType, number>>> = { gauge: 2, counter: 3 }
+const untyped = 5
+
+function writeNumber(out: Writer, row: Row, type: FamilyType): void {
+  const number = out.begin(numberFields[type] ?? untyped)
+  out.double(1, row.value)
+  if (type === 'counter') {
+    if (row.exemplars.length > 0) writeExemplar(out, 2, row.exemplars[0]!)
+    writeTime(out, 3, row.start)
+  }
+  out.end(number)
+}
+
+function writeSummary(out: Writer, row: Row): void {
+  const summary = out.begin(4)
+  out.varintField(1, row.count)
+  if (!Number.isNaN(row.sum)) out.double(2, row.sum)
+  for (let k = 0; k < row.quantiles.length; k += 2) {
+    const quantile = out.begin(3)
+    out.double(1, row.quantiles[k]!)
+    out.double(2, row.quantiles[k + 1]!)
+    out.end(quantile)
+  }
+  writeTime(out, 4, row.start)
+  out.end(summary)
+}
+
+function writeHistogram(out: Writer, row: Row): void {
+  const histogram = out.begin(7)
+  out.varintField(1, row.count)
+  if (!Number.isNaN(row.sum)) out.double(2, row.sum)
+  writeBuckets(out, row, row.shape === 'exponential' ? toClassic(row.exponential) : row)
+  if (row.shape === 'exponential') writeNative(out, row)
+  writeTime(out, 15, row.start)
+  if (row.shape === 'exponential') for (const exemplar of row.exemplars) if (exemplar.time > 0) writeExemplar(out, 16, exemplar)
+  out.end(histogram)
+}
+
+function writeBuckets(out: Writer, row: Row, { bounds, buckets }: Pick<Row, 'bounds' | 'buckets'>): void {
+  const exemplars = placed(row.exemplars, bounds)
+  let sum = 0
+  for (let k = 0; k <= bounds.length; k++) {
+    const last = k === bounds.length
+    sum = last ? row.count : sum + (buckets[k] ?? 0)
+    const bucket = out.begin(3)
+    out.varintField(1, sum)
+    out.double(2, last ? Number.POSITIVE_INFINITY : bounds[k]!)
+    const exemplar = exemplars?.[k]
+    if (exemplar !== undefined) writeExemplar(out, 3, exemplar)
+    out.end(bucket)
+  }
+}
+
+function writeNative(out: Writer, { exponential: h }: Row): void {
+  const by = Math.max(0, h.scale - maxSchema)
+  out.varintField(5, zigzag(h.scale - by))
+  out.double(6, h.zeroThreshold > 0 ? h.zeroThreshold : smallestThreshold)
+  out.varintField(7, h.zeroCount)
+  for (const [side, spanField, deltaField] of [
+    [{ offset: h.negativeOffset, counts: h.negative }, 9, 10],
+    [{ offset: h.positiveOffset, counts: h.positive }, 12, 13],
+  ] as const) {
+    const { spans, deltas } = toSpans(coarser(side, by))
+    for (const [offset, length] of spans) {
+      const span = out.begin(spanField)
+      out.varintField(1, zigzag(offset))
+      out.varintField(2, length)
+      out.end(span)
+    }
+    for (const delta of deltas) out.varintField(deltaField, zigzag(delta))
+  }
+}
+
+function writeExemplar(out: Writer, field: number, { labels, value, time }: Exemplar): void {
+  const exemplar = out.begin(field)
+  for (const label of labels) writeLabel(out, label)
+  out.double(2, value)
+  writeTime(out, 3, time)
+  out.end(exemplar)
+}
+
+/** google.protobuf.Timestamp; nothing where the time is unknown. */
+function writeTime(out: Writer, field: number, ms: number): void {
+  if (!(ms > 0)) return
+  const nanos = Math.round((ms % 1000) * 1e6)
+  const time = out.begin(field)
+  out.varintField(1, Math.floor(ms / 1000))
+  if (nanos > 0) out.varintField(2, Math.min(nanos, 999_999_999))
+  out.end(time)
+}
+
+/** Exact up to 2^52. */
+const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value)
+
+class Writer {
+  #bytes = Buffer.allocUnsafe(2 * pieceSize)
+  length = 0
+
+  /** What has been written, as a copy; the writer is empty again. */
+  take(): Uint8Array {
+    const taken = Uint8Array.prototype.slice.call(this.#bytes, 0, this.length)
+    this.length = 0
+    return taken
+  }
+
+  /** A message, to be closed by `end` with what this returns. */
+  begin(field: number): number {
+    this.varint(field * 8 + 2)
+    this.#reserve(1)
+    return ++this.length
+  }
+  end(from: number): void {
+    const size = this.length - from
+    const extra = varintSize(size) - 1
+    if (extra > 0) {
+      this.#reserve(extra)
+      this.#bytes.copyWithin(from + extra, from, this.length)
+    }
+    this.length = from - 1
+    this.varint(size)
+    this.length += size
+  }
+
+  varintField(field: number, value: number): void {
+    this.varint(field * 8)
+    this.varint(value)
+  }
+  double(field: number, value: number): void {
+    this.varint(field * 8 + 1)
+    this.#reserve(8)
+    this.length = this.#bytes.writeDoubleLE(value, this.length)
+  }
+  text(field: number, value: string): void {
+    const size = Buffer.byteLength(value)
+    this.varint(field * 8 + 2)
+    this.varint(size)
+    this.#reserve(size)
+    this.length += this.#bytes.write(value, this.length)
+  }
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.length)
+    this.length += bytes.length
+  }
+  /** Of a whole number from 0 on; what is none counts as 0. */
+  varint(value: number): void {
+    this.#reserve(10)
+    let rest = value > 0 ? Math.min(value, 0xffff_ffff_ffff_f800) : 0
+    while (rest >= 128) {
+      this.#bytes[this.length++] = (rest % 128) | 128
+      rest = Math.floor(rest / 128)
+    }
+    this.#bytes[this.length++] = rest
+  }
+
+  #reserve(size: number): void {
+    if (this.length + size <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafe(2 * (this.length + size))
+    larger.set(this.#bytes.subarray(0, this.length))
+    this.#bytes = larger
+  }
+}
+
+function varintSize(value: number): number {
+  let size = 1
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++
+  return size
+}
