@@ -123,6 +123,25 @@ export class Thalamus implements AsyncDisposable, Otlp {
     })
     return new Thalamus(server, { httpPort, grpcPort, apiPort })
   }
+  /** As `npm start`: no file, only other ports. */
+  static async startDefault({ metricsPort }: { metricsPort: number }): Promise<Thalamus> {
+    const [httpPort, grpcPort, apiPort, healthPort, ownPort] = (await freePorts(5)) as [number, number, number, number, number]
+    const sets = [
+      `receivers.otlp.protocols.http.endpoint=${LOOPBACK}:${httpPort}`,
+      `receivers.otlp.protocols.grpc.endpoint=${LOOPBACK}:${grpcPort}`,
+      `exporters.prometheus.endpoint=${LOOPBACK}:${metricsPort}`,
+      `extensions.health_check.endpoint=${LOOPBACK}:${healthPort}`,
+      `service.telemetry.metrics.address=${LOOPBACK}:${ownPort}`,
+      `service.api.endpoint=${LOOPBACK}:${apiPort}`,
+    ]
+    const server = await boot(new Folder(), {
+      file: node(),
+      args: ['bin/thalamus.js', ...sets.flatMap(set => ['--set', set])],
+      cwd: ROOT,
+      ready: () => allListen(httpPort, grpcPort, apiPort, metricsPort, healthPort),
+    })
+    return new Thalamus(server, { httpPort, grpcPort, apiPort })
+  }
   ledger(): Promise<LedgerPage> {
     return getJson(`http://${LOOPBACK}:${this.apiPort}/debug/ledger`)
   }

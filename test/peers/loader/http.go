@@ -48,6 +48,7 @@ type tally struct {
 
 func load(o options) (Result, error) {
 	bodies := makeBodies(o)
+	bodyBytes := len(bodies[0].bytes)
 	senders, err := connect(o, bodies)
 	if err != nil {
 		return Result{}, err
@@ -73,7 +74,7 @@ func load(o options) (Result, error) {
 	result.Arrived -= base
 	result.CPUSeconds = cpuSeconds(o.pid) - cpu
 	result.RSS = rss(o.pid)
-	result.BodyBytes = len(bodies[0].bytes)
+	result.BodyBytes = bodyBytes
 	if o.sink != "" {
 		result.Missing = result.Rows - result.Arrived
 	}
@@ -94,6 +95,8 @@ func connect(o options, bodies []body) ([]sender, error) {
 	for i, b := range bodies {
 		head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-protobuf\r\n%sContent-Length: %d\r\n\r\n", path, o.to, encoding, len(b.bytes))
 		requests[i] = append([]byte(head), b.bytes...)
+		// Only the rendered request is kept: with hundreds of thousands of series a second copy would not fit.
+		bodies[i].bytes = nil
 	}
 	for range o.connections {
 		senders = append(senders, &httpConnection{to: o.to, requests: requests})
