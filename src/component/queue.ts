@@ -106,14 +106,7 @@ export class Queue implements Leaf {
   }
   /** in the unit of `sizer` */
   get size(): number {
-    switch (this.#settings.sizer) {
-      case 'requests':
-        return this.#heldBodies
-      case 'items':
-        return this.#heldRows
-      case 'bytes':
-        return this.#heldBytes
-    }
+    return { requests: this.#heldBodies, items: this.#heldRows, bytes: this.#heldBytes }[this.#settings.sizer]
   }
 
   reserve(bytes: number, room: Room): void {

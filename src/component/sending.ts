@@ -255,7 +255,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     let failures = 0
     for (;;) {
       if (this.#stop.signal.aborted) return this.#dropAtShutdown(load, book)
-      const outcome = await this.#destination.send(load.raw, this.#stop.signal)
+      const outcome = await this.#attempt(load.raw)
       if (outcome.is === 'delivered') return this.#delivered(load, outcome, book)
       if (outcome.is !== 'retryable') return this.#refused(load, outcome, book)
       if (!outcome.stale) {
@@ -271,6 +271,14 @@ export class Sending<S extends Signal> implements Exporter<S> {
         await sleep(this.#cx.clock, waitMs, this.#stop.signal)
       }
       if (outcome.lost && !this.#stop.signal.aborted) this.#account.resent += load.rows
+    }
+  }
+
+  async #attempt(raw: Raw): Promise<Outcome> {
+    try {
+      return await this.#destination.send(raw, this.#stop.signal)
+    } catch (error) {
+      return { is: 'rejected', why: `cannot be sent: ${error instanceof Error ? error.message : String(error)}` }
     }
   }
 
@@ -299,14 +307,23 @@ export class Sending<S extends Signal> implements Exporter<S> {
       const middle = bodies.length >> 1
       return [loadOf(bodies.slice(0, middle)), loadOf(bodies.slice(middle))]
     }
-    const pieces = this.#cutter.halve(this.#signal, load.raw.bytes())
+    const pieces = this.#cut(load.raw)
     if (pieces === undefined) return undefined
-    const [first, second] = pieces
-    const firstRows = Math.min(rows, this.#cutter.countRows(this.#signal, first))
+    const [first, second, firstRows] = pieces
     return [
       { raw: Raw.of(first), rows: firstRows, bodies },
       { raw: Raw.of(second), rows: rows - firstRows, bodies },
     ]
+  }
+
+  #cut(raw: Raw): readonly [Uint8Array, Uint8Array, number] | undefined {
+    try {
+      const halves = this.#cutter.halve(this.#signal, raw.bytes())
+      return halves && [...halves, this.#cutter.countRows(this.#signal, halves[0])]
+    } catch {
+      // Bytes that cannot be read cannot be cut.
+      return undefined
+    }
   }
 
   #drop({ rows }: Load, reason: string, why: string, book: Book): void {

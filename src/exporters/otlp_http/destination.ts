@@ -1,0 +1,94 @@
+import { Agent as HttpAgent, type RequestOptions } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { clientTls } from '../../component/client-tls.ts'
+import type { Authenticator, Context } from '../../component/component.ts'
+import { StartError } from '../../component/errors.ts'
+import type { Destination, Outcome } from '../../component/sending.ts'
+import type { Raw } from '../../model/raw.ts'
+import type { Signal } from '../../model/signal.ts'
+import { protobufToJson } from '../../otlp/json.ts'
+import { compress } from './compress.ts'
+import type { OtlpHttpSettings } from './index.ts'
+import { outcomeOf } from './outcome.ts'
+import { post } from './post.ts'
+
+/** An OTLP/HTTP endpoint for one signal, over connections that are kept. */
+export class HttpDestination implements Destination {
+  readonly #cx: Context
+  readonly #signal: Signal
+  readonly #settings: OtlpHttpSettings
+  readonly #url: URL
+  readonly #headers: Readonly<Record<string, string>>
+  #options: RequestOptions = {}
+  #agent: HttpAgent | HttpsAgent | undefined
+  #authenticator: Authenticator | undefined
+
+  constructor(cx: Context, signal: Signal, settings: OtlpHttpSettings, url: URL) {
+    this.#cx = cx
+    this.#signal = signal
+    this.#settings = settings
+    this.#url = url
+    this.#headers = {
+      'user-agent': 'thalamus',
+      ...lowerCase(settings.headers),
+      'content-type': settings.encoding === 'json' ? 'application/json' : 'application/x-protobuf',
+      ...(settings.compression === 'none' ? {} : { 'content-encoding': settings.compression }),
+    }
+  }
+
+  async open(): Promise<void> {
+    const { auth, max_idle_conns } = this.#settings
+    const where = `exporters.${this.#cx.id}`
+    if (auth !== undefined) {
+      this.#authenticator = this.#cx.authenticator(auth.authenticator)
+      if (this.#authenticator === undefined) {
+        throw new StartError(`${where}.auth.authenticator: no running extension is called ${JSON.stringify(auth.authenticator)}`, {
+          remedy: 'list it in service.extensions',
+        })
+      }
+    }
+    const keep = { keepAlive: true, maxFreeSockets: max_idle_conns, scheduling: 'lifo' as const }
+    const secure = this.#url.protocol === 'https:'
+    this.#agent = secure
+      ? new HttpsAgent({ ...keep, ...(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)) })
+      : new HttpAgent(keep)
+    this.#options = {
+      agent: this.#agent,
+      protocol: this.#url.protocol,
+      host: this.#url.hostname.replace(/^\[|\]$/g, ''),
+      port: this.#url.port === '' ? (secure ? 443 : 80) : Number(this.#url.port),
+      path: `${this.#url.pathname}${this.#url.search}`,
+      method: 'POST',
+    }
+  }
+
+  async send(load: Raw, stop: AbortSignal): Promise<Outcome> {
+    const body = await this.#encode(load)
+    const headers = { ...this.#headers, ...this.#authenticator?.headers(), 'content-length': body.size }
+    const answer = await post({ ...this.#options, headers }, body.chunks, this.#settings.timeout, this.#cx.clock, stop)
+    if ('status' in answer) return outcomeOf(answer, this.#signal, this.#cx.clock.now())
+    return { is: 'retryable', retryAfterMs: 0, ...answer }
+  }
+
+  async close(): Promise<void> {
+    this.#agent?.destroy()
+  }
+
+  #encode(load: Raw): Encoded | Promise<Encoded> {
+    const { encoding, compression, compression_params } = this.#settings
+    if (encoding === 'proto' && compression === 'none') return load
+    const plain = encoding === 'json' ? Buffer.from(JSON.stringify(protobufToJson(this.#signal, load.bytes()))) : load.bytes()
+    if (compression === 'none') return whole(plain)
+    const small = compress(plain, compression, compression_params.level)
+    return small instanceof Uint8Array ? whole(small) : small.then(whole)
+  }
+}
+
+interface Encoded {
+  readonly chunks: readonly Uint8Array[]
+  readonly size: number
+}
+const whole = (bytes: Uint8Array): Encoded => ({ chunks: [bytes], size: bytes.length })
+
+const lowerCase = (headers: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))

@@ -1,0 +1,82 @@
+/** One POST over node:http: what was answered, or why nothing was. Never rejects. */
+import type { IncomingHttpHeaders, RequestOptions } from 'node:http'
+import { request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { Clock } from '../../lib/clock.ts'
+import { showDuration } from '../../lib/duration.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  /** empty where it was longer than `maxAnswerBytes` or broke off */
+  readonly body: Uint8Array
+}
+export interface NoAnswer {
+  readonly why: string
+  /** the request had been written in full */
+  readonly lost: boolean
+  /** a kept connection turned out to be closed */
+  readonly stale: boolean
+}
+
+/** [bytes] as OTLP limits it */
+export const maxAnswerBytes = 4 * 2 ** 20
+
+/**
+ * @param options with `headers` that carry the content-length
+ * @param chunks written as they are, one after the other, in one system call where the socket allows
+ */
+export function post(
+  options: RequestOptions,
+  chunks: readonly Uint8Array[],
+  timeoutMs: number,
+  clock: Clock,
+  stop: AbortSignal,
+): Promise<Answer | NoAnswer> {
+  return new Promise(resolve => {
+    const request = options.protocol === 'https:' ? httpsRequest(options) : httpRequest(options)
+    let written = false
+    let gaveUp = false
+    const settle = (answer: Answer | NoAnswer) => {
+      timer?.[Symbol.dispose]()
+      stop.removeEventListener('abort', onStop)
+      resolve(answer)
+    }
+    const giveUp = (why: string) => {
+      gaveUp = true
+      request.destroy(new Error(why))
+    }
+    const onStop = () => giveUp('shutting down')
+    const timer = timeoutMs === 0 ? undefined : clock.after(timeoutMs, () => giveUp(`no answer within ${showDuration(timeoutMs)}`))
+    stop.addEventListener('abort', onStop, { once: true })
+    request.on('finish', () => {
+      written = true
+    })
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      settle({ why: error.message, lost: written, stale: !gaveUp && request.reusedSocket && isReset(error) })
+    })
+    request.on('response', response => {
+      const status = response.statusCode ?? 0
+      const pieces: Uint8Array[] = []
+      let size = 0
+      const answer = (body: Uint8Array) => settle({ status, headers: response.headers, body })
+      response.on('data', (piece: Uint8Array) => {
+        size += piece.length
+        if (size > maxAnswerBytes) {
+          answer(nothing)
+          response.destroy()
+        } else pieces.push(piece)
+      })
+      response.on('end', () => answer(size === 0 ? nothing : Buffer.concat(pieces, size)))
+      // The status is known, so whether the destination has it is known; only the words are missing.
+      response.on('error', () => answer(nothing))
+    })
+    request.cork()
+    for (const chunk of chunks) request.write(chunk)
+    request.end()
+    request.uncork()
+  })
+}
+
+const nothing = new Uint8Array()
+const isReset = (error: NodeJS.ErrnoException) => error.code === 'ECONNRESET' || error.code === 'EPIPE'
