@@ -1,7 +1,11 @@
 /** Every component there is: one import and one word each. */
 import type { AnyFactory } from './component/component.ts'
+import prometheus from './exporters/prometheus/index.ts'
+import basicAuth from './extensions/basicauth/index.ts'
+import bearerTokenAuth from './extensions/bearertokenauth/index.ts'
 import healthCheck from './extensions/health_check/index.ts'
 import batch from './processors/batch/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
+import otlp from './receivers/otlp/index.ts'
 
-export const components: readonly AnyFactory[] = [memoryLimiter, batch, healthCheck]
+export const components: readonly AnyFactory[] = [otlp, memoryLimiter, batch, prometheus, healthCheck, bearerTokenAuth, basicAuth]
