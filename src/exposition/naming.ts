@@ -38,7 +38,7 @@ export function familyName(entry: Named, { strategy, namespace }: Translation): 
   const type = familyType(entry)
   const unit = suffixes ? unitWords(entry.unit) : noUnit
   const build = escapes ? (suffixes ? joinTokens : joinWords) : appendSuffixes
-  const name = build(entry.name.toWellFormed(), namespace.toWellFormed(), unit, suffixes ? type : 'unknown', entry.unit)
+  const name = build(entry.name.toWellFormed(), namespace.toWellFormed(), unit, suffixes ? lastWord(entry) : '')
   if (name === '' || (escapes && name !== entry.name && /^_+$/.test(name))) return undefined
   return { name, type, unit: escapes ? trimUnderscores(joined(clean(unit.main), clean(unit.per))) : joined(unit.main, unit.per) }
 }
@@ -124,8 +124,14 @@ function unitWord(text: string, table: Readonly<Record<string, string>>): string
   return Object.hasOwn(table, word) ? table[word]! : word
 }
 
+/** Counters end in `total`. A gauge of unit 1 is a ratio; a sum of unit 1 counts things, whatever its unit says. */
+function lastWord({ type, monotonic, unit }: Named): string {
+  if (type === 'sum' && monotonic) return 'total'
+  return type === 'gauge' && unit === '1' ? 'ratio' : ''
+}
+
 /** Every run of other characters is one underscore; what the name already says is not said again. */
-function joinTokens(name: string, namespace: string, unit: { main: string; per: string }, type: FamilyType, rawUnit: string): string {
+function joinTokens(name: string, namespace: string, unit: { main: string; per: string }, last: string): string {
   let tokens = name.split(/[^A-Za-z0-9:]+/).filter(token => token !== '')
   const per = clean(unit.per).replace(/_$/, '')
   const newPer = per === 'per' || tokens.includes(per) ? '' : per
@@ -133,8 +139,7 @@ function joinTokens(name: string, namespace: string, unit: { main: string; per: 
   const newMain = tokens.includes(main) ? '' : main
   tokens.push(newPer === '' ? newMain : newMain.replace(/_$/, ''), newPer)
   tokens = tokens.filter(token => token !== '')
-  if (type === 'counter') tokens = [...tokens.filter(token => token !== 'total'), 'total']
-  if (type === 'gauge' && rawUnit === '1') tokens = [...tokens.filter(token => token !== 'ratio'), 'ratio']
+  if (last !== '') tokens = [...tokens.filter(token => token !== last), last]
   return digitSafe([...namespace.split(/[^A-Za-z0-9:_]+/).filter(part => part !== ''), ...tokens].join('_'))
 }
 
@@ -149,9 +154,8 @@ function joinWords(name: string, namespace: string): string {
 }
 
 /** UTF-8 stays. A suffix that is there already moves to where it belongs. */
-function appendSuffixes(name: string, namespace: string, unit: { main: string; per: string }, type: FamilyType, rawUnit: string): string {
+function appendSuffixes(name: string, namespace: string, unit: { main: string; per: string }, last: string): string {
   if (name === '') return ''
-  const last = type === 'gauge' && rawUnit === '1' ? 'ratio' : type === 'counter' ? 'total' : ''
   let full = withoutSuffix(namespace === '' ? name : `${namespace}_${name}`, last)
   full = withoutSuffix(full, unit.per)
   if (!full.endsWith(unit.main)) full += `_${unit.main}`
