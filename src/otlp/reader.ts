@@ -1,17 +1,321 @@
-import type { Reader } from '../model/batch.ts'
-import { createTwin } from './twin.ts'
+/**
+ * OTLP protobuf → batches, by WebAssembly: one pass over the bytes, names interned as they arrive (assembly/ is its source).
+ * A request is copied into the decoder's memory chunk by chunk, and all of its columns are copied out in one piece.
+ */
+import { readFileSync } from 'node:fs'
+import { systemClock } from '../lib/clock.ts'
+import type { AnyBatch, BatchOf, Reader } from '../model/batch.ts'
+import type { Dictionary, MetricType, ResourceEntry, ScopeEntry, SeriesEntry, Temporality } from '../model/dictionary.ts'
+import { metricTypes, temporalities } from '../model/dictionary.ts'
+import type { Raw } from '../model/raw.ts'
+import type { Signal } from '../model/signal.ts'
+import { readAttributes } from './attributes.ts'
+import { PackedLogs, PackedMetrics, PackedSpans, packedOverflow, packedSize } from './columns.ts'
+import { BYTES, Cursor, malformed, readText } from './wire.ts'
 
 export interface ReaderOptions {
-  /** Distinct series at most; rows of others get -1. Default 1,000,000. */
+  /** Distinct series at most; rows of others get -1. Bounds resources, scopes, metrics and buckets' bounds too. Default 1,000,000. */
   readonly maxSeries?: number
   /** Distinct span names, event names and severity texts at most; others get -1. Default 100,000. */
   readonly maxTexts?: number
   /** Unix epoch milliseconds, to know what is idle. Default: the system's clock. */
   readonly now?: () => number
-  /** Seeds the hash of names; random unless given. */
-  readonly seed?: bigint
+  /** 128 bits for the hash of names; random unless given. */
+  readonly seed?: readonly [bigint, bigint]
 }
 
 export function createReader(options: ReaderOptions = {}): Reader {
-  return createTwin(options)
+  return new WasmReader(options)
+}
+
+/** As much of the platform's interface as is used here; the type libraries for Node lack it. */
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => WasmModule
+  readonly Instance: new (module: WasmModule, imports: Record<string, Record<string, unknown>>) => { readonly exports: unknown }
+  readonly RuntimeError: new (message: string) => Error
+}
+interface WasmModule {
+  readonly [Symbol.toStringTag]: 'WebAssembly.Module'
+}
+
+/** What assembly/index.ts exports. Sizes in bytes, times in ms, pointers as unsigned offsets into `memory`. */
+interface Decoder {
+  readonly memory: { readonly buffer: ArrayBuffer }
+  setup(seed0: bigint, seed1: bigint, maxSeries: number, maxTexts: number): void
+  room(size: number): number
+  metrics(size: number, now: number): number
+  traces(size: number, now: number): number
+  logs(size: number, now: number): number
+  release(limit: number): void
+  sweep(now: number, idle: number): number
+  entry(kind: number, id: number): number
+  size(): number
+  capacity(): number
+  generations(): number
+}
+
+/** By the numbers in assembly/fail.ts. */
+const problems = [
+  'truncated',
+  'varint of more than 64 bits in',
+  'field number 0 in',
+  'unknown wire type in',
+  'field number out of range in',
+  'packed field of odd length in',
+  'trace_id of a wrong length in',
+  'span_id of a wrong length in',
+]
+const messages = [
+  ...['request', 'resource entry', 'resource', 'scope entry', 'scope', 'metric', 'metric data', 'data point', 'buckets', 'quantile'],
+  ...['exemplar', 'span', 'link', 'status', 'log record', 'attribute', 'attribute value'],
+]
+
+/** [bytes] What one request may leave allocated for the next; more is given back. */
+const kept = 4 << 20
+
+let compiled: WasmModule | undefined
+function compile(): WasmModule {
+  if (compiled) return compiled
+  const file = new URL('./decode.wasm', import.meta.url)
+  let bytes: Uint8Array<ArrayBuffer>
+  try {
+    bytes = new Uint8Array(readFileSync(file))
+  } catch (cause) {
+    throw new Error(`otlp reader: ${file.pathname} is missing\n  build it: node scripts/build-wasm.mjs`, { cause })
+  }
+  return (compiled = new WebAssembly.Module(bytes))
+}
+
+class WasmReader implements Reader {
+  readonly dictionary: WasmDictionary
+  readonly #decoder: Decoder
+  readonly #now: () => number
+  #memory: ArrayBuffer
+  #bytes: Uint8Array
+  #words: Uint32Array
+  #window = 0
+  #windowSize = 0
+  #overflowed = 0
+
+  constructor({ maxSeries = 1_000_000, maxTexts = 100_000, now = systemClock.now, seed }: ReaderOptions) {
+    const imports = { env: { abort: outOfMemory }, reader: { malformed: throwMalformed } }
+    this.#decoder = new WebAssembly.Instance(compile(), imports).exports as Decoder
+    const [seed0, seed1] = seed ?? crypto.getRandomValues(new BigUint64Array(2))
+    this.#decoder.setup(seed0!, seed1!, maxSeries, maxTexts)
+    this.#now = now
+    this.#memory = this.#decoder.memory.buffer
+    this.#bytes = new Uint8Array(this.#memory)
+    this.#words = new Uint32Array(this.#memory)
+    this.dictionary = new WasmDictionary(this.#decoder)
+  }
+
+  get overflowed(): number {
+    return this.#overflowed
+  }
+
+  read<S extends Signal>(signal: S, raw: Raw): BatchOf[S] {
+    try {
+      this.#load(raw)
+      const at = this.#decoder[signal](raw.size, this.#now()) >>> 0
+      const columns = this.#copyOut(at)
+      if (this.#windowSize > kept || columns.byteLength > kept) this.#release()
+      const batch: AnyBatch =
+        signal === 'metrics'
+          ? new PackedMetrics(raw, this.dictionary, columns)
+          : signal === 'traces'
+            ? new PackedSpans(raw, this.dictionary, columns)
+            : new PackedLogs(raw, this.dictionary, columns)
+      return batch as BatchOf[S]
+    } catch (error) {
+      this.#release()
+      throw explain(error, signal, raw)
+    }
+  }
+
+  sweep(nowMs: number, idleMs: number): number {
+    const freed = this.#decoder.sweep(nowMs, idleMs)
+    this.#view()
+    this.dictionary.forget(freed)
+    return freed
+  }
+
+  /** Copies the request into the window. */
+  #load(raw: Raw): void {
+    if (raw.size > this.#windowSize || this.#window === 0) {
+      this.#window = this.#decoder.room(raw.size) >>> 0
+      this.#windowSize = Math.max(raw.size, 65536)
+    }
+    this.#view()
+    let at = this.#window
+    for (const chunk of raw.chunks) {
+      this.#bytes.set(chunk, at)
+      at += chunk.length
+    }
+  }
+
+  #copyOut(at: number): ArrayBuffer {
+    this.#view()
+    const size = packedSize(this.#words, at >>> 2)
+    this.#overflowed += packedOverflow(this.#words, at >>> 2)
+    return this.#memory.slice(at, at + size)
+  }
+
+  #release(): void {
+    this.#decoder.release(kept)
+    this.#window = this.#windowSize = 0
+  }
+
+  /** Views die when memory grows. */
+  #view(): void {
+    const { buffer } = this.#decoder.memory
+    if (buffer === this.#memory) return
+    this.#memory = buffer
+    this.#bytes = new Uint8Array(this.#memory)
+    this.#words = new Uint32Array(this.#memory)
+  }
+}
+
+/** What the decoder throws through itself; the reader knows the request and makes it an error to be read. */
+class Failure {
+  readonly problem: number
+  readonly message: number
+  readonly at: number
+  constructor(problem: number, message: number, at: number) {
+    this.problem = problem
+    this.message = message
+    this.at = at
+  }
+}
+
+function throwMalformed(problem: number, message: number, at: number): never {
+  throw new Failure(problem, message, at >>> 0)
+}
+
+function outOfMemory(): never {
+  throw new WebAssembly.RuntimeError('out of memory')
+}
+
+function explain(error: unknown, signal: Signal, raw: Raw): unknown {
+  if (error instanceof Failure)
+    return malformed(`${signal} request`, `${problems[error.problem]} ${messages[error.message]}`, error.at, raw.size)
+  if (!(error instanceof WebAssembly.RuntimeError)) return error
+  return new Error(
+    `otlp reader: no memory left to read a ${signal} request of ${raw.size} bytes\n  lower max_series, or send smaller requests`,
+    {
+      cause: error,
+    },
+  )
+}
+
+/** By the numbers in assembly/names.ts, as is the layout of an entry. */
+const kinds = { resource: 0, scope: 1, metric: 2, series: 3, text: 4, bounds: 5 } as const
+interface Entry {
+  readonly parent: number
+  readonly salt: number
+  /** how the first `length` bytes are divided */
+  readonly extra: number
+  readonly length: number
+  /** bytes behind those `length` (a metric's description) */
+  readonly more: number
+  /** a copy */
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+class WasmDictionary implements Dictionary {
+  readonly #decoder: Decoder
+  /** A generation changes only when the series is freed. */
+  #generations = new Uint32Array()
+  /** Filled as asked for; emptied when ids are freed. */
+  #texts: (string | undefined)[] = []
+
+  constructor(decoder: Decoder) {
+    this.#decoder = decoder
+  }
+
+  get size(): number {
+    return this.#decoder.size()
+  }
+  get capacity(): number {
+    return this.#decoder.capacity()
+  }
+
+  generation(series: number): number {
+    return this.#generations[series] ?? 0
+  }
+
+  series(series: number): SeriesEntry {
+    const own = this.#entry('series', series)
+    const metric = own && this.#entry('metric', own.parent)
+    const scope = metric && this.#entry('scope', metric.parent)
+    if (!own || !metric || !scope) throw new RangeError(`dictionary: no series has the id ${series}`)
+    const { bytes, salt, extra, length, more } = metric
+    const type = metricTypes[(salt >> 3) & 7] as MetricType
+    return {
+      resource: this.resource(scope.parent),
+      scope: readScope(scope),
+      name: readText(bytes, 0, extra),
+      unit: readText(bytes, extra, length),
+      description: readText(bytes, length, length + more),
+      type,
+      temporality: temporalities[(salt >> 6) & 3] as Temporality,
+      monotonic: salt >> 8 !== 0,
+      attributes: readAttributes(own.bytes, 0, own.length, attributesOf[type]),
+    }
+  }
+
+  resource(id: number): ResourceEntry {
+    const entry = this.#entry('resource', id)
+    return { attributes: entry ? readAttributes(entry.bytes, 0, entry.length, 1) : [] }
+  }
+
+  scope(id: number): ScopeEntry {
+    const entry = this.#entry('scope', id)
+    return entry ? readScope(entry) : { name: '', version: '', schemaUrl: '', attributes: [] }
+  }
+
+  text(id: number): string {
+    if (id < 0) return ''
+    return (this.#texts[id] ??= this.#text(id))
+  }
+
+  bounds(id: number): Float64Array {
+    const entry = this.#entry('bounds', id)
+    return entry ? new Float64Array(entry.bytes.buffer) : new Float64Array()
+  }
+
+  /** To be called after a sweep. */
+  forget(freedSeries: number): void {
+    this.#texts = []
+    if (freedSeries === 0) return
+    const words = new Uint32Array(this.#decoder.memory.buffer, this.#decoder.generations() >>> 0, 2 * this.capacity)
+    this.#generations = Uint32Array.from({ length: this.capacity }, (_, series) => words[2 * series + 1]!)
+  }
+
+  #text(id: number): string {
+    const entry = this.#entry('text', id)
+    return entry ? readText(entry.bytes) : ''
+  }
+
+  #entry(kind: keyof typeof kinds, id: number): Entry | undefined {
+    const at = this.#decoder.entry(kinds[kind], id) >>> 0
+    if (at === 0) return undefined
+    const { buffer } = this.#decoder.memory
+    const [, , parent, salt, length, , , , , , canon, extra] = new Int32Array(buffer, at, 12)
+    const more = kind === 'metric' ? canon! : 0
+    const bytes = new Uint8Array(buffer.slice(at + 48, at + 48 + length! + more))
+    return { parent: parent!, salt: salt!, length: length!, extra: extra!, more, bytes }
+  }
+}
+
+/** Field number of a data point's attributes. */
+const attributesOf: Readonly<Record<MetricType, number>> = { gauge: 7, sum: 7, histogram: 9, exponential_histogram: 1, summary: 7 }
+
+function readScope({ bytes, extra, length }: Entry): ScopeEntry {
+  let name = ''
+  let version = ''
+  for (const at = new Cursor(bytes, 0, extra, 'scope'); at.next(); ) {
+    if (at.is(1, BYTES)) name = readText(bytes, at.start, at.end)
+    else if (at.is(2, BYTES)) version = readText(bytes, at.start, at.end)
+  }
+  return { name, version, schemaUrl: readText(bytes, extra, length), attributes: readAttributes(bytes, 0, extra, 3) }
 }

@@ -291,7 +291,20 @@ function readMetric(body: Body, points: Points, field: Cursor, scope: number, sc
 
 function readPoint(body: Body, points: Points, shape: Shape, from: number, start: number, end: number, metric: number, id: number): void {
   const point: Point = {
-    ...{ from, to: end, series: -1, metric, start: 0, time: 0, flags: 0, value: NaN, count: 0, sum: NaN, min: NaN, max: NaN },
+    ...{
+      from,
+      to: end,
+      series: -1,
+      metric,
+      start: 0,
+      time: 0,
+      flags: 0,
+      value: NaN,
+      count: 0,
+      sum: shape.group === 'summaries' ? 0 : NaN,
+      min: NaN,
+      max: NaN,
+    },
     ...{ bounds: -1, at: points.buckets.length, length: 0, scale: 0, zeroCount: 0, zeroThreshold: 0 },
     ...{ positive: { offset: 0, at: 0, length: 0 }, negative: { offset: 0, at: 0, length: 0 } },
   }
@@ -350,7 +363,6 @@ function finishPoint(
     point.at = points.quantiles.length / 2
     point.length = pieces.quantiles.length / 2
     points.quantiles.push(...pieces.quantiles)
-    if (Number.isNaN(point.sum)) point.sum = 0
   }
 }
 

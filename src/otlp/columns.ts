@@ -1,0 +1,216 @@
+/**
+ * The packed region that the decoder hands over: a header, then the groups of columns. Here is which column lies where;
+ * the same is said in assembly/columns.ts. A view is made when a column is first asked for: what nobody reads costs nothing.
+ */
+import type {
+  ExemplarColumns,
+  ExponentialColumns,
+  HistogramColumns,
+  LogBatch,
+  LogColumns,
+  MetricBatch,
+  MetricFields,
+  NumberColumns,
+  ResourceFields,
+  ScopeFields,
+  SpanBatch,
+  SpanColumns,
+  SummaryColumns,
+} from '../model/batch.ts'
+import type { Dictionary } from '../model/dictionary.ts'
+import type { Raw } from '../model/raw.ts'
+
+type View = Float64Array | Uint32Array | Int32Array | Uint8Array
+type ViewOf = new (buffer: ArrayBuffer, offset: number, length: number) => View
+
+interface Column {
+  readonly name: string
+  readonly of: ViewOf
+  /** elements per row */
+  readonly wide: number
+}
+const f64 = (name: string, wide = 1): Column => ({ name, of: Float64Array, wide })
+const u32 = (name: string): Column => ({ name, of: Uint32Array, wide: 1 })
+const i32 = (name: string): Column => ({ name, of: Int32Array, wide: 1 })
+const u8 = (name: string, wide = 1): Column => ({ name, of: Uint8Array, wide })
+
+const point = [i32('series'), u32('metric'), u32('flags'), u32('from'), u32('to')]
+const distribution = ['start', 'time', 'count', 'sum', 'min', 'max'].map(name => f64(name))
+
+/** In the order in which they lie: doubles, then words, then bytes. */
+const groups = [
+  { name: 'resources', columns: [u32('from'), u32('to'), i32('id')] },
+  { name: 'scopes', columns: [u32('from'), u32('to'), u32('parent'), i32('id')] },
+  { name: 'metrics', columns: [u32('from'), u32('to'), u32('parent')] },
+  { name: 'numbers', columns: [f64('start'), f64('time'), f64('value'), ...point] },
+  { name: 'histograms', columns: [...distribution, ...point, i32('bounds'), u32('bucketsFrom'), u32('bucketsLength')] },
+  {
+    name: 'exponentials',
+    columns: [
+      ...[...distribution, f64('zeroCount'), f64('zeroThreshold'), ...point, i32('scale')],
+      ...[i32('positiveOffset'), u32('positiveFrom'), u32('positiveLength')],
+      ...[i32('negativeOffset'), u32('negativeFrom'), u32('negativeLength')],
+    ],
+  },
+  {
+    name: 'summaries',
+    columns: [f64('start'), f64('time'), f64('count'), f64('sum'), ...point, u32('quantilesFrom'), u32('quantilesLength')],
+  },
+  { name: 'exemplars', columns: [f64('time'), f64('value'), u32('from'), u32('to'), u32('row'), u8('ids', 24), u8('group')] },
+  { name: 'buckets', columns: [f64('all')] },
+  { name: 'quantiles', columns: [f64('all', 2)] },
+  {
+    name: 'spans',
+    columns: [
+      ...[f64('start'), f64('duration'), u32('from'), u32('to'), u32('scope'), i32('name')],
+      ...[u32('attributesFrom'), u32('attributesTo'), u8('ids', 32), u8('kind'), u8('status')],
+    ],
+  },
+  {
+    name: 'records',
+    columns: [
+      ...[f64('time'), f64('observed'), u32('from'), u32('to'), u32('scope'), i32('severityText'), i32('eventName')],
+      ...[u32('bodyFrom'), u32('bodyTo'), u32('attributesFrom'), u32('attributesTo'), u8('ids', 24), u8('severity')],
+    ],
+  },
+] as const
+type GroupName = (typeof groups)[number]['name']
+
+/** [bytes] of the header: 12 numbers of rows, the region's size, rows without a series, spare */
+const header = 64
+const bytesOf: ReadonlyMap<ViewOf, number> = new Map<ViewOf, number>([
+  [Float64Array, 8],
+  [Uint32Array, 4],
+  [Int32Array, 4],
+  [Uint8Array, 1],
+])
+const rowSizes = groups.map(group =>
+  (group.columns as readonly Column[]).reduce((sum, column) => sum + column.wide * bytesOf.get(column.of)!, 0),
+)
+
+/** The region's size, and its rows without a series, from its first words. */
+export const packedSize = (words: Uint32Array, at: number): number => words[at + 12]!
+export const packedOverflow = (words: Uint32Array, at: number): number => words[at + 13]!
+
+/** One group: `length`, and a getter per column. */
+class Group {
+  readonly length: number
+  readonly buffer: ArrayBuffer
+  readonly at: number
+  readonly views: (View | undefined)[] = []
+  constructor(buffer: ArrayBuffer, at: number, length: number) {
+    this.buffer = buffer
+    this.at = at
+    this.length = length
+  }
+}
+
+function groupClass(columns: readonly Column[]): typeof Group {
+  const Columns = class extends Group {}
+  let rowOffset = 0
+  for (const [i, { name, of, wide }] of columns.entries()) {
+    const offset = rowOffset
+    rowOffset += wide * bytesOf.get(of)!
+    Object.defineProperty(Columns.prototype, name, {
+      enumerable: true,
+      get(this: Group) {
+        return (this.views[i] ??= new of(this.buffer, this.at + offset * this.length, wide * this.length))
+      },
+    })
+  }
+  return Columns
+}
+const classes = groups.map(group => groupClass(group.columns))
+
+/** The groups of one packed region. */
+class Packed {
+  readonly raw: Raw
+  readonly dictionary: Dictionary
+  readonly #buffer: ArrayBuffer
+  readonly #counts: Uint32Array
+  readonly #groups: (Group | undefined)[] = []
+
+  constructor(raw: Raw, dictionary: Dictionary, buffer: ArrayBuffer) {
+    this.raw = raw
+    this.dictionary = dictionary
+    this.#buffer = buffer
+    this.#counts = new Uint32Array(buffer, 0, header / 4)
+  }
+
+  protected count(index: number): number {
+    return this.#counts[index]!
+  }
+
+  protected group(index: number): Group {
+    return (this.#groups[index] ??= this.#open(index))
+  }
+
+  #open(index: number): Group {
+    let at = header
+    for (let i = 0; i < index; i++) at += (rowSizes[i]! * this.count(i) + 7) & ~7
+    return new classes[index]!(this.#buffer, at, this.count(index))
+  }
+
+  protected all(index: number): Float64Array {
+    return (this.group(index) as Group & { all: Float64Array }).all
+  }
+
+  get resources(): ResourceFields {
+    return this.group(index.resources) as Group & ResourceFields
+  }
+  get scopes(): ScopeFields {
+    return this.group(index.scopes) as Group & ScopeFields
+  }
+}
+const index = Object.fromEntries(groups.map((group, i) => [group.name, i])) as Record<GroupName, number>
+
+export class PackedMetrics extends Packed implements MetricBatch {
+  readonly signal = 'metrics'
+  get rows(): number {
+    return this.count(index.numbers) + this.count(index.histograms) + this.count(index.exponentials) + this.count(index.summaries)
+  }
+  get metrics(): MetricFields {
+    return this.group(index.metrics) as Group & MetricFields
+  }
+  get numbers(): NumberColumns {
+    return this.group(index.numbers) as Group & NumberColumns
+  }
+  get histograms(): HistogramColumns {
+    return this.group(index.histograms) as Group & HistogramColumns
+  }
+  get exponentials(): ExponentialColumns {
+    return this.group(index.exponentials) as Group & ExponentialColumns
+  }
+  get summaries(): SummaryColumns {
+    return this.group(index.summaries) as Group & SummaryColumns
+  }
+  get exemplars(): ExemplarColumns {
+    return this.group(index.exemplars) as Group & ExemplarColumns
+  }
+  get buckets(): Float64Array {
+    return this.all(index.buckets)
+  }
+  get quantiles(): Float64Array {
+    return this.all(index.quantiles)
+  }
+}
+
+export class PackedSpans extends Packed implements SpanBatch {
+  readonly signal = 'traces'
+  get rows(): number {
+    return this.count(index.spans)
+  }
+  get spans(): SpanColumns {
+    return this.group(index.spans) as Group & SpanColumns
+  }
+}
+
+export class PackedLogs extends Packed implements LogBatch {
+  readonly signal = 'logs'
+  get rows(): number {
+    return this.count(index.records)
+  }
+  get records(): LogColumns {
+    return this.group(index.records) as Group & LogColumns
+  }
+}
