@@ -39,6 +39,9 @@ const metrics = [
   gauge('has spaces/and-dashes', ''),
   gauge('größe', ''),
   gauge('double..dots', ''),
+  // Two names that become one, with the same labels: never two series of one name.
+  gauge('collides.here', ''),
+  gauge('collides_here', ''),
   { name: 'up.and.down', unit: '{thing}', sum: { aggregationTemporality: 2, isMonotonic: false, dataPoints: [{ ...point, asInt: '-3' }] } },
   { name: 'a.delta', sum: { aggregationTemporality: 1, isMonotonic: true, dataPoints: [{ ...point, asInt: '3' }] } },
   {
@@ -194,7 +197,9 @@ describe("names and labels are those of the Collector's own exporter", () => {
     ['text', 'collector'],
     ['protobuf', 'collector-protobuf'],
   ])('%s', async (ours, theirs) => {
-    expect(await identities(ours)).toEqual(await identities(theirs))
+    // In text the Collector shows an exponential histogram as one bucket up to +Inf; we write its buckets out, so that quantiles work.
+    const more = (id: string) => id.includes('"an_exponential_histogram_milliseconds_bucket"') && !id.includes('"le":"+Inf"')
+    expect((await identities(ours)).filter(id => !more(id))).toEqual(await identities(theirs))
   })
 })
 

@@ -1,0 +1,108 @@
+/** The package as users get it: packed, installed into an empty project, run and compiled against there. */
+import { execFile } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const BIN = join(ROOT, 'node_modules/.bin')
+const exec = promisify(execFile)
+let folder: string
+let tarball: string
+let project: string
+
+/** With the Node of the repository first: the one of the PATH may be too old. @throws with what the command printed. */
+const run = (cwd: string, command: string, ...args: string[]) =>
+  exec(command, args, {
+    cwd,
+    env: { ...process.env, PATH: `${BIN}:${process.env['PATH']}`, NO_COLOR: '1' },
+    maxBuffer: 1 << 24,
+    timeout: 110_000,
+  })
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'thalamus-package-'))
+  // Packed from a copy: `dist` is built there, and whoever works in the repository sees nothing of it.
+  const copy = join(folder, 'copy')
+  for (const path of [
+    'src',
+    'bin',
+    'scripts',
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+  ])
+    cpSync(join(ROOT, path), join(copy, path), { recursive: true })
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
+  await run(copy, 'npm', 'pack', '--pack-destination', folder)
+  tarball = join(folder, readdirSync(folder).find(name => name.endsWith('.tgz')) ?? 'nothing was packed')
+  project = join(folder, 'project')
+  cpSync(join(ROOT, 'LICENSE'), join(project, 'LICENSE'))
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'a-user', private: true, type: 'module' }))
+  await run(project, 'npm', 'install', tarball, '--omit=dev', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund')
+}, 120_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe('in an empty project', () => {
+  test('npx thalamus says its version and its help', async () => {
+    expect((await run(project, 'npx', '--no', 'thalamus', 'version')).stdout).toContain('0.1.0')
+    expect((await run(project, 'npx', '--no', 'thalamus', 'help')).stdout).toContain('check')
+  })
+
+  test('npx thalamus check reads a file', async () => {
+    const good = join(project, 'good.yaml')
+    writeFileSync(
+      good,
+      'receivers: {otlp: {}}\nexporters: {debug: {}}\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}\n',
+    )
+    await run(project, 'npx', '--no', 'thalamus', 'check', good)
+    const bad = join(project, 'bad.yaml')
+    writeFileSync(bad, 'receivers: {oltp: {}}\n')
+    await expect(run(project, 'npx', '--no', 'thalamus', 'check', bad)).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('did you mean "otlp"?'),
+    })
+  })
+
+  test('its types resolve, in a strict project without skipLibCheck', async () => {
+    writeFileSync(join(project, 'index.ts'), "import * as thalamus from 'thalamus'\nexport const { start } = thalamus\n")
+    symlinkSync(join(ROOT, 'node_modules/@types'), join(project, 'node_modules/@types'))
+    const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node', '--skipLibCheck', 'false']
+    await run(project, 'tsc', ...options, 'index.ts')
+    await expect(run(project, 'tsc', ...options, '--noEmit', 'nothing.ts')).rejects.toThrow()
+  })
+
+  test('it can be imported', async () => {
+    const { stdout } = await run(project, 'node', '--input-type=module', '-e', "console.log(typeof (await import('thalamus')).start)")
+    expect(stdout.trim()).toBe('function')
+  })
+})
+
+describe('by the tools that check packages', () => {
+  test('publint has nothing to say', async () => {
+    const { stdout } = await run(project, join(BIN, 'publint'), 'run', '--strict', join(project, 'node_modules/thalamus'))
+    expect(stdout).toContain('All good!')
+  })
+  test('attw finds the types of an ESM package right', async () => {
+    await run(project, join(BIN, 'attw'), tarball, '--profile', 'esm-only', '--no-emoji')
+  })
+})
+
+test('it holds what it needs and nothing else', async () => {
+  const { stdout } = await run(folder, 'tar', '-tzf', tarball)
+  const top = new Set(
+    stdout
+      .trim()
+      .split('\n')
+      .map(path => path.split('/')[1]),
+  )
+  expect([...top].sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json'])
+  expect(stdout).toContain('.wasm')
+  expect(dirname(tarball)).toBe(folder)
+})
