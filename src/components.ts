@@ -1,5 +1,6 @@
 /** Every component there is: one import and one word each. */
 import type { AnyFactory } from './component/component.ts'
+import otlpHttp from './exporters/otlp_http/index.ts'
 import prometheus from './exporters/prometheus/index.ts'
 import basicAuth from './extensions/basicauth/index.ts'
 import bearerTokenAuth from './extensions/bearertokenauth/index.ts'
@@ -8,4 +9,4 @@ import batch from './processors/batch/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
 import otlp from './receivers/otlp/index.ts'
 
-export const components: readonly AnyFactory[] = [otlp, memoryLimiter, batch, prometheus, healthCheck, bearerTokenAuth, basicAuth]
+export const components: readonly AnyFactory[] = [otlp, memoryLimiter, batch, prometheus, otlpHttp, healthCheck, bearerTokenAuth, basicAuth]
