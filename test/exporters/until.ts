@@ -1,0 +1,10 @@
+import type { VirtualClock } from '../kit/clock.ts'
+
+/** Lets sockets speak, and a little time pass at every turn, until `done`. The turns are a bound on a test that hangs. */
+export async function until(clock: VirtualClock, done: () => boolean, turns = 20_000, msPerTurn = 5): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
+    if (done()) return
+    await clock.advance(msPerTurn)
+  }
+  throw new Error('it did not come about')
+}
