@@ -1,7 +1,7 @@
 /** One schema over one part of the configuration. */
 import type { z } from 'zod'
 import { explain, valueAt } from './explain.ts'
-import { find, type Located, type Path, plain } from './located.ts'
+import { find, isUnresolved, type Located, type Path, plain } from './located.ts'
 import type { LocatedProblem } from './problems.ts'
 
 type Issue = z.core.$ZodIssue
@@ -26,7 +26,7 @@ export function check<S extends z.ZodType>(schema: S, located: Located, prefix: 
   }
 }
 
-/** Every round turns at least one null or retyped scalar into something else, and never back: so this ends. */
+/** Every round turns at least one null or retyped value into something else, and never back: so this ends. */
 function repair(value: unknown, issues: readonly Issue[], located: Located): object | undefined {
   const copy = structuredClone(value) as object
   const count = issues.filter(issue => repairOne(copy, issue, located)).length
@@ -36,16 +36,16 @@ function repair(value: unknown, issues: readonly Issue[], located: Located): obj
 function repairOne(root: object, issue: Issue, located: Located): boolean {
   const last = issue.path.at(-1)
   const parent = valueAt(root, issue.path.slice(0, -1)) as Record<PropertyKey, unknown> | undefined
-  const scalar = find(located, issue.path as Path)?.value
-  if (last === undefined || parent === undefined || scalar?.is !== 'scalar' || scalar.unresolved === true) return false
+  const written = find(located, issue.path as Path)?.value
+  if (last === undefined || parent === undefined || written === undefined || isUnresolved(written)) return false
   const wants = wantedTypes(issue)
   if (parent[last] === null && !Array.isArray(parent)) {
     if (wants.some(type => type === 'object' || type === 'record')) parent[last] = {}
     else delete parent[last]
     return true
   }
-  if (scalar.text !== undefined && typeof parent[last] !== 'string' && wants.includes('string')) {
-    parent[last] = scalar.text
+  if (written.text !== undefined && typeof parent[last] !== 'string' && wants.includes('string')) {
+    parent[last] = written.text
     return true
   }
   return false

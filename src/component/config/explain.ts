@@ -1,7 +1,7 @@
 /** What a schema found wrong, in words for the person who wrote the file. */
 import type { z } from 'zod'
 import { closest } from '../../lib/distance.ts'
-import { find, type Located, type Path, position } from './located.ts'
+import { find, isUnresolved, type Located, type Path, position } from './located.ts'
 import type { LocatedProblem } from './problems.ts'
 import { isSecretPath, showValue } from './secrets.ts'
 import { knownSettings, metaAt, type Schema } from './shape.ts'
@@ -19,7 +19,8 @@ export interface Checked {
 
 export function explain(issue: Issue, checked: Checked): LocatedProblem[] {
   const path = issue.path.map(step => (typeof step === 'symbol' ? String(step) : step))
-  if (find(checked.located, path)?.value.is === 'scalar' && isUnresolved(checked.located, path)) return []
+  const written = find(checked.located, path)?.value
+  if (written !== undefined && isUnresolved(written)) return []
   if (issue.code === 'unrecognized_keys') return issue.keys.map(key => unknownSetting(key, path, checked))
   if (valueAt(checked.value, path) === undefined && issue.code !== 'custom') return [missing(path, issue, checked)]
   if (issue.code === 'invalid_union') return explainUnion(issue, path, checked)
@@ -31,11 +32,6 @@ export function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
     (inner, step) => (typeof inner === 'object' && inner !== null ? (inner as Record<PropertyKey, unknown>)[step] : undefined),
     value,
   )
-}
-
-function isUnresolved(located: Located, path: Path): boolean {
-  const value = find(located, path)?.value
-  return value?.is === 'scalar' && value.unresolved === true
 }
 
 function unknownSetting(key: string, path: Path, { schema, located, prefix }: Checked): LocatedProblem {

@@ -9,25 +9,25 @@ export interface Position {
   readonly column: number
 }
 
-export interface LocatedScalar {
-  readonly is: 'scalar'
+interface Origin {
   readonly at: Position
-  readonly value: string | number | boolean | null
   /** what stood in the environment, when the whole value came from there: used as it is where a string is wanted */
   readonly text?: string
+}
+export interface LocatedScalar extends Origin {
+  readonly is: 'scalar'
+  readonly value: string | number | boolean | null
   /** could not be read: that has been said, and is not said again as a wrong type */
   readonly unresolved?: true
   /** came, at least in part, from the environment: never printed */
   readonly hidden?: true
 }
-export interface LocatedList {
+export interface LocatedList extends Origin {
   readonly is: 'list'
-  readonly at: Position
   readonly items: readonly Located[]
 }
-export interface LocatedMap {
+export interface LocatedMap extends Origin {
   readonly is: 'map'
-  readonly at: Position
   readonly entries: ReadonlyMap<string, Entry>
 }
 export type Located = LocatedScalar | LocatedList | LocatedMap
@@ -82,3 +82,4 @@ export function plain(located: Located): unknown {
 }
 
 export const emptyMap = (at: Position): LocatedMap => ({ is: 'map', at, entries: new Map() })
+export const isUnresolved = (located: Located) => located.is === 'scalar' && located.unresolved === true

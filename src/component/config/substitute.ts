@@ -3,7 +3,7 @@
  * that is one substitution and nothing else is read again as YAML, so that a number from the environment is a number.
  */
 import { parse } from 'yaml'
-import { emptyMap, type Located, type LocatedScalar, type Path } from './located.ts'
+import type { Located, LocatedScalar, Path, Position } from './located.ts'
 import type { LocatedProblem } from './problems.ts'
 import { isSecretPath } from './secrets.ts'
 
@@ -48,37 +48,37 @@ interface Expanded {
   readonly whole: boolean
 }
 
-function substituteScalar(scalar: LocatedScalar, { text, fromEnv, whole }: Expanded): Located {
+function substituteScalar({ at }: LocatedScalar, { text, fromEnv, whole }: Expanded): Located {
   const hidden = fromEnv ? { hidden: true as const } : {}
-  if (!whole) return { is: 'scalar', at: scalar.at, value: text, ...hidden }
-  return retyped(reread(text), scalar, text, hidden)
+  const value = whole ? reread(text) : text
+  // A string is what stood there, not what YAML makes of it: quotes and "#" are its own.
+  if (typeof value === 'string') return { is: 'scalar', at, value: text, ...hidden }
+  return { ...(toLocated(value, at, hidden) ?? { is: 'scalar', at, value: text, ...hidden }), text }
 }
 
 /** Text that is no YAML is text. */
 function reread(text: string): unknown {
   try {
-    return parse(text, { logLevel: 'silent', maxAliasCount: 0 })
+    return parse(text, { logLevel: 'error', maxAliasCount: 0 })
   } catch {
     return text
   }
 }
 
-function retyped(value: unknown, { at }: LocatedScalar, text: string, hidden: { hidden?: true }): Located {
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return { is: 'scalar', at, value, text, ...hidden }
-  if (typeof value === 'string') return { is: 'scalar', at, value, text, ...hidden }
-  return structure(value, at, hidden) ?? { is: 'scalar', at, value: text, ...hidden }
-}
-
 /** A list or a map written in one environment variable: everything in it stands where the variable was named. */
-function structure(value: unknown, at: LocatedScalar['at'], hidden: { hidden?: true }): Located | undefined {
-  if (Array.isArray(value)) return { is: 'list', at, items: value.map(item => structure(item, at, hidden) ?? emptyMap(at)) }
-  if (typeof value === 'object' && value !== null) {
-    const entries = Object.entries(value).map(([key, v]) => [key, { keyAt: at, value: structure(v, at, hidden) ?? emptyMap(at) }] as const)
-    return { is: 'map', at, entries: new Map(entries) }
+function toLocated(value: unknown, at: Position, hidden: { hidden?: true }): Located | undefined {
+  if (value === null || ['number', 'boolean', 'string'].includes(typeof value)) {
+    return { is: 'scalar', at, value: value as LocatedScalar['value'], ...hidden }
   }
-  if (value === null || typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string')
-    return { is: 'scalar', at, value, ...hidden }
-  return undefined
+  if (typeof value !== 'object') return undefined
+  if (Array.isArray(value))
+    return { is: 'list', at, items: value.map(item => toLocated(item, at, hidden)).filter(item => item !== undefined) }
+  const entries = Object.entries(value).map(([key, item]) => [key, toLocated(item, at, hidden)] as const)
+  return {
+    is: 'map',
+    at,
+    entries: new Map(entries.flatMap(([key, item]) => (item === undefined ? [] : [[key, { keyAt: at, value: item }] as const]))),
+  }
 }
 
 /** @throws {Unresolved} */
@@ -118,7 +118,7 @@ function closing(text: string, from: number): number {
 function resolve(inside: string, env: Environment): { text: string; fromEnv: boolean } {
   const { 1: scheme = 'env', 2: rest = '' } = /^(?:([a-z][a-z0-9+.-]*):(?!-))?([\s\S]*)$/i.exec(inside) ?? []
   if (scheme !== 'env')
-    throw new Unresolved('nothing of that kind can be substituted', `known: \${env:NAME}, \${env:NAME:-default}`, `${scheme}:`)
+    throw new Unresolved('nothing of that kind can be substituted', 'known: ${env:NAME}, ${env:NAME:-default}', `${scheme}:`)
   const at = rest.indexOf(':-')
   const name = expand(at < 0 ? rest : rest.slice(0, at), env).text
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
