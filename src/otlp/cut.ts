@@ -1,73 +1,159 @@
-/** Cutting requests without decoding them: a part is made of the very bytes of the fields it keeps, in envelopes with new lengths. */
+/**
+ * Requests without some of their rows. What is kept is kept byte for byte, unknown fields included; only the lengths of what encloses a
+ * row that goes are written anew. A metric, scope or resource that loses its last row goes with it.
+ */
 import type { Signal } from '../model/signal.ts'
-import { BYTES, Cursor } from './wire.ts'
+import { BYTES, Cursor, varintSize, writeVarint } from './wire.ts'
 
-/** The repeated fields to go through from a request to its rows: resources, scopes, (metrics,) rows. */
-const levels: Readonly<Record<Signal, readonly (readonly number[])[]>> = {
-  // A metric keeps its points in field 1 of whichever kind of data it has.
-  metrics: [[1], [2], [2], [5, 7, 9, 10, 11], [1]],
-  traces: [[1], [2], [2]],
-  logs: [[1], [2], [2]],
-}
-
-/** [rows] in a request. @throws {MalformedError} */
-export function countRows(signal: Signal, request: Uint8Array): number {
-  return count(request, levels[signal], 0)
+/** Data points, spans or log records. @throws {MalformedError} */
+export function countRows(signal: Signal, bytes: Uint8Array): number {
+  return rowsOf(signal, bytes).length
 }
 
 /**
- * Two requests that hold the rows of one, in order, with the same resources, scopes and metrics around them.
- * @returns undefined when there is one row or none
- * @throws {MalformedError}
+ * Two requests, each with half of the rows: the first with the first half. Neither is empty.
+ * @returns undefined where there is but one row, or none. @throws {MalformedError}
  */
-export function halve(signal: Signal, request: Uint8Array): [Uint8Array, Uint8Array] | undefined {
-  const rows = countRows(signal, request)
-  if (rows < 2) return undefined
-  const path = levels[signal]
-  const first = rows >> 1
-  return [join(part(request, path, 0, 0, first)), join(part(request, path, 0, first, rows))]
+export function halve(signal: Signal, bytes: Uint8Array): [first: Uint8Array, second: Uint8Array] | undefined {
+  const rows = rowsOf(signal, bytes)
+  if (rows.length < 2) return undefined
+  const half = rows.length >> 1
+  return [cut(signal, bytes, rows.slice(half)), cut(signal, bytes, rows.slice(0, half))]
 }
 
-function count(bytes: Uint8Array, path: readonly (readonly number[])[], depth: number): number {
-  if (depth === path.length) return 1
-  let rows = 0
-  for (const field = new Cursor(bytes); field.next(); ) {
-    if (field.wire === BYTES && path[depth]!.includes(field.number)) rows += count(field.payload, path, depth + 1)
-  }
+/**
+ * `bytes` without the rows that begin at `from`: the offsets that a batch has in its columns' `from`, of all groups and in any order.
+ * The request may come out empty. @throws {MalformedError}
+ */
+export function cutRows(signal: Signal, bytes: Uint8Array, from: ArrayLike<number>): Uint8Array {
+  return from.length === 0 ? bytes : cut(signal, bytes, Float64Array.from(from).sort())
+}
+
+/** Where each row's field begins, ascending. */
+function rowsOf(signal: Signal, bytes: Uint8Array): number[] {
+  const rows: number[] = []
+  collect(new Cursor(bytes, 0, bytes.length, 'request', `${signal} request`), signal, 0, rows)
   return rows
 }
 
-/** The message with its rows `[from, to)` only. Children without a row of their own stay with the first part. */
-function part(bytes: Uint8Array, path: readonly (readonly number[])[], depth: number, from: number, to: number): Uint8Array[] {
-  const pieces: Uint8Array[] = []
-  let row = 0
-  for (const field = new Cursor(bytes); field.next(); ) {
-    const whole = bytes.subarray(field.from, field.end)
-    if (field.wire !== BYTES || !path[depth]!.includes(field.number)) {
-      pieces.push(whole)
+/** What a message of each level holds of the next: request → resource → scope → span or record, or → metric → data → point. */
+const levels: Readonly<Record<Signal, readonly string[]>> = {
+  metrics: ['resource entry', 'scope entry', 'metric', 'metric data', 'data point'],
+  traces: ['resource entry', 'scope entry', 'span'],
+  logs: ['resource entry', 'scope entry', 'log record'],
+}
+const METRIC = 3
+
+/** Whether the field that `at` is on leads to rows. */
+function leadsOn(at: Cursor, signal: Signal, level: number, data: Data | undefined): boolean {
+  if (at.wire !== BYTES) return false
+  if (signal === 'metrics' && level === METRIC) return data !== undefined && at.number === data.number && at.from >= data.since
+  return at.number === (level === 0 || level > METRIC ? 1 : 2)
+}
+
+function collect(message: Cursor, signal: Signal, level: number, rows: number[]): void {
+  const names = levels[signal]
+  const data = signal === 'metrics' && level === METRIC ? dataOf(message) : undefined
+  for (const at = message; at.next(); ) {
+    if (!leadsOn(at, signal, level, data)) continue
+    if (level === names.length - 1) rows.push(at.from)
+    else collect(at.message(names[level]!), signal, level + 1, rows)
+  }
+}
+
+/** Which of a metric's data fields count: it is a oneof, so the last one given, and those of its kind directly before. */
+interface Data {
+  readonly number: number
+  readonly since: number
+}
+const dataNumbers: readonly number[] = [5, 7, 9, 10, 11]
+
+function dataOf(message: Cursor): Data | undefined {
+  let data: Data | undefined
+  for (const at = message.again(); at.next(); ) {
+    if (at.wire !== BYTES || !dataNumbers.includes(at.number) || at.number === data?.number) continue
+    data = { number: at.number, since: at.from }
+  }
+  return data
+}
+
+/** Pieces of the result; `size` is their length together, `rows` whether there is a row in them. */
+interface Kept {
+  readonly pieces: Uint8Array[]
+  size: number
+  rows: boolean
+}
+
+/** `drop` is sorted. */
+function cut(signal: Signal, bytes: Uint8Array, drop: ArrayLike<number>): Uint8Array {
+  const { pieces, size } = keep(new Cursor(bytes, 0, bytes.length, 'request', `${signal} request`), signal, 0, drop)
+  const result = new Uint8Array(size)
+  let at = 0
+  for (const piece of pieces) {
+    result.set(piece, at)
+    at += piece.length
+  }
+  return result
+}
+
+function keep(message: Cursor, signal: Signal, level: number, drop: ArrayLike<number>): Kept {
+  const names = levels[signal]
+  const data = signal === 'metrics' && level === METRIC ? dataOf(message) : undefined
+  const kept: Kept = { pieces: [], size: 0, rows: false }
+  // Neighbours that stay are one piece.
+  let from = -1
+  const flush = (to: number) => {
+    if (from >= 0) add(kept, message.bytes.subarray(from, to))
+    from = -1
+  }
+  for (const at = message; at.next(); ) {
+    const leads = leadsOn(at, signal, level, data)
+    const touched = leads && anyIn(drop, at.from, at.end)
+    if (!touched) {
+      if (from < 0) from = at.from
+      if (leads && !kept.rows) kept.rows = level === names.length - 1 || hasRows(at.message(names[level]!), signal, level + 1)
       continue
     }
-    const rows = count(field.payload, path, depth + 1)
-    const begin = Math.max(from - row, 0)
-    const end = Math.min(to - row, rows)
-    row += rows
-    if (rows === 0 ? from === 0 : begin === 0 && end === rows) pieces.push(whole)
-    else if (begin < end) pieces.push(...envelope(field.number, part(field.payload, path, depth + 1, begin, end)))
+    flush(at.from)
+    if (level === names.length - 1) continue
+    const inner = keep(at.message(names[level]!), signal, level + 1, drop)
+    // A metric's data may be in pieces, and each of them says something about all points.
+    if (!inner.rows && !(signal === 'metrics' && level === METRIC)) continue
+    kept.rows ||= inner.rows
+    add(kept, head(at.number, inner.size))
+    for (const piece of inner.pieces) add(kept, piece)
   }
-  return pieces
+  flush(message.to)
+  return kept
 }
 
-function envelope(number: number, content: readonly Uint8Array[]): Uint8Array[] {
-  let size = 0
-  for (const piece of content) size += piece.length
-  return [Uint8Array.from([...varint((number << 3) | BYTES), ...varint(size)]), ...content]
+function add(kept: Kept, piece: Uint8Array): void {
+  kept.pieces.push(piece)
+  kept.size += piece.length
 }
 
-function varint(value: number): number[] {
-  const bytes: number[] = []
-  let rest = value
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128)
-  return [...bytes, rest]
+/** Tag and length. */
+function head(number: number, size: number): Uint8Array {
+  const tag = number * 8 + BYTES
+  const bytes = new Uint8Array(varintSize(tag) + varintSize(size))
+  writeVarint(bytes, writeVarint(bytes, 0, tag), size)
+  return bytes
 }
 
-const join = (pieces: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(pieces))
+function hasRows(message: Cursor, signal: Signal, level: number): boolean {
+  const rows: number[] = []
+  collect(message, signal, level, rows)
+  return rows.length > 0
+}
+
+/** Whether one of the sorted `drop` is in [from, to). */
+function anyIn(drop: ArrayLike<number>, from: number, to: number): boolean {
+  let low = 0
+  let high = drop.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (drop[middle]! < from) low = middle + 1
+    else high = middle
+  }
+  return low < drop.length && drop[low]! < to
+}

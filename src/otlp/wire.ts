@@ -21,7 +21,9 @@ export function malformed(subject: string, problem: string, at: number, size: nu
  */
 export class Cursor {
   readonly bytes: Uint8Array
-  readonly #to: number
+  readonly #first: number
+  /** where the message ends */
+  readonly to: number
   readonly #what: string
   readonly #subject: string
   #view: DataView | undefined
@@ -40,15 +42,15 @@ export class Cursor {
   /** @param what the message's kind, and @param subject the request's, for errors */
   constructor(bytes: Uint8Array, from = 0, to = bytes.length, what = 'message', subject = 'protobuf') {
     this.bytes = bytes
-    this.#at = from
-    this.#to = to
+    this.#first = this.#at = from
+    this.to = to
     this.#what = what
     this.#subject = subject
   }
 
   /** Steps to the next field. @throws {MalformedError} */
   next(): boolean {
-    if (this.#at >= this.#to) return false
+    if (this.#at >= this.to) return false
     this.from = this.#at
     const tag = this.#varint()
     if (tag > 0xffff_ffff) this.#fail('field number out of range in')
@@ -89,6 +91,11 @@ export class Cursor {
     return new Cursor(this.bytes, this.start, this.end, what, this.#subject)
   }
 
+  /** A cursor before the first field of the same message. */
+  again(): Cursor {
+    return new Cursor(this.bytes, this.#first, this.to, this.#what, this.#subject)
+  }
+
   #data(): DataView {
     return (this.#view ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength))
   }
@@ -105,7 +112,7 @@ export class Cursor {
       case BYTES: {
         const length = this.#varint()
         this.start = this.#at
-        return length > this.#to - this.#at ? this.#fail('truncated') : this.#at + length
+        return length > this.to - this.#at ? this.#fail('truncated') : this.#at + length
       }
       default:
         return this.#fail(`wire type ${this.wire} in`)
@@ -113,14 +120,14 @@ export class Cursor {
   }
 
   #ahead(bytes: number): number {
-    return this.#at + bytes > this.#to ? this.#fail('truncated') : this.#at + bytes
+    return this.#at + bytes > this.to ? this.#fail('truncated') : this.#at + bytes
   }
 
   /** As a double: exact as far as a tag or a length may go, and surely too large beyond. */
   #varint(): number {
     let value = 0
     for (let shift = 0, scale = 1; ; shift++, scale *= 128) {
-      if (this.#at >= this.#to) this.#fail('truncated')
+      if (this.#at >= this.to) this.#fail('truncated')
       const byte = this.bytes[this.#at++]!
       if (shift === 9 && byte > 1) this.#fail('varint of more than 64 bits in')
       value += (byte & 0x7f) * scale

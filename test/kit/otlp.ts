@@ -6,9 +6,11 @@
  */
 import type { Signal } from '../../src/model/signal.ts'
 
+const utf8 = new TextEncoder()
+
 /** Writes protobuf fields one after the other. Each method takes the field number first. */
 export class Writer {
-  #bytes: Uint8Array = new Uint8Array(256)
+  #bytes: Uint8Array = new Uint8Array(64)
   #at = 0
 
   finish(): Uint8Array {
@@ -43,7 +45,7 @@ export class Writer {
     return this.tag(field, 2).bareVarint(value.length).raw(value)
   }
   text(field: number, value: string): this {
-    return this.bytes(field, new TextEncoder().encode(value))
+    return this.bytes(field, utf8.encode(value))
   }
   message(field: number, fill: (inner: Writer) => unknown): this {
     const inner = new Writer()
@@ -51,12 +53,20 @@ export class Writer {
     return this.bytes(field, inner.finish())
   }
   tag(field: number, wire: number): this {
-    return this.bareVarint(BigInt(field) * 8n + BigInt(wire))
+    return this.bareVarint(field * 8 + wire)
   }
   bareVarint(value: bigint | number): this {
+    const to = this.#room(10)
+    if (typeof value === 'number' && value >= 0 && value < 2 ** 53) {
+      let rest = value
+      for (; rest > 127; rest = Math.floor(rest / 128)) to[this.#at++] = (rest % 128) | 128
+      to[this.#at++] = rest
+      return this
+    }
     let rest = BigInt.asUintN(64, BigInt(value))
-    for (; rest > 127n; rest >>= 7n) this.raw(Uint8Array.of(Number(rest & 127n) | 128))
-    return this.raw(Uint8Array.of(Number(rest)))
+    for (; rest > 127n; rest >>= 7n) to[this.#at++] = Number(rest & 127n) | 128
+    to[this.#at++] = Number(rest)
+    return this
   }
   raw(bytes: Uint8Array): this {
     this.#room(bytes.length).set(bytes, this.#at)
@@ -375,7 +385,7 @@ class Generator {
   #text(number: number, value: string): Field[] {
     if (this.#sometimes(0.05)) return [field(w => w.bytes(number, Uint8Array.of(0x61, 0xff, 0xc3)))]
     if (this.#sometimes(0.1)) return [field(w => w.text(number, 'not the last')), field(w => w.text(number, value))]
-    return value === '' ? [] : [this.#bytes(number, new TextEncoder().encode(value))]
+    return value === '' ? [] : [this.#bytes(number, utf8.encode(value))]
   }
 
   /** A scalar, now and then given twice: the last one counts. */
