@@ -66,6 +66,8 @@ export interface SendingSettings {
 
 /** After this many refusals with nothing delivered between them, what is refused is dropped whole: the destination takes nothing. */
 const maxRefusalsInARow = 32
+/** How often in a row one load is sent again at once because a kept connection had been closed; then it is a failure like any other. */
+const maxStale = 3
 /** [bytes] however small the requests that a destination says are too large, batches are put together up to this. */
 const smallestLoad = 64 * 1024
 
@@ -253,12 +255,13 @@ export class Sending<S extends Signal> implements Exporter<S> {
   async #deliver(load: Load, book: Book): Promise<void> {
     const since = this.#cx.clock.monotonic()
     let failures = 0
+    let stale = 0
     for (;;) {
       if (this.#stop.signal.aborted) return this.#dropAtShutdown(load, book)
       const outcome = await this.#attempt(load.raw)
       if (outcome.is === 'delivered') return this.#delivered(load, outcome, book)
       if (outcome.is !== 'retryable') return this.#refused(load, outcome, book)
-      if (!outcome.stale) {
+      if (!outcome.stale || ++stale > maxStale) {
         const { retry_on_failure: retry } = this.#settings
         const waitMs = Math.max(backOffMs(retry, ++failures, this.#cx.random()), outcome.retryAfterMs)
         const elapsed = this.#cx.clock.monotonic() - since

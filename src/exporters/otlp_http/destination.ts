@@ -1,13 +1,13 @@
 import { Agent as HttpAgent, type RequestOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import { authenticatorOf } from '../../component/client-auth.ts'
 import { clientTls } from '../../component/client-tls.ts'
 import type { Authenticator, Context } from '../../component/component.ts'
-import { StartError } from '../../component/errors.ts'
+import { compress } from '../../component/compress.ts'
 import type { Destination, Outcome } from '../../component/sending.ts'
 import type { Raw } from '../../model/raw.ts'
 import type { Signal } from '../../model/signal.ts'
 import { protobufToJson } from '../../otlp/json.ts'
-import { compress } from './compress.ts'
 import type { OtlpHttpSettings } from './index.ts'
 import { outcomeOf } from './outcome.ts'
 import { post } from './post.ts'
@@ -39,14 +39,7 @@ export class HttpDestination implements Destination {
   async open(): Promise<void> {
     const { auth, max_idle_conns } = this.#settings
     const where = `exporters.${this.#cx.id}`
-    if (auth !== undefined) {
-      this.#authenticator = this.#cx.authenticator(auth.authenticator)
-      if (this.#authenticator === undefined) {
-        throw new StartError(`${where}.auth.authenticator: no running extension is called ${JSON.stringify(auth.authenticator)}`, {
-          remedy: 'list it in service.extensions',
-        })
-      }
-    }
+    this.#authenticator = authenticatorOf(auth, this.#cx, where)
     const keep = { keepAlive: true, maxFreeSockets: max_idle_conns, scheduling: 'lifo' as const }
     const secure = this.#url.protocol === 'https:'
     this.#agent = secure

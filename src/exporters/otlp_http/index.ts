@@ -1,7 +1,9 @@
 /** Sends OTLP over HTTP: what came in goes out byte for byte, many batches in each request when the line is busy. */
 import { z } from 'zod'
+import { authSettings } from '../../component/client-auth.ts'
 import { clientTlsSettings } from '../../component/client-tls.ts'
 import { type Context, exporter } from '../../component/component.ts'
+import { compressions } from '../../component/compress.ts'
 import { ConfigError } from '../../component/errors.ts'
 import { queueSettings } from '../../component/queue.ts'
 import { retrySettings } from '../../component/retry.ts'
@@ -9,7 +11,6 @@ import { Sending } from '../../component/sending.ts'
 import { duration } from '../../component/settings.ts'
 import type { Signal } from '../../model/signal.ts'
 import * as cutter from '../../otlp/cut.ts'
-import { compressions } from './compress.ts'
 import { HttpDestination } from './destination.ts'
 
 const url = () =>
@@ -44,10 +45,7 @@ const schema = z
     timeout: duration().prefault('30s').describe('How long one request may take. 0: no limit.'),
     max_idle_conns: z.number().int().min(1).default(100).describe('The most connections that are kept while they are idle.'),
     tls: clientTlsSettings().describe('For `https://` addresses.'),
-    auth: z
-      .strictObject({ authenticator: z.string().describe('The id of an extension that authenticates.') })
-      .optional()
-      .describe('Who adds credentials to every request.'),
+    auth: authSettings(),
     sending_queue: queueSettings().describe('What is held until it is delivered.'),
     retry_on_failure: retrySettings().describe('How a failed request is tried again.'),
   })

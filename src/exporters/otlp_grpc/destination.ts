@@ -1,0 +1,79 @@
+import { constants, type OutgoingHttpHeaders, type SecureClientSessionOptions, sensitiveHeaders } from 'node:http2'
+import { authenticatorOf } from '../../component/client-auth.ts'
+import { clientTls } from '../../component/client-tls.ts'
+import type { Authenticator, Context } from '../../component/component.ts'
+import { compress } from '../../component/compress.ts'
+import type { Destination, Outcome } from '../../component/sending.ts'
+import type { Raw } from '../../model/raw.ts'
+import type { Signal } from '../../model/signal.ts'
+import { call, prefix } from './call.ts'
+import { Connection } from './connection.ts'
+import type { OtlpGrpcSettings } from './index.ts'
+import { outcomeOf } from './outcome.ts'
+
+const service = { metrics: 'metrics.v1.MetricsService', traces: 'trace.v1.TraceService', logs: 'logs.v1.LogsService' } as const
+
+/** The Export method of one signal's service. */
+export class GrpcDestination implements Destination {
+  readonly #cx: Context
+  readonly #signal: Signal
+  readonly #settings: OtlpGrpcSettings
+  readonly #authority: string
+  readonly #headers: OutgoingHttpHeaders
+  readonly #own: Readonly<Record<string, string>>
+  #connection: Connection | undefined
+  #authenticator: Authenticator | undefined
+
+  constructor(cx: Context, signal: Signal, settings: OtlpGrpcSettings) {
+    const { endpoint, tls, timeout, compression, authority } = settings
+    this.#cx = cx
+    this.#signal = signal
+    this.#settings = settings
+    this.#authority = /^https?:\/\//.test(endpoint) ? endpoint : `${tls.insecure ? 'http' : 'https'}://${endpoint}`
+    this.#own = Object.fromEntries(Object.entries(settings.headers).map(([name, value]) => [name.toLowerCase(), value]))
+    this.#headers = {
+      [constants.HTTP2_HEADER_METHOD]: 'POST',
+      [constants.HTTP2_HEADER_PATH]: `/opentelemetry.proto.collector.${service[signal]}/Export`,
+      ...(authority === undefined ? {} : { [constants.HTTP2_HEADER_AUTHORITY]: authority }),
+      te: 'trailers',
+      'content-type': 'application/grpc',
+      'user-agent': 'thalamus',
+      'grpc-accept-encoding': 'identity,gzip',
+      ...(compression === 'none' ? {} : { 'grpc-encoding': compression }),
+      ...(timeout === 0 ? {} : { 'grpc-timeout': `${Math.min(Math.ceil(timeout), 99_999_999)}m` }),
+    }
+  }
+
+  async open(): Promise<void> {
+    const where = `exporters.${this.#cx.id}`
+    this.#authenticator = authenticatorOf(this.#settings.auth, this.#cx, where)
+    const options: SecureClientSessionOptions = this.#authority.startsWith('https:')
+      ? { ...(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)), ALPNProtocols: ['h2'] }
+      : {}
+    this.#connection = new Connection(this.#authority, options, this.#cx.clock, this.#settings.keepalive)
+  }
+
+  async send(load: Raw, stop: AbortSignal): Promise<Outcome> {
+    const chunks = await this.#encode(load)
+    const { timeout } = this.#settings
+    const answer = await call(this.#connection!, this.#withCredentials(), chunks, timeout, this.#cx.clock, stop)
+    return 'trailers' in answer ? outcomeOf(answer, this.#signal) : { is: 'retryable', retryAfterMs: 0, ...answer }
+  }
+
+  async close(): Promise<void> {
+    this.#connection?.close()
+  }
+
+  /** What the user adds may be a secret: it does not enter the table of headers that the connection keeps. */
+  #withCredentials(): OutgoingHttpHeaders {
+    const secret = { ...this.#own, ...this.#authenticator?.headers() }
+    return { ...this.#headers, ...secret, [sensitiveHeaders]: Object.keys(secret) }
+  }
+
+  async #encode(load: Raw): Promise<readonly Uint8Array[]> {
+    const { compression } = this.#settings
+    if (compression === 'none') return [prefix(false, load.size), ...load.chunks]
+    const small = await compress(load.bytes(), compression)
+    return [prefix(true, small.length), small]
+  }
+}
