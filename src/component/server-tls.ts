@@ -1,6 +1,6 @@
 /** TLS of what listens, in the words of the Collector's `configtls.ServerConfig`. */
-import type { TlsOptions } from 'node:tls'
-import { createSecureContext } from 'node:tls'
+import { X509Certificate } from 'node:crypto'
+import { createSecureContext, type TlsOptions } from 'node:tls'
 import { z } from 'zod'
 import type { Files } from './component.ts'
 import { StartError } from './errors.ts'
@@ -52,7 +52,7 @@ async function readPem(files: Files, path: string | undefined, where: string): P
 
 /** OpenSSL's own words are no help to most; the file that it chokes on is. */
 function checkPems({ cert, key, ca }: TlsOptions, settings: ServerTls, where: string): void {
-  const attempt = (setting: 'cert_file' | 'key_file' | 'client_ca_file', options: TlsOptions, what: string) => {
+  const attempt = (setting: 'cert_file' | 'key_file', options: TlsOptions, what: string) => {
     try {
       createSecureContext(options)
     } catch (error) {
@@ -62,5 +62,13 @@ function checkPems({ cert, key, ca }: TlsOptions, settings: ServerTls, where: st
   attempt('cert_file', { ...(cert && { cert }) }, 'is not a certificate in PEM')
   attempt('key_file', { ...(key && { key }) }, 'is not a private key in PEM')
   attempt('key_file', { ...(cert && { cert }), ...(key && { key }) }, 'is not the key of that certificate')
-  if (ca !== undefined) attempt('client_ca_file', { ca }, 'is not a certificate in PEM')
+  if (ca === undefined) return
+  try {
+    // A secure context ignores authorities that it cannot read.
+    new X509Certificate(ca as Buffer)
+  } catch (error) {
+    throw new StartError(`${where}.client_ca_file: ${JSON.stringify(settings.client_ca_file)} is not a certificate in PEM`, {
+      cause: error,
+    })
+  }
 }

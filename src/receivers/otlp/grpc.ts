@@ -17,6 +17,7 @@ import type { Signal } from '../../model/signal.ts'
 import { Call, refuseCall } from './call.ts'
 import type { Door } from './door.ts'
 import type { GrpcSettings } from './settings.ts'
+import { close, Sockets } from './sockets.ts'
 import { grpcCode, outOfMemory, Refusal, shuttingDown } from './verdict.ts'
 
 const service = (name: string) => `/opentelemetry.proto.collector.${name}.v1.${name[0]!.toUpperCase()}${name.slice(1)}Service/Export`
@@ -36,6 +37,7 @@ export class GrpcServer {
   readonly #settings: GrpcSettings
   readonly #authenticator: Authenticator | undefined
   readonly #server: Http2Server | Http2SecureServer
+  readonly #sockets: Sockets
   readonly #sessions = new Set<ServerHttp2Session>()
   readonly #scheme: string
   url = ''
@@ -47,9 +49,13 @@ export class GrpcServer {
     this.#authenticator = authenticator
     this.#scheme = tls === undefined ? 'http' : 'https'
     const options = {
+      // A peer that vanished without a word is found out by TCP.
+      keepAlive: true,
+      keepAliveInitialDelay: 60_000,
       settings: { maxConcurrentStreams: settings.max_concurrent_streams, initialWindowSize: callWindow, enablePush: false },
     }
     this.#server = tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls, ALPNProtocols: ['h2'] })
+    this.#sockets = new Sockets(this.#server)
     this.#server.on('session', (session: ServerHttp2Session) => this.#welcome(session))
     this.#server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => this.#open(stream, headers))
     // A connection that breaks or speaks no HTTP/2 ends; nothing else depends on it.
@@ -64,18 +70,9 @@ export class GrpcServer {
 
   /** GOAWAY; calls that have begun are finished; `signal` cuts them off. */
   shutdown(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const cut = () => {
-        for (const session of this.#sessions) session.destroy()
-      }
-      this.#server.close(() => {
-        signal.removeEventListener('abort', cut)
-        resolve()
-      })
-      for (const session of this.#sessions) session.close()
-      if (signal.aborted) cut()
-      else signal.addEventListener('abort', cut, { once: true })
-    })
+    const closed = close(this.#server, this.#sockets, signal)
+    for (const session of this.#sessions) session.close()
+    return closed
   }
 
   #welcome(session: ServerHttp2Session): void {

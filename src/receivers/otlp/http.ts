@@ -12,6 +12,7 @@ import type { ContentEncoding } from './decompress.ts'
 import type { Door } from './door.ts'
 import { Exchange, refuse } from './exchange.ts'
 import { encodings, type HttpSettings } from './settings.ts'
+import { close, Sockets } from './sockets.ts'
 import { grpcCode, outOfMemory, Refusal, shuttingDown, tooLarge } from './verdict.ts'
 
 /** Refusing needs no more of these than a browser or an SDK sends; a flood of them costs the parser. */
@@ -27,6 +28,7 @@ export class HttpServer {
   readonly #signals: ReadonlyMap<string, Signal>
   readonly #encodings: ReadonlySet<string>
   readonly #server: Server
+  readonly #sockets: Sockets
   readonly #scheme: string
   url = ''
 
@@ -45,6 +47,7 @@ export class HttpServer {
     this.#scheme = tls === undefined ? 'http' : 'https'
     const options = serverOptions(settings)
     this.#server = tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls })
+    this.#sockets = new Sockets(this.#server)
     this.#server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#open(request, response, false))
     this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => this.#open(request, response, true))
   }
@@ -57,15 +60,7 @@ export class HttpServer {
 
   /** Requests that have begun are finished; `signal` cuts them off. */
   shutdown(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      const cut = () => this.#server.closeAllConnections()
-      this.#server.close(() => {
-        signal.removeEventListener('abort', cut)
-        resolve()
-      })
-      if (signal.aborted) cut()
-      else signal.addEventListener('abort', cut, { once: true })
-    })
+    return close(this.#server, this.#sockets, signal)
   }
 
   #open(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {

@@ -47,8 +47,6 @@ const keepalive = z.strictObject({
   server_parameters: z
     .strictObject({
       max_connection_idle: duration().prefault('0s').describe('A connection without a call for this long is closed; 0: never.'),
-      time: duration().prefault('2h').describe('A connection that is silent for this long is asked whether it lives.'),
-      timeout: duration().prefault('20s').describe('How long it has to answer.'),
     })
     .prefault({}),
 })
