@@ -67,6 +67,9 @@ export function labelName(key: string, { strategy }: Pick<Translation, 'strategy
 export const legacyLabel = /^[A-Za-z_][A-Za-z0-9_]*$/
 export const legacyMetric = /^[A-Za-z_:][A-Za-z0-9_:]*$/
 
+/** May a family of that name say that its unit is `unit`? It must end with it. */
+export const hasUnit = (name: string, unit: string): boolean => /^[A-Za-z0-9_:]+$/.test(unit) && name.endsWith(`_${unit}`)
+
 /** Does the strategy leave only names that every scraper takes? */
 export const isEscaping = (strategy: Strategy): boolean => rules[strategy].escapes
 

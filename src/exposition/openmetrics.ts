@@ -5,6 +5,7 @@
  */
 import type { Exemplar, Family } from './families.ts'
 import { escapeValue, type Label, showName } from './labels.ts'
+import { hasUnit } from './naming.ts'
 import { showFloat, showOpenFloat } from './number.ts'
 import { type Dialect, showMetricName } from './text.ts'
 
@@ -14,7 +15,7 @@ export function openMetrics(taken: (name: string) => boolean): Dialect {
     head(family) {
       const { name, type } = shownAs(family, taken)
       const shown = showMetricName(name)
-      const unit = family.unit !== '' && name.endsWith(`_${family.unit}`) ? `# UNIT ${shown} ${family.unit}\n` : ''
+      const unit = hasUnit(name, family.unit) ? `# UNIT ${shown} ${family.unit}\n` : ''
       const help = family.help === '' ? '' : `# HELP ${shown} ${escapeValue(family.help)}\n`
       return `# TYPE ${shown} ${type}\n${unit}${help}`
     },

@@ -5,7 +5,7 @@
 import { coarser, maxSchema, toClassic, toSpans } from './exponential.ts'
 import { type Exemplar, type Family, newRow, type Row } from './families.ts'
 import { type Label, readLabels } from './labels.ts'
-import type { FamilyType } from './naming.ts'
+import { type FamilyType, hasUnit } from './naming.ts'
 import { placed } from './text.ts'
 
 const types: Readonly<Record<FamilyType, number>> = { counter: 0, gauge: 1, summary: 2, unknown: 3, histogram: 4 }
@@ -42,7 +42,7 @@ export function* protobufPage(families: Iterable<Family>, labels: LabelFields): 
     out.text(1, family.name)
     if (family.help !== '') out.text(2, family.help)
     out.varintField(3, types[family.type])
-    if (family.unit !== '' && family.name.replace(/_total$/, '').endsWith(`_${family.unit}`)) out.text(5, family.unit)
+    if (hasUnit(family.name.replace(/_total$/, ''), family.unit)) out.text(5, family.unit)
     const head = out.take()
     out.varint(head.length + size)
     yield Buffer.concat([out.take(), head])

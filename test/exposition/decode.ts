@@ -84,7 +84,7 @@ function decodeMetric(name: string, field: Cursor): DecodedMetric {
     else if (number === 4) decodeSummary(body, metric, put)
     else
       while (body.next()) {
-        if (body.number === 1) put('', body.double)
+        if (body.number === 1) put('', body.double + 0)
         else if (body.number === 2) metric.exemplars.push(decodeExemplar(body.message('exemplar')))
         else metric.created = decodeTime(body.message('time'))
       }

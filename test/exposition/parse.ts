@@ -26,7 +26,7 @@ const sampleLine = new RegExp(
   `^(?:(${plainName})(?:\\{(${label}(?:,${label})*)\\})?|\\{(${quoted})(?:,(${label}(?:,${label})*))?\\}) (${number})(?: (-?\\d+(?:\\.\\d+)?))?(?: (${exemplar}))?$`,
 )
 const typeLine = new RegExp(`^# TYPE (${plainName}|${quoted}) (\\w+)$`)
-const helpLine = new RegExp(`^# HELP (${plainName}|${quoted}) (.+)$`)
+const helpLine = new RegExp(`^# HELP (${plainName}|${quoted}) ([^\\n]+)$`)
 const unitLine = new RegExp(`^# UNIT (${plainName}|${quoted}) (\\S+)$`)
 
 export function parsePage(text: string, format: 'text' | 'openmetrics'): Map<string, ParsedFamily> {
@@ -92,7 +92,7 @@ function toSample([, plain, some, quotedName, others, value, time, shown]: RegEx
     if (unquote(text!) === '') throw new Error(`empty label ${name}`)
     set.set(name, unquote(text!))
   }
-  const inside = /\{(.*)\}/.exec(shown ?? '')?.[1] ?? ''
+  const inside = /\{(.*)\}/s.exec(shown ?? '')?.[1] ?? ''
   const length = [...inside.matchAll(new RegExp(`([a-zA-Z_][a-zA-Z0-9_]*|${quoted})=(${quoted})`, 'g'))]
     .map(([, key, text]) => [...unquote(key!)].length + [...unquote(text!)].length)
     .reduce((sum, n) => sum + n, 0)
@@ -104,7 +104,7 @@ const toNumber = (text: string): number => (text === '+Inf' ? Infinity : text ==
 
 function unquote(text: string): string {
   if (!text.startsWith('"')) return text
-  return text.slice(1, -1).replace(/\\(.)/g, (_, c: string) => (c === 'n' ? '\n' : c))
+  return text.slice(1, -1).replace(/\\(.)/gs, (_, c: string) => (c === 'n' ? '\n' : c))
 }
 
 const suffixes: Record<string, readonly string[]> = {
