@@ -7,6 +7,17 @@ import bearerTokenAuth from './extensions/bearertokenauth/index.ts'
 import healthCheck from './extensions/health_check/index.ts'
 import batch from './processors/batch/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
+import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
 
-export const components: readonly AnyFactory[] = [otlp, memoryLimiter, batch, prometheus, otlpHttp, healthCheck, bearerTokenAuth, basicAuth]
+export const components: readonly AnyFactory[] = [
+  otlp,
+  host,
+  memoryLimiter,
+  batch,
+  prometheus,
+  otlpHttp,
+  healthCheck,
+  bearerTokenAuth,
+  basicAuth,
+]

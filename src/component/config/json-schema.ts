@@ -12,7 +12,7 @@ export function configurationJsonSchema(factories: readonly AnyFactory[]): JsonS
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Configuration of Thalamus',
     type: 'object',
-    properties: { ...Object.fromEntries(sectionNames.map(name => [name, section(name)])), service: settingsJsonSchema(serviceSchema) },
+    properties: { ...Object.fromEntries(sectionNames.map(name => [name, section(name)])), service: lenientSettings(serviceSchema) },
     additionalProperties: false,
   }
 }
@@ -20,11 +20,13 @@ export function configurationJsonSchema(factories: readonly AnyFactory[]): JsonS
 /** As users write it: before defaults, durations as text. */
 export function settingsJsonSchema(schema: z.ZodType): JsonSchema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12', unrepresentable: 'any' })
-  return lenient(rest) as JsonSchema
+  return rest
 }
 
+const lenientSettings = (schema: z.ZodType) => lenient(settingsJsonSchema(schema)) as JsonSchema
+
 function sectionSchema(factories: readonly AnyFactory[]): JsonSchema {
-  const patterns = factories.map(factory => [`^${factory.type}(/.+)?$`, nullable(settingsJsonSchema(factory.config))])
+  const patterns = factories.map(factory => [`^${factory.type}(/.+)?$`, nullable(lenientSettings(factory.config))])
   return { type: ['object', 'null'], patternProperties: Object.fromEntries(patterns), additionalProperties: false }
 }
 

@@ -48,7 +48,8 @@ const keepalive = z.strictObject({
     .strictObject({
       max_connection_idle: duration().prefault('0s').describe('A connection without a call for this long is closed; 0: never.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('What the server does with connections.'),
 })
 
 export const grpcSettings = z.strictObject({
@@ -61,7 +62,7 @@ export const grpcSettings = z.strictObject({
     .default(20)
     .describe('[MiB] A message that is larger, before or after decompression, is answered with RESOURCE_EXHAUSTED. The Collector has 4.'),
   max_concurrent_streams: z.number().int().min(1).max(0x7fffffff).default(128).describe('Calls at one time on one connection.'),
-  keepalive: keepalive.prefault({}),
+  keepalive: keepalive.prefault({}).describe('How long connections are kept.'),
 })
 export type GrpcSettings = z.infer<typeof grpcSettings>
 

@@ -1,0 +1,253 @@
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { commands } from '../../src/commands/index.ts'
+import { StartError } from '../../src/component/errors.ts'
+import { TestOutside } from './outside.ts'
+
+const good = `receivers: { otlp: { protocols: { http: } } }
+exporters: { prometheus: }
+service: { pipelines: { metrics: { receivers: [otlp], exporters: [prometheus] } } }
+`
+
+describe('what is asked for in the wrong words', () => {
+  test.each<[string[], string]>([
+    [['chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
+    [['dance'], 'no command is called "dance"\n  known: run, check, schema, components, version, help\n'],
+    [['thalamus.yaml'], 'no command is called "thalamus.yaml"\n  to run that file: thalamus --config thalamus.yaml\n'],
+    [['--confg', 'x'], 'unknown flag --confg\n  did you mean --config?\n'],
+    [['check', '--forwrd=x'], 'unknown flag --forwrd\n  did you mean --forward?\n'],
+    [['--zzz'], 'unknown flag --zzz\n  known: --config, --set, --forward, --listen, --print-config, --help\n'],
+    [['-x'], 'unknown flag -x\n  known: --config, --set, --forward, --listen, --print-config, --help\n'],
+    [['--config'], '--config needs a value\n  write --config FILE\n'],
+    [['--config', '--print-config'], '--config needs a value\n  write --config FILE\n'],
+    [['--set='], '--set needs a value\n  write --set key.path=value\n'],
+    [['--print-config=yes'], '--print-config takes no value\n  write --print-config alone\n'],
+    [['version', 'now'], 'version takes no "now"\n  see: thalamus version --help\n'],
+    [['check'], 'check needs a file\n  write thalamus check FILE\n'],
+    [['help', 'chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
+    [['--config', 'no.yaml'], 'no.yaml: there is no such file\n  check the path, or run without --config for the default configuration\n'],
+    [['--config', 'folder/'], 'folder/: this is a folder\n  name the files in it, each with --config\n'],
+    [
+      ['--config', 'good.yaml', '--listen', '::'],
+      '--listen changes the default configuration only\n  set the endpoints in the file, or with --set\n',
+    ],
+  ])('%j', async (argv, err) => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good
+    expect(await outside.thalamus(...argv)).toEqual({ code: 1, out: '', err })
+    expect(outside.started).toEqual([])
+  })
+})
+
+describe('help and version', () => {
+  test.each(['help', '--help', '-h'])('%s names every command and every flag of run', async word => {
+    const { code, out } = await new TestOutside().thalamus(word)
+    expect(code).toBe(0)
+    for (const { name } of commands) expect(out).toContain(`  ${name}`)
+    for (const flag of Object.keys(commands[0]!.flags)) expect(out).toContain(`--${flag}`)
+  })
+  test.each(commands.map(({ name }) => name))('%s --help', async name => {
+    const { code, out } = await new TestOutside().thalamus(name, '--help')
+    expect(code).toBe(0)
+    expect(out).toContain(`usage: thalamus ${name}`)
+  })
+  test.each(['version', '--version', '-v'])('%s', async word => {
+    expect(await new TestOutside().thalamus(word)).toEqual({ code: 0, out: 'thalamus 1.2.3\n', err: '' })
+  })
+})
+
+describe('check', () => {
+  test('says ok, and what pipelines there are, and starts nothing', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good
+    expect(await outside.thalamus('check', 'good.yaml')).toEqual({
+      code: 0,
+      out: 'good.yaml: ok\n  metrics: otlp -> prometheus\n',
+      err: '',
+    })
+    expect(outside.started).toEqual([])
+  })
+  test('says all that is wrong', async () => {
+    const outside = new TestOutside()
+    outside.files['bad.yaml'] = good.replace('otlp:', 'oltp:').replace('prometheus:', 'promtheus:')
+    const { code, out, err } = await outside.thalamus('check', 'bad.yaml')
+    expect({ code, out }).toEqual({ code: 1, out: '' })
+    expect(err).toContain('bad.yaml:1:14: receivers.oltp: no receiver is called "oltp"\n  did you mean "otlp"?')
+    expect(err).toContain('bad.yaml:2:14: exporters.promtheus: no exporter is called "promtheus"\n  did you mean "prometheus"?')
+  })
+  test('merges several, takes --config as well, and reads the environment', async () => {
+    const outside = new TestOutside()
+    outside.env['ADDRESS'] = 'nowhere'
+    outside.files['good.yaml'] = good
+    outside.files['more.yaml'] = 'exporters: { prometheus: { endpoint: "${env:ADDRESS}" } }'
+    const { code, err } = await outside.thalamus('check', 'more.yaml', '--config', 'good.yaml')
+    expect(code).toBe(1)
+    expect(err).toContain('more.yaml:1:38: exporters.prometheus.endpoint: must be "host:port", for example "127.0.0.1:4318", got (hidden)')
+  })
+  test('warns, and it is ok all the same', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good.replace('prometheus: }', 'prometheus: , prometheus/2: }')
+    const { code, err } = await outside.thalamus('check', 'good.yaml')
+    expect(code).toBe(0)
+    expect(err).toBe('warnings:\ngood.yaml:2:28: exporters.prometheus/2: the exporter is not used\n  add it to a pipeline, or delete it\n')
+  })
+  test('reads standard input, yaml: and file:', async () => {
+    const outside = new TestOutside()
+    outside.files['-'] = good
+    outside.files['good.yaml'] = good
+    expect((await outside.thalamus('check', '-')).code).toBe(0)
+    expect((await outside.thalamus('check', 'file:good.yaml')).code).toBe(0)
+    const { code, err } = await outside.thalamus('check', 'good.yaml', 'yaml:exporters::prometheus::endpont: "127.0.0.1:1"')
+    expect(code).toBe(1)
+    expect(err).toContain('yaml::3:3: exporters.prometheus: unknown setting "endpont"\n  did you mean "endpoint"?')
+  })
+})
+
+describe('run', () => {
+  test('runs the default configuration, greets in five lines, and stops when it is asked to', async () => {
+    const outside = new TestOutside()
+    outside.app = {
+      listening: [
+        { component: 'api', what: 'api', url: 'http://127.0.0.1:2242' },
+        { component: 'prometheus', what: 'Prometheus page', url: 'http://127.0.0.1:9464/metrics' },
+        { component: 'otlp', what: 'OTLP over gRPC', url: 'http://127.0.0.1:4317' },
+        { component: 'otlp', what: 'OTLP over HTTP', url: 'http://127.0.0.1:4318' },
+      ],
+      unheard: [
+        { receiver: 'otlp', signal: 'traces' },
+        { receiver: 'otlp', signal: 'logs' },
+      ],
+    }
+    const { code, out, err } = await outside.thalamus()
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(out).toBe(`thalamus 1.2.3 runs: metrics: otlp, host, self -> prometheus; traces, logs: dropped (no exporter)
+  receives  OTLP over gRPC http://127.0.0.1:4317, OTLP over HTTP http://127.0.0.1:4318
+  serves    api http://127.0.0.1:2242, Prometheus page http://127.0.0.1:9464/metrics
+  try       curl -s http://127.0.0.1:9464/metrics | grep system_cpu
+  SDK       OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 node app.js   # any OpenTelemetry SDK, any language
+stopped: everything was delivered
+`)
+    expect(outside.lines).toEqual([{ level: 'info', fields: { signal: 'SIGTERM' }, message: 'shutting down' }])
+  })
+
+  test('says what it could not deliver', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good
+    outside.app = { shutdown: async () => [{ exporter: 'otlp_http', signal: 'logs', rows: 512 }] }
+    const { code, err } = await outside.thalamus('run', '--config', 'good.yaml')
+    expect(code).toBe(1)
+    expect(err).toBe('stopped: not everything was delivered\n  otlp_http: 512 log records dropped (shutdown)\n')
+  })
+
+  test('a second signal ends it at once', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good
+    outside.running = stop => {
+      stop('SIGINT')
+      if (outside.exits.length === 0) stop('SIGINT')
+    }
+    await outside.thalamus('--config', 'good.yaml')
+    expect(outside.exits[0]).toBe(1)
+  })
+
+  test('what cannot start is one clear message', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good
+    outside.start = async () => {
+      throw new StartError('receivers.otlp.protocols.http.endpoint: 127.0.0.1:4318 is taken', { remedy: 'stop the other program' })
+    }
+    expect(await outside.thalamus('--config', 'good.yaml')).toEqual({
+      code: 1,
+      out: '',
+      err: 'cannot start: receivers.otlp.protocols.http.endpoint: 127.0.0.1:4318 is taken\n  stop the other program\n',
+    })
+  })
+
+  test('a bug is not explained away', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good
+    outside.start = async () => {
+      throw new TypeError('undefined is not a function')
+    }
+    await expect(outside.thalamus('--config', 'good.yaml')).rejects.toThrow(TypeError)
+  })
+
+  test('warnings are log lines', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good.replace('prometheus: }', 'prometheus: , prometheus/2: }')
+    await outside.thalamus('--config', 'good.yaml')
+    expect(outside.lines[0]).toMatchObject({
+      level: 'warn',
+      fields: { where: 'good.yaml:2:28: exporters.prometheus/2', what: 'the exporter is not used' },
+    })
+  })
+
+  test('--listen moves every address of the default configuration', async () => {
+    const outside = new TestOutside()
+    await outside.thalamus('--listen', '0.0.0.0', '--print-config')
+    expect(outside.out.replace(/^#.*/gm, '')).not.toContain('127.0.0.1')
+    outside.out = ''
+    await outside.thalamus('--listen', '::1')
+    const { service, exporters, extensions } = outside.started[0]!
+    expect(service.api).toEqual({ host: '::1', port: 2242 })
+    expect(service.telemetry.metrics.endpoints).toEqual([{ host: '::1', port: 8888 }])
+    expect(exporters.get('prometheus')!.settings).toMatchObject({ endpoint: '[::1]:9464' })
+    expect(extensions.get('health_check')!.settings).toMatchObject({ endpoint: '[::1]:13133' })
+  })
+
+  test('--forward sends all three signals on', async () => {
+    const outside = new TestOutside()
+    await outside.thalamus('--forward', 'http://collector:4318', '--set', 'service.max_series=7')
+    const { service, exporters } = outside.started[0]!
+    expect(service.maxSeries).toBe(7)
+    expect(exporters.get('otlp_http/forward')!.settings).toMatchObject({ endpoint: 'http://collector:4318' })
+    expect(service.pipelines.map(({ signal, exporters }) => [signal, exporters])).toEqual([
+      ['metrics', ['prometheus', 'otlp_http/forward']],
+      ['traces', ['otlp_http/forward']],
+      ['logs', ['otlp_http/forward']],
+    ])
+  })
+})
+
+describe('--print-config', () => {
+  test('prints what runs without a file, comments and all, so that it may be saved and run', async () => {
+    const outside = new TestOutside()
+    const { code, out } = await outside.thalamus('--print-config')
+    expect(code).toBe(0)
+    expect(out).toMatch(/^# /)
+    outside.files['saved.yaml'] = out
+    expect((await outside.thalamus('check', 'saved.yaml')).code).toBe(0)
+    expect(outside.started).toEqual([])
+  })
+  test('prints what was merged', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good
+    const { out } = await outside.thalamus(
+      '--config',
+      'good.yaml',
+      '--set',
+      'exporters.prometheus.namespace=x',
+      '--forward',
+      'http://a:1',
+      '--print-config',
+    )
+    expect(parse(out)).toMatchObject({
+      exporters: { prometheus: { namespace: 'x' }, 'otlp_http/forward': { endpoint: 'http://a:1' } },
+      service: { pipelines: { metrics: { exporters: ['prometheus', 'otlp_http/forward'] }, traces: { receivers: ['otlp'] } } },
+    })
+  })
+})
+
+test('components prints each with its signals, in the form of the Collector', async () => {
+  const { out } = await new TestOutside().thalamus('components')
+  const printed = parse(out)
+  expect(printed.buildinfo).toEqual({ command: 'thalamus', version: '1.2.3' })
+  expect(printed.receivers).toContainEqual({ name: 'otlp', stability: { metrics: 'beta', traces: 'beta', logs: 'beta' } })
+  expect(printed.exporters).toContainEqual({ name: 'prometheus', stability: { metrics: 'beta' } })
+  expect(printed.extensions).toContainEqual({ name: 'health_check', stability: { extension: 'beta' } })
+})
+
+test('schema prints JSON', async () => {
+  const { out } = await new TestOutside().thalamus('schema')
+  expect(JSON.parse(out)).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema', additionalProperties: false })
+})

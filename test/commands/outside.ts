@@ -1,0 +1,68 @@
+/** The world of a command, in memory. */
+import type { App } from '../../src/app.ts'
+import type { Outside } from '../../src/commands/command.ts'
+import type { LoadedConfiguration } from '../../src/component/config.ts'
+import { Ledger } from '../../src/component/ledger.ts'
+import { main } from '../../src/main.ts'
+import { type LogLine, testContext } from '../kit/context.ts'
+
+export interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+export class TestOutside implements Outside {
+  readonly version = '1.2.3'
+  readonly env: Record<string, string> = {}
+  readonly files: Record<string, string> = {}
+  readonly lines: LogLine[]
+  readonly started: LoadedConfiguration[] = []
+  readonly exits: number[] = []
+  out = ''
+  err = ''
+  /** what `start` gives */
+  app: Partial<App> = {}
+  /** called when the app runs */
+  running: (stop: (signal: string) => void) => void = stop => stop('SIGTERM')
+  #stop: ((signal: string) => void) | undefined
+  readonly #context = testContext()
+
+  constructor() {
+    this.lines = this.#context.lines
+  }
+  print = (text: string) => {
+    this.out += `${text}\n`
+    if (this.started.length > 0 && this.#stop !== undefined) this.running(this.#stop)
+  }
+  complain = (text: string) => {
+    this.err += `${text}\n`
+  }
+  read = async (path: string) => {
+    const text = this.files[path]
+    if (text === undefined) throw Object.assign(new Error('no such file'), { code: path.endsWith('/') ? 'EISDIR' : 'ENOENT' })
+    return text
+  }
+  log = () => this.#context.log
+  start = async (configuration: LoadedConfiguration): Promise<App> => {
+    this.started.push(configuration)
+    return {
+      ledger: new Ledger(),
+      status: () => ({ ready: true, problems: new Map() }),
+      listening: [],
+      unheard: [],
+      shutdown: async () => [],
+      ...this.app,
+    }
+  }
+  onStop = (run: (signal: string) => void): Disposable => {
+    this.#stop = run
+    return { [Symbol.dispose]: () => (this.#stop = undefined) }
+  }
+  exit = (code: number) => void this.exits.push(code)
+
+  async thalamus(...argv: string[]): Promise<Ran> {
+    const code = await main(argv, this)
+    return { code, out: this.out, err: this.err }
+  }
+}
