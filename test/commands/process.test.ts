@@ -1,0 +1,55 @@
+/** The command line as a process of its own. */
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '../..')
+const config = `yaml:
+receivers: { otlp: { protocols: { http: { endpoint: "127.0.0.1:0" } } } }
+exporters: { prometheus: { endpoint: "127.0.0.1:0" } }
+service:
+  api: { enabled: false }
+  telemetry: { metrics: { level: none } }
+  pipelines: { metrics: { receivers: [otlp], exporters: [prometheus] } }`
+
+/** Runs until it ends; `onLine` hears standard output and may send a signal. */
+function thalamus(argv: string[], onOutput: (soFar: string, kill: (signal: NodeJS.Signals) => void) => void = () => {}) {
+  const child = spawn(join(root, 'node_modules/.bin/node'), [join(root, 'bin/thalamus.js'), ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', chunk => {
+    out += chunk
+    onOutput(out, signal => child.kill(signal))
+  })
+  child.stderr.on('data', chunk => (err += chunk))
+  return new Promise<{ code: number | null; out: string; err: string }>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', code => resolve({ code, out, err }))
+  })
+}
+
+test('check of a wrong file ends with 1 and says where', async () => {
+  const { code, out, err } = await thalamus(['check', join(root, 'test/config/bad/typo-section.bad.yaml')])
+  expect({ code, out }).toEqual({ code: 1, out: '' })
+  expect(err).toContain('typo-section.bad.yaml:5:1: unknown section "exporter"\n  did you mean "exporters"?\n')
+})
+
+test('runs, serves, and ends with 0 on SIGTERM', async () => {
+  let asked = false
+  const { code, out, err } = await thalamus(['--config', config], (soFar, kill) => {
+    if (asked || !soFar.includes('SDK ')) return
+    asked = true
+    kill('SIGTERM')
+  })
+  expect(
+    err
+      .split('\n')
+      .filter(line => line !== '')
+      .map(line => JSON.parse(line)),
+  ).toMatchObject([{ level: 'info', component: 'service', signal: 'SIGTERM', msg: 'shutting down' }])
+  expect(out).toMatch(
+    /^thalamus \d+\.\d+\.\d+ runs: metrics: otlp -> prometheus; traces, logs: dropped \(no exporter\)\n {2}receives {2}OTLP over HTTP http:\/\/127\.0\.0\.1:\d+\n/,
+  )
+  expect(out).toMatch(/\nstopped: everything was delivered\n$/)
+  expect(code).toBe(0)
+})
