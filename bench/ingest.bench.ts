@@ -5,9 +5,11 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { Folder } from '../test/peers/kit/process.ts'
 import { Collector, Thalamus } from '../test/peers/kit/servers.ts'
 import { type Load, type Measured, machine, median, type Shape, Subject, spread } from './kit.ts'
 import { cardinality, type Finding, memory } from './memory.ts'
+import { hotspots } from './profile.ts'
 
 interface Case {
   readonly name: string
@@ -44,6 +46,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       seconds: { type: 'string', default: '3' },
       case: { type: 'string' },
       shape: { type: 'string' },
+      profile: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
     },
   })
@@ -57,6 +60,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       const row = await measure(one, shape, rounds, seconds)
       rows.push(row)
       console.log(line(row))
+      if (values.profile) console.log(await profile(one, shape, seconds))
     }
   }
   const findings = values.case === undefined ? [...(await memory()), ...(await cardinality(seconds))] : []
@@ -79,6 +83,15 @@ async function measure(one: Case, shape: Shape, rounds: number, seconds: number)
   const rate = median(collector.map(m => m.requests / m.seconds))
   const atItsRate = await ours.load({ ...one.load, seconds, rate })
   return { ...one, shape, collector, thalamus, atItsRate }
+}
+
+/** Where Thalamus spends its time under this load. */
+async function profile(one: Case, shape: Shape, seconds: number): Promise<string> {
+  using folder = new Folder()
+  await using ours = await Subject.start(Thalamus, shape, ['--cpu-prof', `--cpu-prof-dir=${folder.path}`, '--cpu-prof-interval=200'])
+  await ours.load({ ...one.load, seconds })
+  await ours.server.server.stop()
+  return hotspots(folder.path)
 }
 
 const perCpuSecond = (measured: readonly Measured[]) => measured.map(m => m.rows / m.cpuSeconds)

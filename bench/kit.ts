@@ -1,7 +1,7 @@
 /** What every benchmark needs: both servers side by side, a sink behind each, the loader in front, and honest numbers. */
 import { cpus, totalmem } from 'node:os'
 import { finish, freePorts, LOOPBACK, listens, Server } from '../test/peers/kit/process.ts'
-import { type Collector, type Otlp, otlpTo, program, type Thalamus, toHttp } from '../test/peers/kit/servers.ts'
+import { Collector, type Otlp, otlpTo, program, Thalamus, toHttp } from '../test/peers/kit/servers.ts'
 
 /** The loader's line: see test/peers/loader. */
 export interface Measured {
@@ -53,11 +53,11 @@ export class Subject implements AsyncDisposable {
     this.sinkPort = sinkPort
   }
 
-  static async start(kind: typeof Collector | typeof Thalamus, shape: Shape): Promise<Subject> {
+  static async start(kind: typeof Collector | typeof Thalamus, shape: Shape, flags: readonly string[] = []): Promise<Subject> {
     const [sinkPort, prometheusPort] = (await freePorts(2)) as [number, number]
     const sink = await startSink(sinkPort)
     // The same words for both, which is the point of speaking the Collector's language.
-    const server = await kind.start(ports => {
+    const configure = (ports: Otlp) => {
       const config = otlpTo(ports, { otlp_http: toHttp(sinkPort, { compression: 'none' }) }, { batch: {} })
       if (shape === 'otlp_http') return config
       const metrics = { ...config.service.pipelines['metrics'], exporters: ['otlp_http', 'prometheus'] }
@@ -66,7 +66,8 @@ export class Subject implements AsyncDisposable {
         exporters: { ...config.exporters, prometheus: { endpoint: `${LOOPBACK}:${prometheusPort}` } },
         service: { pipelines: { ...config.service.pipelines, metrics } },
       }
-    })
+    }
+    const server = await (kind === Thalamus ? Thalamus.start(configure, flags) : Collector.start(configure))
     return new Subject(kind.name, server, sink, sinkPort)
   }
 

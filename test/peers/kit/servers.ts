@@ -109,7 +109,8 @@ export class Thalamus implements AsyncDisposable, Otlp {
     this.grpcPort = ports.grpcPort
     this.apiPort = ports.apiPort
   }
-  static async start(configure: (ports: Otlp) => Configuration): Promise<Thalamus> {
+  /** @param flags for Node itself */
+  static async start(configure: (ports: Otlp) => Configuration, flags: readonly string[] = []): Promise<Thalamus> {
     const [httpPort, grpcPort, apiPort] = (await freePorts(3)) as [number, number, number]
     const config = configure({ httpPort, grpcPort })
     const service = { ...config.service, telemetry: { metrics: { level: 'none' } }, api: { endpoint: `${LOOPBACK}:${apiPort}` } }
@@ -117,7 +118,7 @@ export class Thalamus implements AsyncDisposable, Otlp {
     const file = folder.write('thalamus.yaml', { ...config, service })
     const server = await boot(folder, {
       file: node(),
-      args: ['bin/thalamus.js', '--config', file],
+      args: [...flags, 'bin/thalamus.js', '--config', file],
       cwd: ROOT,
       ready: async () => (await allListen(httpPort, grpcPort, apiPort)) && (await fetch(`http://${LOOPBACK}:${apiPort}/-/ready`)).ok,
     })
