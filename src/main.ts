@@ -1,6 +1,6 @@
 /** The command line, and the door to the outside: here, and nowhere else, are the environment, files, signals and chance. */
 import { readFileSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { text } from 'node:stream/consumers'
 import pino from 'pino'
@@ -97,7 +97,15 @@ function pinoLogger() {
   return pino({ base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }))
 }
 
-const nodeFiles: Files = { read: path => readFile(path), readSync: path => readFileSync(path, 'utf8'), list: path => readdir(path) }
+const nodeFiles: Files = {
+  read: path => readFile(path),
+  readSync: path => readFileSync(path, 'utf8'),
+  list: path => readdir(path),
+  async statfs(path) {
+    const { bsize, blocks, bfree, bavail } = await statfs(path)
+    return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
+  },
+}
 
 function memoryUse(): MemoryUse {
   const { heapUsed, external } = process.memoryUsage()

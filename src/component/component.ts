@@ -58,6 +58,8 @@ export interface Files {
   /** For /proc and /sys, whose files are small and never wait. */
   readSync(path: string): string
   list(path: string): Promise<string[]>
+  /** The size of the file system that `path` is on, in bytes; `available` is what users may have of what is free. */
+  statfs(path: string): Promise<{ readonly total: number; readonly free: number; readonly available: number }>
 }
 
 export interface MemoryUse {

@@ -61,6 +61,7 @@ export function testContext(world: TestWorld = {}): TestContext {
     files: {
       read: refuse,
       list: refuse,
+      statfs: refuse,
       readSync() {
         throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
       },
