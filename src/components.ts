@@ -18,6 +18,7 @@ export const components: readonly AnyFactory[] = [
   batch,
   prometheus,
   otlpHttp,
+  otlpGrpc,
   healthCheck,
   bearerTokenAuth,
   basicAuth,
