@@ -1,5 +1,6 @@
 /** Every component there is: one import and one word each. */
 import type { AnyFactory } from './component/component.ts'
+import debug from './exporters/debug/index.ts'
 import otlpGrpc from './exporters/otlp_grpc/index.ts'
 import otlpHttp from './exporters/otlp_http/index.ts'
 import prometheus from './exporters/prometheus/index.ts'
@@ -18,6 +19,7 @@ export const components: readonly AnyFactory[] = [
   batch,
   prometheus,
   otlpHttp,
+  debug,
   otlpGrpc,
   healthCheck,
   bearerTokenAuth,
