@@ -42,7 +42,7 @@ test('Jaeger starts with config.yml, and serves the sampling strategies', async 
   await using server = await Server.start({ file: program('jaeger'), args: ['--config', file], ready }, folder)
   expect(server.output).not.toContain('\terror\t')
   expect(JSON.parse(await get(`http://${LOOPBACK}:${at.get('5778')}/api/sampling?service=any`))).toMatchObject({
-    strategyType: 'PROBABILISTIC',
+    probabilisticSampling: { samplingRate: 1 },
   })
 })
 
