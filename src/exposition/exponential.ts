@@ -79,7 +79,8 @@ export function toClassic(h: ExponentialBuckets): ClassicBuckets {
   const close = (bound: number, count: number) => {
     waiting += count
     if (!Number.isFinite(bound) || bound <= (bounds.at(-1) ?? Number.NEGATIVE_INFINITY)) return
-    bounds.push(bound)
+    // no negative zero
+    bounds.push(bound + 0)
     buckets.push(waiting)
     waiting = 0
   }
