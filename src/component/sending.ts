@@ -7,7 +7,7 @@
  * waited for `flush_timeout`. So nobody waits for a timer on a free line, and a busy line carries many batches in each request.
  */
 import { setMaxListeners } from 'node:events'
-import type { Attributes, BatchObservableResult, Histogram } from '@opentelemetry/api'
+import { type Attributes, type BatchObservableResult, type Histogram, SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { sleep } from '../lib/clock.ts'
 import type { BatchOf } from '../model/batch.ts'
 import { Raw } from '../model/raw.ts'
@@ -258,7 +258,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     let stale = 0
     for (;;) {
       if (this.#stop.signal.aborted) return this.#dropAtShutdown(load, book)
-      const outcome = await this.#attempt(load.raw)
+      const outcome = await this.#attempt(load)
       if (outcome.is === 'delivered') return this.#delivered(load, outcome, book)
       if (outcome.is !== 'retryable') return this.#refused(load, outcome, book)
       if (!outcome.stale || ++stale > maxStale) {
@@ -277,7 +277,20 @@ export class Sending<S extends Signal> implements Exporter<S> {
     }
   }
 
-  async #attempt(raw: Raw): Promise<Outcome> {
+  /** Sending own spans makes no span: or each would make the next. */
+  async #attempt(load: Load): Promise<Outcome> {
+    const { tracer, telemetry, id } = this.#cx
+    if (load.bodies.every(body => telemetry.isOwn(body.raw))) return this.#send(load.raw)
+    const span = tracer.startSpan(`exporter/${id}/${this.#signal}`, { kind: SpanKind.CLIENT, attributes: this.#attributes })
+    const outcome = await this.#send(load.raw)
+    const sent = outcome.is === 'delivered' ? load.rows - outcome.rejected : 0
+    span.setAttributes({ 'items.sent': sent, 'items.failed': load.rows - sent })
+    if (outcome.is !== 'delivered') span.setStatus({ code: SpanStatusCode.ERROR, message: outcome.why })
+    span.end()
+    return outcome
+  }
+
+  async #send(raw: Raw): Promise<Outcome> {
     try {
       return await this.#destination.send(raw, this.#stop.signal)
     } catch (error) {
