@@ -28,6 +28,11 @@ export function createReader(options: ReaderOptions = {}): Reader {
   return new WasmReader(options)
 }
 
+/** [bytes] that a reader's decoder has taken from the system, for tests and telemetry; untouched pages included. */
+export function memoryOf(reader: Reader): number {
+  return reader instanceof WasmReader ? reader.memory : 0
+}
+
 /** As much of the platform's interface as is used here; the type libraries for Node lack it. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => WasmModule
@@ -64,10 +69,11 @@ const problems = [
   'packed field of odd length in',
   'trace_id of a wrong length in',
   'span_id of a wrong length in',
+  'too many',
 ]
 const messages = [
   ...['request', 'resource entry', 'resource', 'scope entry', 'scope', 'metric', 'metric data', 'data point', 'buckets', 'quantile'],
-  ...['exemplar', 'span', 'link', 'status', 'log record', 'attribute', 'attribute value'],
+  ...['exemplar', 'span', 'link', 'status', 'log record', 'attribute', 'attribute value', 'rows or buckets'],
 ]
 
 /** [bytes] What one request may leave allocated for the next; more is given back. */
@@ -107,6 +113,10 @@ class WasmReader implements Reader {
     this.#bytes = new Uint8Array(this.#memory)
     this.#words = new Uint32Array(this.#memory)
     this.dictionary = new WasmDictionary(this.#decoder)
+  }
+
+  get memory(): number {
+    return this.#decoder.memory.buffer.byteLength
   }
 
   get overflowed(): number {

@@ -2,6 +2,7 @@
 // A group of capacity c lies as `doubles` columns of 8c bytes, `words` of 4c, one of `wide` times c and `narrow` of c; packed, likewise
 // with the number of rows for c. Which column is which, ../columns.ts says; the numbers below are the same there.
 import { copyLoosely } from "./bytes"
+import { ROWS, TOO_MANY, fail, nearby } from "./fail"
 
 export const RESOURCES = 0, SCOPES = 1, METRICS = 2, NUMBERS = 3, HISTOGRAMS = 4, EXPONENTIALS = 5, SUMMARIES = 6, EXEMPLARS = 7, BUCKETS = 8, QUANTILES = 9,
   SPANS = 10, RECORDS = 11
@@ -51,10 +52,16 @@ export function reserve(group: i32, more: u32): void {
   if (n > <u32>capacity(group)) grow(group, n)
 }
 
+/** What 64 MiB may hold when every row says something; beyond it a request is made to be large in memory. */
+const MOST_ROWS: u32 = 1 << 22
+const MOST_POOLED: u32 = 1 << 25
+
 function grow(group: i32, least: u32): void {
+  const most = group == BUCKETS ? MOST_POOLED : MOST_ROWS
+  if (least > most) fail(TOO_MANY, ROWS, nearby())
   const g = at(group)
   const was = load<u32>(g, 4)
-  const now = (max<u32>(max<u32>(64, least), was << 1) + 15) & ~15
+  const now = (min<u32>(max<u32>(max<u32>(64, least), was << 1), most) + 15) & ~15
   const wider = heap.alloc(rowSize(g) * <usize>now + 16)
   if (was > 0) {
     lay(g, wider, load<u32>(g), now, was)
