@@ -8,11 +8,11 @@ import { PermanentError, RetryableError, UnauthenticatedError } from '../../src/
 import type { AnyBatch } from '../../src/model/batch.ts'
 import { type Signal, signals } from '../../src/model/signal.ts'
 import { createReader } from '../../src/otlp/reader.ts'
-import { decodeStatus } from '../../src/otlp/status.ts'
+import { decodeResponse, decodeStatus } from '../../src/otlp/status.ts'
 import factory, { type OtlpReceiver } from '../../src/receivers/otlp/index.ts'
 import { type TestContext, type TestWorld, testContext } from '../kit/context.ts'
 import { receiverContract } from '../kit/contract.ts'
-import { requestOf } from '../kit/otlp.ts'
+import { requestOf, Writer } from '../kit/otlp.ts'
 import { rowsBody } from '../kit/rows.ts'
 
 const running: OtlpReceiver[] = []
@@ -130,6 +130,22 @@ describe.each(signals)('%s', signal => {
     expect(Buffer.from(batches[0]!.raw.bytes()).equals(body)).toBe(true)
     expect(cx.account(signal).accepted).toBe(batches[0]!.rows)
     expect(cx.budget.used).toBe(0)
+  })
+
+  test('one bad row of two: the other is taken, and the sender is told', async () => {
+    if (signal === 'metrics') return
+    const good = rowsBody(signal, [1])
+    const row = new Writer().bytes(signal === 'traces' ? 1 : 9, Buffer.of(7)).finish()
+    const bad = new Writer().message(1, resource => resource.message(2, scope => scope.bytes(2, row))).finish()
+    const { url, cx } = await serve({}, keeper().next)
+    const answer = await call(client(url), pathOf[signal], [framed(Buffer.concat([good, bad]))])
+    expect(answer.code).toBe(0)
+    expect(answer.body.readUInt32BE(1)).toBe(answer.body.length - 5)
+    expect(decodeResponse(signal, answer.body.subarray(5), 'protobuf')).toEqual({
+      rejected: 1,
+      message: expect.stringContaining('trace_id'),
+    })
+    expect(cx.account(signal)).toMatchObject({ received: 2, accepted: 1, refused: 1 })
   })
 
   test('an empty request is a success', async () => {

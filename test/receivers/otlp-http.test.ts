@@ -10,11 +10,11 @@ import type { AnyBatch } from '../../src/model/batch.ts'
 import { type Signal, signals } from '../../src/model/signal.ts'
 import { jsonToProtobuf, protobufToJson } from '../../src/otlp/json.ts'
 import { createReader } from '../../src/otlp/reader.ts'
-import { decodeStatus, type Encoding } from '../../src/otlp/status.ts'
+import { decodeResponse, decodeStatus, type Encoding } from '../../src/otlp/status.ts'
 import factory, { type OtlpReceiver } from '../../src/receivers/otlp/index.ts'
 import { type TestContext, type TestWorld, testContext } from '../kit/context.ts'
 import { paperworkContract, receiverContract } from '../kit/contract.ts'
-import { requestOf } from '../kit/otlp.ts'
+import { requestOf, Writer } from '../kit/otlp.ts'
 import { rowIds, rowsBody } from '../kit/rows.ts'
 
 const protobuf = { 'content-type': 'application/x-protobuf' }
@@ -194,6 +194,53 @@ describe.each(signals)('%s', signal => {
     }
     expect(cx.ledger.imbalance).toBe(0)
     expect(cx.budget.used).toBe(0)
+  })
+})
+
+describe('partial success', () => {
+  /** Spans or log records with these ids; those in `bad` have a trace id of one byte. */
+  function withBadRows(signal: 'traces' | 'logs', ids: readonly number[], bad: readonly number[]): Uint8Array {
+    const row = signal === 'traces' ? { field: 1, at: 'spans' } : { field: 9, at: 'logRecords' }
+    const rows = ids.map(id => {
+      const good =
+        signal === 'traces'
+          ? new Writer().bytes(1, Buffer.alloc(16, id)).bytes(2, Buffer.of(0, 0, 0, 0, 0, 0, 0, id))
+          : new Writer().fixed64(1, BigInt(id) * 1_000_000n)
+      return (bad.includes(id) ? good.bytes(row.field, Buffer.of(id)) : good).finish()
+    })
+    const scope = new Writer()
+    for (const bytes of rows) scope.bytes(2, bytes)
+    return new Writer().bytes(1, new Writer().bytes(2, scope.finish()).finish()).finish()
+  }
+
+  test.each<['traces' | 'logs', number[], number[]]>([
+    ['traces', [1, 2, 3, 4, 5], [3]],
+    ['traces', [1, 2, 3, 4], [1, 4]],
+    ['logs', [1, 2, 3, 4, 5, 6, 7], [2, 3, 7]],
+  ])('%s %j without %j', async (signal, ids, bad) => {
+    const { batches, next } = keeper()
+    const { url, cx } = await serve({}, next)
+    const answer = await send(url, `/v1/${signal}`, withBadRows(signal, ids, bad))
+    expect(answer.status).toBe(200)
+    expect(decodeResponse(signal, answer.body, 'protobuf')).toEqual({ rejected: bad.length, message: expect.stringContaining('trace_id') })
+    expect(rowIds(batches[0]!)).toEqual(ids.filter(id => !bad.includes(id)))
+    expect(cx.account(signal)).toMatchObject({ received: ids.length, accepted: ids.length - bad.length, refused: bad.length })
+  })
+
+  test('rows of which none is good, and more bad ones than one message explains, are refused whole', async () => {
+    const { batches, next } = keeper()
+    const { url, cx } = await serve({}, next)
+    const many = Array.from({ length: 60 }, (_, i) => i + 1)
+    for (const bad of [many, many.slice(0, 17)]) expect((await send(url, '/v1/traces', withBadRows('traces', many, bad))).status).toBe(400)
+    expect(batches).toEqual([])
+    expect(cx.account('traces').received).toBe(0)
+  })
+
+  test('what was good and is refused downstream is all the sender’s again', async () => {
+    const { next } = keeper(() => Promise.reject(new RetryableError('full')))
+    const { url, cx } = await serve({}, next)
+    expect((await send(url, '/v1/traces', withBadRows('traces', [1, 2, 3], [2]))).status).toBe(503)
+    expect(cx.account('traces')).toMatchObject({ received: 3, accepted: 0, refused: 3 })
   })
 })
 

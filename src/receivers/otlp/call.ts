@@ -1,6 +1,6 @@
 /** One unary call over gRPC: one length-prefixed message in, one out, the status in the trailers. */
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
-import { encodeStatus } from '../../otlp/status.ts'
+import { encodeResponse, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
 import { type ContentEncoding, decompress } from './decompress.ts'
 import type { Intake } from './door.ts'
 import { type GrpcServer, NotGrpc } from './grpc.ts'
@@ -110,7 +110,7 @@ export class Call {
     if (!this.#over && !this.#stream.readableEnded) this.#end()
   }
 
-  readonly #settle = (problem: unknown): void => {
+  readonly #settle = (problem: unknown, refused?: PartialSuccess): void => {
     if (this.#over) return
     this.#end()
     if (problem !== undefined) return refuseCall(this.#server, this.#stream, problem)
@@ -118,8 +118,15 @@ export class Call {
     if (stream.destroyed || stream.closed) return
     stream.on('wantTrailers', sendOk)
     stream.respond(okHeaders, trailersFollow)
-    stream.end(emptyMessage)
+    stream.end(refused === undefined ? emptyMessage : framed(encodeResponse(this.#intake.signal, refused, 'protobuf')))
   }
+}
+
+function framed(message: Uint8Array): Buffer {
+  const frame = Buffer.alloc(prefixBytes + message.length)
+  frame.writeUInt32BE(message.length, 1)
+  frame.set(message, prefixBytes)
+  return frame
 }
 
 /** Headers and trailers in one frame, no message. */

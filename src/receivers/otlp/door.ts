@@ -4,12 +4,14 @@ import type { Budget } from '../../component/budget.ts'
 import type { Authenticator, Consumer, Consumers, Context, Logger } from '../../component/component.ts'
 import { StartError } from '../../component/errors.ts'
 import type { Account } from '../../component/ledger.ts'
-import type { BatchOf, Reader } from '../../model/batch.ts'
+import { type BatchOf, MalformedError, type Reader } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
 import type { Signal } from '../../model/signal.ts'
+import type { PartialSuccess } from '../../otlp/status.ts'
+import { salvage } from './salvage.ts'
 
-/** Called once for each request that was offered; `problem` is undefined when the rows are held downstream. */
-export type Settle = (problem: unknown) => void
+/** Called once for each request that was offered. `problem` undefined: the rows are held downstream, but for those `refused`. */
+export type Settle = (problem: unknown, refused?: PartialSuccess) => void
 
 export class Intake<S extends Signal = Signal> {
   readonly signal: S
@@ -27,29 +29,50 @@ export class Intake<S extends Signal = Signal> {
   /** `bytes`: one request as protobuf, never written to again. */
   offer(bytes: readonly Uint8Array[], settle: Settle): void {
     let batch: BatchOf[S]
-    let taken: Promise<void>
     try {
       batch = this.#reader.read(this.signal, new Raw(bytes))
-      if (batch.rows === 0) return settle(undefined)
-    } catch (malformed) {
-      return settle(malformed)
+    } catch (problem) {
+      return this.#offerWhatIsGood(bytes, problem, settle)
     }
+    if (batch.rows === 0) return settle(undefined)
+    this.#handOver(batch, undefined, settle)
+  }
+
+  #offerWhatIsGood(bytes: readonly Uint8Array[], problem: unknown, settle: Settle): void {
+    if (!(problem instanceof MalformedError)) return settle(problem)
+    let batch: BatchOf[S]
+    let refused: PartialSuccess
+    try {
+      const found = salvage(this.signal, new Raw(bytes).bytes(), request => this.#reader.read(this.signal, Raw.of(request)))
+      if (found === undefined) return settle(problem)
+      batch = this.#reader.read(this.signal, new Raw(found.kept))
+      refused = found.refused
+    } catch (other) {
+      return settle(other)
+    }
+    this.#handOver(batch, refused, settle)
+  }
+
+  #handOver(batch: BatchOf[S], refused: PartialSuccess | undefined, settle: Settle): void {
+    let taken: Promise<void>
     try {
       taken = this.#next.consume(batch)
     } catch (error) {
       taken = Promise.reject(error)
     }
     const { rows } = batch
+    const rejected = refused === undefined ? 0 : refused.rejected
     const account = this.#account
     taken.then(
       () => {
-        account.received += rows
+        account.received += rows + rejected
         account.accepted += rows
-        settle(undefined)
+        account.refused += rejected
+        settle(undefined, refused)
       },
       problem => {
-        account.received += rows
-        account.refused += rows
+        account.received += rows + rejected
+        account.refused += rows + rejected
         settle(problem)
       },
     )

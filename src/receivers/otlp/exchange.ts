@@ -1,7 +1,7 @@
 /** One request over HTTP: its body is gathered, decompressed, offered, and answered. The hot path of the receiver. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { jsonToProtobuf } from '../../otlp/json.ts'
-import { type Encoding, encodeResponse, encodeStatus } from '../../otlp/status.ts'
+import { type Encoding, encodeResponse, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
 import { corsHeaders } from './cors.ts'
 import { type ContentEncoding, decompress } from './decompress.ts'
 import type { Intake } from './door.ts'
@@ -10,11 +10,16 @@ import { outOfMemory, tooLarge, verdictOn } from './verdict.ts'
 
 const contentType = { protobuf: 'application/x-protobuf', json: 'application/json' } as const satisfies Record<Encoding, string>
 
-/** Full success is the same for all signals. Flat lists of headers are written as they stand. */
-const success = {
+interface Success {
+  /** flat: name, value, name, value … written as it stands */
+  readonly headers: string[]
+  readonly body: Uint8Array | undefined
+}
+/** Full success is the same for all signals. */
+const success: Readonly<Record<Encoding, Success>> = {
   protobuf: { headers: ['content-type', contentType.protobuf, 'content-length', '0'], body: undefined },
   json: { headers: ['content-type', contentType.json, 'content-length', '2'], body: encodeResponse('metrics', undefined, 'json') },
-} as const
+}
 
 export class Exchange {
   readonly #server: HttpServer
@@ -109,16 +114,21 @@ export class Exchange {
     this.#charged = 0
   }
 
-  readonly #settle = (problem: unknown): void => {
+  readonly #settle = (problem: unknown, refused?: PartialSuccess): void => {
     if (this.#over) return
     this.#end()
     if (problem !== undefined) return refuse(this.#server, this.#request, this.#response, problem, this.#encoding)
     if (this.#server.door.draining) this.#response.shouldKeepAlive = false
-    const { headers, body } = success[this.#encoding]
+    const { headers, body } = refused === undefined ? success[this.#encoding] : this.#partialSuccess(refused)
     const { origin } = this.#request.headers
     const extra = origin === undefined || this.#server.cors === undefined ? undefined : corsHeaders(this.#server.cors, origin)
-    this.#response.writeHead(200, (extra === undefined ? headers : [...headers, ...extra]) as string[])
+    this.#response.writeHead(200, extra === undefined ? headers : [...headers, ...extra])
     this.#response.end(body)
+  }
+
+  #partialSuccess(refused: PartialSuccess): Success {
+    const body = encodeResponse(this.#intake.signal, refused, this.#encoding)
+    return { headers: ['content-type', contentType[this.#encoding], 'content-length', String(body.length)], body }
   }
 }
 
