@@ -1,5 +1,6 @@
 /** Every component there is: one import and one word each. */
 import type { AnyFactory } from './component/component.ts'
+import type { Aliases } from './component/config.ts'
 import debug from './exporters/debug/index.ts'
 import otlpGrpc from './exporters/otlp_grpc/index.ts'
 import otlpHttp from './exporters/otlp_http/index.ts'
@@ -11,10 +12,12 @@ import batch from './processors/batch/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
 import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
+import self from './receivers/self/index.ts'
 
 export const components: readonly AnyFactory[] = [
   otlp,
   host,
+  self,
   memoryLimiter,
   batch,
   prometheus,
@@ -25,3 +28,6 @@ export const components: readonly AnyFactory[] = [
   bearerTokenAuth,
   basicAuth,
 ]
+
+/** What the OpenTelemetry Collector called some of them, and files out there still do. */
+export const aliases: Aliases = { exporter: { otlp: 'otlp_grpc', otlphttp: 'otlp_http' } }

@@ -1,7 +1,7 @@
 /** The flags that say which configuration is meant, and how they are read: the same for every command that needs one. */
 
 import { type LoadedConfiguration, type LoadOptions, loadConfiguration, type Source } from '../component/config.ts'
-import { components } from '../components.ts'
+import { aliases, components } from '../components.ts'
 import { type Arguments, type Flag, type Outside, UsageError } from './command.ts'
 import { defaultConfiguration, defaultListeningOn, defaultName } from './default.ts'
 
@@ -25,7 +25,7 @@ export async function wanted({ flags, rest }: Arguments, outside: Outside): Prom
     throw new UsageError('--listen changes the default configuration only', 'set the endpoints in the file, or with --set')
   const sources = await Promise.all(names.map(name => readSource(name, outside)))
   const builtIn = { name: defaultName, text: host === undefined ? defaultConfiguration : defaultListeningOn(host) }
-  const options = { sets: flags.get('set') ?? [], forward: flags.get('forward')?.[0], env: outside.env, factories: components }
+  const options = { sets: flags.get('set') ?? [], forward: flags.get('forward')?.[0], env: outside.env, factories: components, aliases }
   return { sources: sources.length === 0 ? [builtIn] : sources, options }
 }
 

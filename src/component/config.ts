@@ -13,7 +13,7 @@ import { readOverride, setName } from './config/override.ts'
 import { ConfigFileError, inOrder, type LocatedProblem } from './config/problems.ts'
 import { checkReferences } from './config/references.ts'
 import { withoutSecrets } from './config/secrets.ts'
-import { type Definitions, readSections, type Section, sectionNames } from './config/sections.ts'
+import { type Aliases, type Definitions, readSections, type Section, sectionNames } from './config/sections.ts'
 import { serviceConfig, serviceSchema } from './config/service.ts'
 import { readSource, type Source } from './config/source.ts'
 import { type Environment, substitute } from './config/substitute.ts'
@@ -21,6 +21,7 @@ import type { Configuration, Configured } from './configuration.ts'
 
 export { configurationJsonSchema, type JsonSchema, settingsJsonSchema } from './config/json-schema.ts'
 export { ConfigFileError, type LocatedProblem, showProblems } from './config/problems.ts'
+export type { Aliases } from './config/sections.ts'
 export type { Source } from './config/source.ts'
 
 export interface LoadOptions {
@@ -30,6 +31,8 @@ export interface LoadOptions {
   readonly forward?: string | undefined
   readonly env: Environment
   readonly factories: readonly AnyFactory[]
+  /** older names of components, which existing files may have */
+  readonly aliases?: Aliases
 }
 
 export interface LoadedConfiguration extends Configuration {
@@ -48,7 +51,7 @@ export function loadConfiguration(sources: readonly Source[], options: LoadOptio
   const root = substitute(written, env, problems)
   const warnings: LocatedProblem[] = []
   checkSectionNames(root, problems)
-  const defined = readSections(root, factories, problems)
+  const defined = readSections(root, { factories, aliases: options.aliases ?? {} }, problems)
   const service = check(serviceSchema, find(root, ['service'])?.value ?? emptyMap(root.at), ['service'], problems)
   checkReferences(root, defined, problems, warnings)
   if (problems.length > 0 || service === undefined) throw fail()

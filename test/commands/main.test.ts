@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { commands } from '../../src/commands/index.ts'
 import { StartError } from '../../src/component/errors.ts'
+import { misuses } from './misuses.ts'
 import { TestOutside } from './outside.ts'
 
 const good = `receivers: { otlp: { protocols: { http: } } }
@@ -10,28 +11,7 @@ service: { pipelines: { metrics: { receivers: [otlp], exporters: [prometheus] } 
 `
 
 describe('what is asked for in the wrong words', () => {
-  test.each<[string[], string]>([
-    [['chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
-    [['dance'], 'no command is called "dance"\n  known: run, check, schema, components, version, help\n'],
-    [['thalamus.yaml'], 'no command is called "thalamus.yaml"\n  to run that file: thalamus --config thalamus.yaml\n'],
-    [['--confg', 'x'], 'unknown flag --confg\n  did you mean --config?\n'],
-    [['check', '--forwrd=x'], 'unknown flag --forwrd\n  did you mean --forward?\n'],
-    [['--zzz'], 'unknown flag --zzz\n  known: --config, --set, --forward, --listen, --print-config, --help\n'],
-    [['-x'], 'unknown flag -x\n  known: --config, --set, --forward, --listen, --print-config, --help\n'],
-    [['--config'], '--config needs a value\n  write --config FILE\n'],
-    [['--config', '--print-config'], '--config needs a value\n  write --config FILE\n'],
-    [['--set='], '--set needs a value\n  write --set key.path=value\n'],
-    [['--print-config=yes'], '--print-config takes no value\n  write --print-config alone\n'],
-    [['version', 'now'], 'version takes no "now"\n  see: thalamus version --help\n'],
-    [['check'], 'check needs a file\n  write thalamus check FILE\n'],
-    [['help', 'chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
-    [['--config', 'no.yaml'], 'no.yaml: there is no such file\n  check the path, or run without --config for the default configuration\n'],
-    [['--config', 'folder/'], 'folder/: this is a folder\n  name the files in it, each with --config\n'],
-    [
-      ['--config', 'good.yaml', '--listen', '::'],
-      '--listen changes the default configuration only\n  set the endpoints in the file, or with --set\n',
-    ],
-  ])('%j', async (argv, err) => {
+  test.each(misuses)('%j', async (argv, err) => {
     const outside = new TestOutside()
     outside.files['good.yaml'] = good
     expect(await outside.thalamus(...argv)).toEqual({ code: 1, out: '', err })
@@ -83,6 +63,18 @@ describe('check', () => {
     const { code, err } = await outside.thalamus('check', 'more.yaml', '--config', 'good.yaml')
     expect(code).toBe(1)
     expect(err).toContain('more.yaml:1:38: exporters.prometheus.endpoint: must be "host:port", for example "127.0.0.1:4318", got (hidden)')
+  })
+  test('takes the names that the Collector had once', async () => {
+    const outside = new TestOutside()
+    const pipelines = 'pipelines: { traces: { receivers: [otlp], exporters: [otlp, otlphttp/2] } }'
+    outside.files['old.yaml'] = `receivers: { otlp: { protocols: { grpc: } } }
+exporters: { otlp: { endpoint: "collector:4317" }, otlphttp/2: { endpoint: "http://collector:4318" } }
+service: { ${pipelines} }`
+    expect(await outside.thalamus('check', 'old.yaml')).toEqual({
+      code: 0,
+      out: 'old.yaml: ok\n  traces: otlp -> otlp, otlphttp/2\n',
+      err: '',
+    })
   })
   test('warns, and it is ok all the same', async () => {
     const outside = new TestOutside()

@@ -58,7 +58,10 @@ const substitution = { type: 'string', pattern: '\\$\\{' }
 
 function orSubstitution(schema: JsonSchema): JsonSchema {
   const narrow =
-    ['number', 'integer', 'boolean', 'array'].includes(String(schema['type'])) || 'enum' in schema || 'pattern' in schema || 'const' in schema
+    ['number', 'integer', 'boolean', 'array'].includes(String(schema['type'])) ||
+    'enum' in schema ||
+    'pattern' in schema ||
+    'const' in schema
   if (!narrow) return schema
   const { description, default: fallback, ...rule } = schema
   return {

@@ -28,8 +28,15 @@ export interface Defined {
 }
 export type Definitions = Readonly<Record<Section, ReadonlyMap<string, Defined>>>
 
-export function readSections(root: Located, factories: readonly AnyFactory[], problems: LocatedProblem[]): Definitions {
-  const read = (section: Section) => readSection(root, section, factories, problems)
+/** By kind: what a type was called once → what it is called. */
+export type Aliases = Readonly<Partial<Record<AnyFactory['kind'], Readonly<Record<string, string>>>>>
+interface Known {
+  readonly factories: readonly AnyFactory[]
+  readonly aliases: Aliases
+}
+
+export function readSections(root: Located, known: Known, problems: LocatedProblem[]): Definitions {
+  const read = (section: Section) => readSection(root, section, known, problems)
   return {
     receivers: read('receivers'),
     processors: read('processors'),
@@ -39,7 +46,7 @@ export function readSections(root: Located, factories: readonly AnyFactory[], pr
   }
 }
 
-function readSection(root: Located, section: Section, factories: readonly AnyFactory[], problems: LocatedProblem[]): Map<string, Defined> {
+function readSection(root: Located, section: Section, known: Known, problems: LocatedProblem[]): Map<string, Defined> {
   const written = find(root, [section])
   const defined = new Map<string, Defined>()
   if (written === undefined || (written.value.is === 'scalar' && written.value.value === null)) return defined
@@ -52,7 +59,6 @@ function readSection(root: Located, section: Section, factories: readonly AnyFac
     })
     return defined
   }
-  const known = factories.filter(factory => factory.kind === sections[section])
   for (const [id, { keyAt: at, value }] of written.value.entries) {
     const factory = readId(id, at, section, known, problems)
     const settings = value.is === 'scalar' && value.value === null ? emptyMap(value.at) : value
@@ -67,24 +73,21 @@ function readId(
   id: string,
   at: Position,
   section: Section,
-  known: readonly AnyFactory[],
+  { factories, aliases }: Known,
   problems: LocatedProblem[],
 ): AnyFactory | undefined {
   const [type = '', ...name] = id.split('/')
+  const path = [section, id]
   if (type === '' || (id.includes('/') && name.join('/').trim() === '') || id !== id.trim()) {
-    problems.push({ at, path: [section, id], message: 'must be "type" or "type/name"', remedy: 'for example "otlp" or "otlp/2"' })
+    problems.push({ at, path, message: 'must be "type" or "type/name"', remedy: 'for example "otlp" or "otlp/2"' })
     return undefined
   }
-  const factory = known.find(candidate => candidate.type === type)
+  const kind = sections[section]
+  const known = factories.filter(factory => factory.kind === kind)
+  const factory = known.find(candidate => candidate.type === (aliases[kind]?.[type] ?? type))
   if (factory === undefined) {
-    const kind = sections[section]
-    const message = `no ${kind} is called ${JSON.stringify(type)}`
-    problems.push({
-      at,
-      path: [section, id],
-      message,
-      remedy: suggestion(type, known.map(candidate => candidate.type).toSorted(), `known ${section}`),
-    })
+    const remedy = suggestion(type, known.map(candidate => candidate.type).toSorted(), `known ${section}`)
+    problems.push({ at, path, message: `no ${kind} is called ${JSON.stringify(type)}`, remedy })
   }
   return factory
 }

@@ -1,0 +1,64 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { misuses } from './commands/misuses.ts'
+import { corpus } from './config/corpus.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** The first cell of each row of docs/errors.md: a message in which `…` stands for what differs. */
+const documented = [...readFileSync(join(root, 'docs/errors.md'), 'utf8').matchAll(/^\| `(.+?)` \|/gm)].map(([, pattern]) => pattern!)
+const asPattern = (text: string) => new RegExp(`(^|: )${text.split('…').map(escaped).join('.+')}`, 's')
+
+const escaped = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+
+/** What users were seen to be told: by the corpus of wrong files, by wrong command lines, and in the words of the sources. */
+const told: readonly string[] = [
+  ...corpus('{bad,good}/*.yaml').flatMap(({ errors, warnings }) => [errors, warnings].flatMap(firstLines)),
+  ...misuses.flatMap(([, says]) => firstLines(says)),
+  ...globSync('src/**/*.ts', { cwd: root }).flatMap(file => thrown(readFileSync(join(root, file), 'utf8'))),
+]
+
+/** Without the lines that say what to do, and without the count of what is not shown. */
+function firstLines(message: string): string[] {
+  return message.split('\n').filter(line => line !== '' && !line.startsWith('  ') && !/^and \d+ more$/.test(line))
+}
+
+/** The literals of errors that end a start; each `${…}` in them becomes a word. */
+function thrown(source: string): string[] {
+  const starts = [...source.matchAll(/new StartError\(\s*(`[^`]*`|'[^']*')/g)].map(([, literal]) => literal!)
+  const checks = [...source.matchAll(/new ConfigError\(\[[\s\S]*?message: (`[^`]*`|'[^']*')/g)].map(([, literal]) => literal!)
+  // Of a literal that is all placeholders nothing can be said: `elsewhere` has those.
+  return [...starts, ...checks].flatMap(literal => alternatives(literal.slice(1, -1))).filter(text => !/^[x.: ]+$/.test(text))
+}
+
+/** `has ${x ? 'a' : 'b'}` says two things. */
+function alternatives(template: string): string[] {
+  const choice = /\$\{[^{}]*\? '([^']*)' : '([^']*)'\}/.exec(template)
+  if (choice !== null) return [choice[1]!, choice[2]!].flatMap(word => alternatives(template.replace(choice[0], word)))
+  return [template.replaceAll(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, 'x')]
+}
+
+describe('docs/errors.md', () => {
+  test('there is something to compare', () => {
+    expect(documented.length).toBeGreaterThan(40)
+    expect(told.length).toBeGreaterThan(120)
+  })
+  test('has every message that users are told', () => {
+    const unknown = told.filter(message => !documented.some(pattern => asPattern(pattern).test(message)))
+    expect([...new Set(unknown)]).toEqual([])
+  })
+  test('has no message that nobody is told', () => {
+    const silent = documented.filter(pattern => !told.some(message => asPattern(pattern).test(message)))
+    expect(silent.toSorted()).toEqual([...elsewhere].toSorted())
+  })
+})
+
+/** Said where neither the corpus nor a literal shows it: each has a test of its own. */
+const elsewhere = [
+  'more than … values',
+  'no permission to read it',
+  'stopped: not everything was delivered',
+  '… is not a private key in PEM',
+  '… is not the key of that certificate',
+]
