@@ -2,7 +2,7 @@
  * The numbers of the ledger, the memory budget and the process as observable instruments: names, units, descriptions and
  * attribute keys are the Collector's; what it has no word for begins with `thalamus_`.
  */
-import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api'
+import { type Attributes, type BatchObservableResult, type Meter, type Observable, ValueType } from '@opentelemetry/api'
 import type { Clock } from '../lib/clock.ts'
 import { rowWord, type Signal, signals } from '../model/signal.ts'
 import type { Budget } from './budget.ts'
@@ -95,6 +95,7 @@ export function observeLedger(meter: Meter, ledger: Ledger, budget: Budget): voi
       const instrument = meter.createObservableCounter(`otelcol_${counter.name}_${rowWord[signal]}`, {
         description: counter.description.replace('%', rowName[signal]),
         unit: rowUnit[signal],
+        valueType: ValueType.INT,
       })
       observers.push({ instrument, observe: sums => addRows(sums, instrument, counter, signal, ledger) })
     }
@@ -102,26 +103,32 @@ export function observeLedger(meter: Meter, ledger: Ledger, budget: Budget): voi
   const incoming = meter.createObservableCounter('otelcol_processor_incoming_items', {
     description: 'Number of items passed to the processor.',
     unit: '{item}',
+    valueType: ValueType.INT,
   })
   const outgoing = meter.createObservableCounter('otelcol_processor_outgoing_items', {
     description: 'Number of items emitted from the processor.',
     unit: '{item}',
+    valueType: ValueType.INT,
   })
   const dropped = meter.createObservableCounter('thalamus_dropped_rows', {
     description: 'Rows that were given up, by component and reason.',
     unit: '{row}',
+    valueType: ValueType.INT,
   })
   const imbalance = meter.createObservableGauge('thalamus_ledger_imbalance', {
     description: 'Rows that are unaccounted for. Anything but 0 is a bug.',
     unit: '{row}',
+    valueType: ValueType.INT,
   })
   const used = meter.createObservableGauge('thalamus_memory_budget_used', {
     description: 'Bytes of telemetry that receivers and queues hold.',
     unit: 'By',
+    valueType: ValueType.INT,
   })
   const limit = meter.createObservableGauge('thalamus_memory_budget_limit', {
     description: 'Bytes above which memory_limiter lets nothing in.',
     unit: 'By',
+    valueType: ValueType.INT,
   })
   const others = [incoming, outgoing, dropped, imbalance, used, limit]
   meter.addBatchObservableCallback(
@@ -206,18 +213,22 @@ export function observeProcess(meter: Meter, clock: Clock, memory: () => MemoryU
   const rss = meter.createObservableGauge('otelcol_process_memory_rss', {
     description: 'Total physical memory (resident set size)',
     unit: 'By',
+    valueType: ValueType.INT,
   })
   const heap = meter.createObservableGauge('otelcol_process_runtime_heap_alloc_bytes', {
     description: 'Bytes of allocated heap objects',
     unit: 'By',
+    valueType: ValueType.INT,
   })
   const total = meter.createObservableGauge('otelcol_process_runtime_total_sys_memory_bytes', {
     description: 'Total bytes of memory obtained from the OS by the heap and beside it',
     unit: 'By',
+    valueType: ValueType.INT,
   })
   const used = meter.createObservableGauge('thalamus_process_memory_used', {
     description: 'Bytes that memory_limiter goes by: live objects and buffers',
     unit: 'By',
+    valueType: ValueType.INT,
   })
   meter.addBatchObservableCallback(
     result => {
