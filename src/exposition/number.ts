@@ -19,7 +19,10 @@ export function showOpenFloat(value: number): string {
   return /[.eIN]/.test(text) ? text : `${text}.0`
 }
 
+/** The largest double that is a uint64: what counts add up to is held there. */
+export const maxCount = 2 ** 64 - 2048
+
 /** A count: digits only. What cannot be one is written as a float. */
 export function showCount(value: number): string {
-  return value >= 0 && value < 1e21 ? String(Math.round(value)) : showFloat(value)
+  return value >= 0 ? String(Math.min(Math.round(value), maxCount)) : showFloat(value)
 }

@@ -6,6 +6,7 @@ import { coarser, maxSchema, toClassic, toSpans } from './exponential.ts'
 import { type Exemplar, type Family, newRow, type Row } from './families.ts'
 import { type Label, readLabels } from './labels.ts'
 import { type FamilyType, hasUnit } from './naming.ts'
+import { maxCount } from './number.ts'
 import { placed } from './text.ts'
 
 const types: Readonly<Record<FamilyType, number>> = { counter: 0, gauge: 1, summary: 2, unknown: 3, histogram: 4 }
@@ -237,7 +238,7 @@ class Writer {
   /** Of a whole number from 0 on; what is none counts as 0. */
   varint(value: number): void {
     this.#reserve(10)
-    let rest = value > 0 ? Math.min(value, 0xffff_ffff_ffff_f800) : 0
+    let rest = value > 0 ? Math.min(value, maxCount) : 0
     while (rest >= 128) {
       this.#bytes[this.length++] = (rest % 128) | 128
       rest = Math.floor(rest / 128)

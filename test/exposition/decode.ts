@@ -78,13 +78,13 @@ function decodeMetric(name: string, field: Cursor): DecodedMetric {
     else bodies.push([field.number, field.message('value')])
   }
   const put = (suffix: string, value: number, extra: [string, string][] = []) =>
-    samples.set(keyOf({ name: name + suffix, labels: new Map([...labels, ...extra]) }), value)
+    samples.set(keyOf({ name: name + suffix, labels: new Map([...labels, ...extra]) }), value + 0)
   for (const [number, body] of bodies) {
     if (number === 7) decodeHistogram(body, metric, put)
     else if (number === 4) decodeSummary(body, metric, put)
     else
       while (body.next()) {
-        if (body.number === 1) put('', body.double + 0)
+        if (body.number === 1) put('', body.double)
         else if (body.number === 2) metric.exemplars.push(decodeExemplar(body.message('exemplar')))
         else metric.created = decodeTime(body.message('time'))
       }

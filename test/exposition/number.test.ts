@@ -30,7 +30,8 @@ test.each([
   [0, '0'],
   [12, '12'],
   [1_000_000, '1000000'],
-  [2 ** 64, '18446744073709552000'],
+  [2 ** 64, '18446744073709550000'],
+  [Number.POSITIVE_INFINITY, '18446744073709550000'],
   [-3, '-3'],
   [Number.NaN, 'NaN'],
 ])('the count %d is %s', (value, want) => expect(showCount(value)).toBe(want))

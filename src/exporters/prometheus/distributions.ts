@@ -15,15 +15,14 @@ export class HistogramState {
   #sum = 0
   #buckets: Float64Array = none
   #bounds: Float64Array = none
+  /** bounds that do not ascend are not shown, and so no buckets but +Inf */
+  bounds: Float64Array = none
   #boundsId = -1
   #boundsOf: Dictionary | undefined
   #boundsAt = Number.NEGATIVE_INFINITY
 
   constructor(delta: boolean) {
     this.delta = delta
-  }
-  get bounds(): Float64Array {
-    return this.#bounds
   }
 
   /** `goesOn`: may a delta be added to what is here? @returns whether it was */
@@ -49,7 +48,10 @@ export class HistogramState {
     const same = bounds.length === this.#bounds.length && bounds.every((bound, k) => bound === this.#bounds[k])
     this.#boundsId = id
     this.#boundsOf = dictionary
-    if (!same) this.#bounds = bounds
+    if (!same) {
+      this.#bounds = bounds
+      this.bounds = ascends(bounds) ? bounds : none
+    }
     return same
   }
 
@@ -57,10 +59,12 @@ export class HistogramState {
     row.shape = 'histogram'
     row.count = this.#count
     row.sum = this.#sum
-    row.bounds = this.#bounds
+    row.bounds = this.bounds
     row.buckets = this.#buckets
   }
 }
+
+const ascends = (bounds: Float64Array): boolean => bounds.every((bound, k) => Number.isFinite(bound) && (k === 0 || bound > bounds[k - 1]!))
 
 /** [buckets] of one side that deltas may add up to; more are merged to a coarser scale. What SDKs use by default. */
 const maxBuckets = 160
