@@ -1,33 +1,29 @@
 /** One request over HTTP: its body is gathered, decompressed, offered, and answered. The hot path of the receiver. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { jsonToProtobuf } from '../../otlp/json.ts'
 import { type Encoding, encodeResponse, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
+import { type Form, offerBody } from './body.ts'
 import { corsHeaders } from './cors.ts'
-import { type ContentEncoding, decompress } from './decompress.ts'
-import type { Intake } from './door.ts'
 import type { HttpServer } from './http.ts'
 import { outOfMemory, tooLarge, verdictOn } from './verdict.ts'
 
-const contentType = { protobuf: 'application/x-protobuf', json: 'application/json' } as const satisfies Record<Encoding, string>
+export const contentType = { protobuf: 'application/x-protobuf', json: 'application/json' } as const satisfies Record<Encoding, string>
 
-interface Success {
+export interface Success {
   /** flat: name, value, name, value … written as it stands */
   readonly headers: string[]
   readonly body: Uint8Array | undefined
 }
 /** Full success is the same for all signals. */
-const success: Readonly<Record<Encoding, Success>> = {
+export const success: Readonly<Record<Encoding, Success>> = {
   protobuf: { headers: ['content-type', contentType.protobuf, 'content-length', '0'], body: undefined },
   json: { headers: ['content-type', contentType.json, 'content-length', '2'], body: encodeResponse('metrics', undefined, 'json') },
 }
 
 export class Exchange {
   readonly #server: HttpServer
-  readonly #intake: Intake
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
-  readonly #encoding: Encoding
-  readonly #compressed: ContentEncoding | undefined
+  readonly #form: Form
   #chunks: Uint8Array[] = []
   /** [bytes] of the body so far */
   #size = 0
@@ -36,20 +32,11 @@ export class Exchange {
   /** Answered, or given up by the sender: what still arrives is let go. */
   #over = false
 
-  constructor(
-    server: HttpServer,
-    intake: Intake,
-    request: IncomingMessage,
-    response: ServerResponse,
-    encoding: Encoding,
-    compressed: ContentEncoding | undefined,
-  ) {
+  constructor(server: HttpServer, request: IncomingMessage, response: ServerResponse, form: Form) {
     this.#server = server
-    this.#intake = intake
     this.#request = request
     this.#response = response
-    this.#encoding = encoding
-    this.#compressed = compressed
+    this.#form = form
   }
 
   begin(): void {
@@ -72,9 +59,7 @@ export class Exchange {
     if (this.#over) return
     const chunks = this.#chunks
     this.#chunks = []
-    if (this.#compressed !== undefined) return this.#decompress(this.#compressed, chunks)
-    if (this.#encoding === 'json') return this.#transcode(joined(chunks))
-    this.#intake.offer(chunks, this.#settle)
+    offerBody(this.#form, chunks, this.#charge, this.#settle)
   }
 
   /** The sender has gone before the body was whole. */
@@ -82,27 +67,7 @@ export class Exchange {
     if (!this.#request.complete) this.#end()
   }
 
-  #decompress(encoding: ContentEncoding, chunks: readonly Uint8Array[]): void {
-    decompress(encoding, joined(chunks), this.#server.maxBodyBytes, (problem, bytes) => {
-      if (bytes === undefined) return this.#settle(problem)
-      this.#charge(bytes.length)
-      if (this.#encoding === 'json') this.#transcode(bytes)
-      else this.#intake.offer([bytes], this.#settle)
-    })
-  }
-
-  #transcode(json: Uint8Array): void {
-    let protobuf: Uint8Array
-    try {
-      protobuf = jsonToProtobuf(this.#intake.signal, json)
-    } catch (malformed) {
-      return this.#settle(malformed)
-    }
-    this.#charge(protobuf.length)
-    this.#intake.offer([protobuf], this.#settle)
-  }
-
-  #charge(bytes: number): void {
+  readonly #charge = (bytes: number): void => {
     this.#charged += bytes
     this.#server.door.budget.charge(bytes)
   }
@@ -117,22 +82,20 @@ export class Exchange {
   readonly #settle = (problem: unknown, refused?: PartialSuccess): void => {
     if (this.#over) return
     this.#end()
-    if (problem !== undefined) return refuse(this.#server, this.#request, this.#response, problem, this.#encoding)
+    if (problem !== undefined) return refuse(this.#server, this.#request, this.#response, problem, this.#form.encoding)
     if (this.#server.door.draining) this.#response.shouldKeepAlive = false
-    const { headers, body } = refused === undefined ? success[this.#encoding] : this.#partialSuccess(refused)
+    const { headers, body } = refused === undefined ? success[this.#form.encoding] : partialSuccess(this.#form, refused)
     const { origin } = this.#request.headers
     const extra = origin === undefined || this.#server.cors === undefined ? undefined : corsHeaders(this.#server.cors, origin)
     this.#response.writeHead(200, extra === undefined ? headers : [...headers, ...extra])
     this.#response.end(body)
   }
-
-  #partialSuccess(refused: PartialSuccess): Success {
-    const body = encodeResponse(this.#intake.signal, refused, this.#encoding)
-    return { headers: ['content-type', contentType[this.#encoding], 'content-length', String(body.length)], body }
-  }
 }
 
-const joined = (chunks: readonly Uint8Array[]): Uint8Array => (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+export function partialSuccess({ intake, encoding }: Form, refused: PartialSuccess): Success {
+  const body = encodeResponse(intake.signal, refused, encoding)
+  return { headers: ['content-type', contentType[encoding], 'content-length', String(body.length)], body }
+}
 
 /** Answers with `google.rpc.Status` in the request's own encoding; in plain text where it has none that is known. */
 export function refuse(

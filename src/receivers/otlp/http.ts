@@ -76,7 +76,7 @@ export class HttpServer {
       if (intake === undefined) throw new Refusal(404, grpcCode.unimplemented, `no pipeline takes ${signal} from this receiver`)
       if (Number(request.headers['content-length'] ?? 0) > this.maxBodyBytes) throw tooLarge(this.maxBodyBytes)
       if (expectsContinue) response.writeContinue()
-      new Exchange(this, intake, request, response, answersIn, compressed).begin()
+      new Exchange(this, request, response, { intake, encoding: answersIn, compressed, limit: this.maxBodyBytes }).begin()
     } catch (refusal) {
       refuse(this, request, response, refusal, answersIn)
     }
