@@ -52,13 +52,14 @@ export class OwnMetrics {
 
 type Point = MetricData['dataPoints'][number]
 
-/** Sorted by name. Metrics of one name and type from several scopes are one family; what differs in type from the first is left out. */
+/** Sorted by name, and within by labels. Metrics of one name and type from several scopes are one family; what differs in type from the first is left out. */
 export function toFamilies(metrics: ResourceMetrics): Family[] {
   const families = new Map<string, PointFamily>()
   for (const { metrics: list } of metrics.scopeMetrics) {
     for (const metric of list) addMetric(families, metric)
   }
   families.set('target_info', targetInfo(metrics))
+  for (const family of families.values()) family.sort()
   return [...families.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
@@ -91,6 +92,7 @@ class PointFamily implements Family {
   readonly unit = ''
   readonly help: string
   readonly points: Point[] = []
+  #labels: string[] = []
 
   constructor(name: string, type: FamilyType, help: string) {
     this.name = name
@@ -100,10 +102,17 @@ class PointFamily implements Family {
   get length(): number {
     return this.points.length
   }
+  /** By labels; to be called when all points are there, before any is read. */
+  sort(): void {
+    const labelled = this.points.map(point => [showLabels(toLabels(point.attributes)), point] as const)
+    labelled.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    this.#labels = labelled.map(([labels]) => labels)
+    this.points.splice(0, this.points.length, ...labelled.map(([, point]) => point))
+  }
 
   read(i: number, row: Row): boolean {
-    const { attributes, value } = this.points[i]!
-    row.labels = showLabels(toLabels(attributes))
+    const { value } = this.points[i]!
+    row.labels = this.#labels[i]!
     if (typeof value === 'number') {
       row.shape = 'number'
       row.value = value

@@ -33,6 +33,8 @@ export class Account {
   resent = 0
   /** [rows] given back by `memory_limiter` because memory was short; they are still the sender's, so not part of the balance. */
   limited = 0
+  /** [rows] receivers: what `accepted` and `refused` are made of, by transport (`http`, `grpc`), where there are several */
+  readonly transports = new Map<string, { accepted: number; refused: number }>()
   /** [rows] at this moment; set by whoever holds. */
   held: () => number = () => 0
 
@@ -45,6 +47,20 @@ export class Account {
 
   drop(reason: string, rows: number): void {
     if (rows > 0) this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + rows)
+  }
+
+  /** Receivers: the fate of rows that were decoded, all at once. */
+  receive(accepted: number, refused: number, transport?: string): void {
+    this.received += accepted + refused
+    this.accepted += accepted
+    this.refused += refused
+    if (transport === undefined) return
+    const share = this.transports.get(transport)
+    if (share === undefined) this.transports.set(transport, { accepted, refused })
+    else {
+      share.accepted += accepted
+      share.refused += refused
+    }
   }
 
   get droppedTotal(): number {

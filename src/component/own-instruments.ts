@@ -22,6 +22,8 @@ interface RowCounter {
   /** `%` stands for what a row is called */
   readonly description: string
   readonly value: (account: Account, ledger: Ledger) => number
+  /** of receivers that know what came by which transport: told for each instead */
+  readonly share?: (of: { readonly accepted: number; readonly refused: number }) => number
 }
 
 const rowCounters: readonly RowCounter[] = [
@@ -31,6 +33,7 @@ const rowCounters: readonly RowCounter[] = [
     key: 'receiver',
     description: 'Number of % successfully pushed into the pipeline.',
     value: a => a.accepted,
+    share: of => of.accepted,
   },
   {
     kind: 'receiver',
@@ -38,6 +41,7 @@ const rowCounters: readonly RowCounter[] = [
     key: 'receiver',
     description: 'Number of % that could not be pushed into the pipeline.',
     value: a => a.refused,
+    share: of => of.refused,
   },
   {
     kind: 'exporter',
@@ -170,7 +174,9 @@ function addRows(sums: Sums, instrument: Observable, counter: RowCounter, signal
   for (const account of ledger.accounts) {
     if (account.kind !== counter.kind || account.signal !== signal) continue
     if (counter.type !== undefined && typeOf(account.id) !== counter.type) continue
-    sums.add(instrument, { [counter.key]: account.id }, counter.value(account, ledger))
+    const shares = counter.share === undefined ? [] : [...account.transports]
+    for (const [transport, share] of shares) sums.add(instrument, { receiver: account.id, transport }, counter.share!(share))
+    if (shares.length === 0) sums.add(instrument, { [counter.key]: account.id }, counter.value(account, ledger))
   }
 }
 

@@ -44,6 +44,10 @@ describe('metrics', () => {
     const received = ledger.account('receiver', 'otlp', 'traces')
     received.accepted = 5
     received.refused = 2
+    const both = ledger.account('receiver', 'otlp/2', 'traces')
+    both.receive(3, 1, 'http')
+    both.receive(4, 0, 'grpc')
+    both.receive(1, 1, 'http')
     const limiter = ledger.account('processor', 'memory_limiter/small', 'logs', 'logs')
     limiter.accepted = limiter.taken = 7
     limiter.limited = 3
@@ -60,6 +64,10 @@ describe('metrics', () => {
     const expected = {
       'otelcol_receiver_accepted_spans{receiver=otlp}': 5,
       'otelcol_receiver_refused_spans{receiver=otlp}': 2,
+      'otelcol_receiver_accepted_spans{receiver=otlp/2,transport=http}': 4,
+      'otelcol_receiver_refused_spans{receiver=otlp/2,transport=http}': 2,
+      'otelcol_receiver_accepted_spans{receiver=otlp/2,transport=grpc}': 4,
+      'otelcol_receiver_accepted_spans{receiver=otlp/2}': undefined,
       'otelcol_exporter_sent_metric_points{exporter=otlp_http}': 11,
       'otelcol_exporter_send_failed_metric_points{exporter=otlp_http}': 4,
       'otelcol_exporter_enqueue_failed_metric_points{exporter=otlp_http}': 8,

@@ -166,12 +166,10 @@ export class Host implements Receiver {
     if (batch.rows === 0) return
     try {
       await this.#next!.consume(batch)
-      this.#account.accepted += batch.rows
+      this.#account.receive(batch.rows, 0)
     } catch (error) {
-      this.#account.refused += batch.rows
+      this.#account.receive(0, batch.rows)
       this.#cx.log.debug({ rows: batch.rows, error: String(error) }, 'a snapshot was refused')
-    } finally {
-      this.#account.received += batch.rows
     }
   }
 

@@ -73,9 +73,7 @@ export class Self implements Receiver {
   }
 
   #refuse(signal: Signal, rows: number): void {
-    const account = this.#cx.account(signal)
-    account.received += rows
-    account.refused += rows
+    this.#cx.account(signal).receive(0, rows)
   }
 
   async #sendMetrics(): Promise<void> {
@@ -104,12 +102,11 @@ export class Self implements Receiver {
     budget.charge(raw.size)
     try {
       await next.consume(batch)
-      account.accepted += batch.rows
+      account.receive(batch.rows, 0)
     } catch (error) {
-      account.refused += batch.rows
+      account.receive(0, batch.rows)
       log.debug({ rows: batch.rows, error: String(error) }, 'own telemetry was refused')
     } finally {
-      account.received += batch.rows
       budget.refund(raw.size)
     }
   }
