@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { readdir, readFile, statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { text } from 'node:stream/consumers'
+import { setTimeout as wait } from 'node:timers/promises'
 import pino from 'pino'
 import type { World } from './app.ts'
 import { readArguments } from './commands/arguments.ts'
@@ -66,6 +67,8 @@ const remedyLine = (remedy: string | undefined) => (remedy === undefined ? '' : 
 function theOutside(): Outside {
   const version = packageVersion()
   const loggers = pinoLogger()
+  // `thalamus schema | head` closes our output: no reason to fall over.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return {
     env: process.env,
     version,
@@ -114,12 +117,16 @@ function memoryUse(): MemoryUse {
   return { usedBytes: heapUsed + external, limitBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem() }
 }
 
+/** [ms] what still holds the process open when the run is over holds it no longer than this */
+const lingerMs = 1_000
+
 function stopSignals(run: (signal: string) => void): Disposable {
   const names = ['SIGTERM', 'SIGINT'] as const
   for (const name of names) process.on(name, run)
   return {
     [Symbol.dispose]() {
       for (const name of names) process.off(name, run)
+      void wait(lingerMs, undefined, { ref: false }).then(() => process.exit())
     },
   }
 }

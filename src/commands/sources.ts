@@ -36,7 +36,7 @@ export async function load(args: Arguments, outside: Outside): Promise<LoadedCon
 }
 
 async function readSource(name: string, outside: Outside): Promise<Source> {
-  if (name.startsWith('yaml:')) return { name: 'yaml:', text: unfolded(name.slice('yaml:'.length)) }
+  if (name.startsWith('yaml:')) return { name: 'yaml', text: unfolded(name.slice('yaml:'.length)) }
   const path = name.startsWith('file:') ? name.slice('file:'.length) : name
   try {
     return { name: path === '-' ? 'standard input' : path, text: await outside.read(path) }

@@ -42,7 +42,10 @@ export const bytes = () =>
 export const endpoint = () =>
   z
     .string()
-    .regex(/^(\[[0-9a-fA-F:.%]+\]|[^:\s/]*):\d{1,5}$/, 'must be "host:port", for example "127.0.0.1:4318"')
+    .regex(
+      /^(\[[0-9a-fA-F:.%]+\]|[^:\s/]*):(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/,
+      'must be "host:port", for example "127.0.0.1:4318"',
+    )
     .meta({ format: 'endpoint' })
 
 export function splitEndpoint(text: string): { host: string; port: number } {

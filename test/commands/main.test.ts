@@ -91,7 +91,7 @@ service: { ${pipelines} }`
     expect((await outside.thalamus('check', 'file:good.yaml')).code).toBe(0)
     const { code, err } = await outside.thalamus('check', 'good.yaml', 'yaml:exporters::prometheus::endpont: "127.0.0.1:1"')
     expect(code).toBe(1)
-    expect(err).toContain('yaml::3:3: exporters.prometheus: unknown setting "endpont"\n  did you mean "endpoint"?')
+    expect(err).toContain('yaml:3:3: exporters.prometheus: unknown setting "endpont"\n  did you mean "endpoint"?')
   })
 })
 

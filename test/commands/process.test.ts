@@ -12,7 +12,7 @@ service:
   telemetry: { metrics: { level: none } }
   pipelines: { metrics: { receivers: [otlp], exporters: [prometheus] } }`
 
-/** Runs until it ends; `onLine` hears standard output and may send a signal. */
+/** Runs until it ends; `onOutput` hears what it prints, so far, and may send a signal. */
 function thalamus(argv: string[], onOutput: (soFar: string, kill: (signal: NodeJS.Signals) => void) => void = () => {}) {
   const child = spawn(join(root, 'node_modules/.bin/node'), [join(root, 'bin/thalamus.js'), ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
@@ -21,7 +21,10 @@ function thalamus(argv: string[], onOutput: (soFar: string, kill: (signal: NodeJ
     out += chunk
     onOutput(out, signal => child.kill(signal))
   })
-  child.stderr.on('data', chunk => (err += chunk))
+  child.stderr.on('data', chunk => {
+    err += chunk
+    onOutput(out, signal => child.kill(signal))
+  })
   return new Promise<{ code: number | null; out: string; err: string }>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', code => resolve({ code, out, err }))
@@ -51,5 +54,22 @@ test('runs, serves, and ends with 0 on SIGTERM', async () => {
     /^thalamus \d+\.\d+\.\d+ runs: metrics: otlp -> prometheus; traces, logs: dropped \(no exporter\)\n {2}receives {2}OTLP over HTTP http:\/\/127\.0\.0\.1:\d+\n/,
   )
   expect(out).toMatch(/\nstopped: everything was delivered\n$/)
+  expect(code).toBe(0)
+})
+
+test('a configuration that listens nowhere runs until it is asked to stop', async () => {
+  const silent = `yaml:
+receivers: { host: { collection_interval: 100ms } }
+exporters: { debug: }
+service:
+  api: { enabled: false }
+  telemetry: { metrics: { level: none } }
+  pipelines: { metrics: { receivers: [host], exporters: [debug] } }`
+  let lines = 0
+  const { code, out } = await thalamus(['--config', silent], (_, kill) => {
+    // A line for each batch: it lives through waits in which nothing else holds the process open.
+    if (++lines === 4) kill('SIGINT')
+  })
+  expect(out).toMatch(/stopped: everything was delivered\n$/)
   expect(code).toBe(0)
 })

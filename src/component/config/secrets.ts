@@ -17,7 +17,8 @@ export function showValue(located: Located, path: Path): string {
   if (located.is === 'list') return 'a list'
   if (located.value === null) return 'nothing'
   if (located.hidden === true || isSecretPath(path)) return '(hidden)'
-  const text = JSON.stringify(withoutUser(located.value))
+  // NaN and infinity have no JSON.
+  const text = typeof located.value === 'number' ? String(located.value) : JSON.stringify(withoutUser(located.value))
   return text.length > maxShown ? `${text.slice(0, maxShown)}…` : text
 }
 
