@@ -123,9 +123,10 @@ function writeHistogram(out: Writer, row: Row): void {
   out.varintField(1, row.count)
   if (!Number.isNaN(row.sum)) out.double(2, row.sum)
   writeBuckets(out, row, row.shape === 'exponential' ? toClassic(row.exponential) : row)
-  if (row.shape === 'exponential') writeNative(out, row)
+  const native = row.shape === 'exponential' && addsUp(row)
+  if (native) writeNative(out, row)
   writeTime(out, 15, row.start)
-  if (row.shape === 'exponential') for (const exemplar of row.exemplars) if (exemplar.time > 0) writeExemplar(out, 16, exemplar)
+  if (native) for (const exemplar of row.exemplars) if (exemplar.time > 0) writeExemplar(out, 16, exemplar)
   out.end(histogram)
 }
 
@@ -144,10 +145,18 @@ function writeBuckets(out: Writer, row: Row, { bounds, buckets }: Pick<Row, 'bou
   }
 }
 
+/** Prometheus refuses the whole page for one native histogram whose buckets are not its count: that one is classic only. */
+function addsUp({ count, exponential: h }: Row): boolean {
+  let sum = h.zeroCount
+  for (let k = 0; k < h.positive.length; k++) sum += h.positive[k]!
+  for (let k = 0; k < h.negative.length; k++) sum += h.negative[k]!
+  return sum === count && Number.isSafeInteger(count)
+}
+
 function writeNative(out: Writer, { exponential: h }: Row): void {
   const by = Math.max(0, h.scale - maxSchema)
   out.varintField(5, zigzag(h.scale - by))
-  out.double(6, h.zeroThreshold > 0 ? h.zeroThreshold : smallestThreshold)
+  out.double(6, h.zeroThreshold > 0 && Number.isFinite(h.zeroThreshold) ? h.zeroThreshold : smallestThreshold)
   out.varintField(7, h.zeroCount)
   for (const [side, spanField, deltaField] of [
     [{ offset: h.negativeOffset, counts: h.negative }, 9, 10],

@@ -424,7 +424,16 @@ describe('deltas', () => {
       name: 'e',
       exponentialHistogram: {
         aggregationTemporality: 1,
-        dataPoints: [{ ...number(0, { at }), asDouble: undefined, scale, count: 1, sum: 1, positive: { offset, bucketCounts } }],
+        dataPoints: [
+          {
+            ...number(0, { at }),
+            asDouble: undefined,
+            scale,
+            count: bucketCounts.reduce((a, b) => a + b),
+            sum: 1,
+            positive: { offset, bucketCounts },
+          },
+        ],
       },
     })
     const native = async () => {

@@ -104,6 +104,16 @@ test('the protobuf page: types, start times, exemplars, native histograms', () =
   })
 })
 
+test('a native histogram whose buckets are not its count would cost the whole scrape: it is classic only', () => {
+  const one = (count: number) => {
+    const exponential = { scale: 0, zeroCount: 1, zeroThreshold: 0, positiveOffset: 0, positive: [1], negativeOffset: 0, negative: [1] }
+    return decodePage(proto([familyOf('h', 'histogram', [{ shape: 'exponential', count, sum: 1, exponential }])]))[0]!.metrics[0]!
+  }
+  expect(one(3).native).toBeDefined()
+  expect(one(4).native).toBeUndefined()
+  expect(one(4).samples.get('["h_count",[]]')).toBe(4)
+})
+
 test('an empty page', () => {
   expect(text([])).toBe('')
   expect(open([])).toBe('# EOF\n')
