@@ -14,7 +14,7 @@ const escaped = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
 
 /** What users were seen to be told: by the corpus of wrong files, by wrong command lines, and in the words of the sources. */
 const told: readonly string[] = [
-  ...corpus('{bad,good}/*.yaml').flatMap(({ errors, warnings }) => [errors, warnings].flatMap(firstLines)),
+  ...corpus('{bad,good,real}/*.yaml').flatMap(({ errors, warnings }) => [errors, warnings].flatMap(firstLines)),
   ...misuses.flatMap(([, says]) => firstLines(says)),
   ...globSync('src/**/*.ts', { cwd: root }).flatMap(file => thrown(readFileSync(join(root, file), 'utf8'))),
 ]

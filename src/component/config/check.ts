@@ -1,6 +1,6 @@
 /** One schema over one part of the configuration. */
 import type { z } from 'zod'
-import { explain, valueAt } from './explain.ts'
+import { explainAll, valueAt } from './explain.ts'
 import { find, isUnresolved, type Located, type Path, plain } from './located.ts'
 import type { LocatedProblem } from './problems.ts'
 
@@ -18,8 +18,7 @@ export function check<S extends z.ZodType>(schema: S, located: Located, prefix: 
     if (result.success) return result.data
     const repaired = repair(value, result.error.issues, located)
     if (repaired === undefined) {
-      const found = result.error.issues.flatMap(issue => explain(issue, { schema, located, prefix, value }))
-      problems.push(...found)
+      problems.push(...explainAll(result.error.issues, { schema, located, prefix, value }))
       return undefined
     }
     value = repaired

@@ -17,7 +17,21 @@ export interface Checked {
   readonly value: unknown
 }
 
-export function explain(issue: Issue, checked: Checked): LocatedProblem[] {
+export function explainAll(issues: readonly Issue[], checked: Checked): LocatedProblem[] {
+  return issues.filter(issue => !isMisspelt(issue, issues, checked)).flatMap(issue => explain(issue, checked))
+}
+
+/** A setting that is missing because it is misspelt: one message is enough. */
+function isMisspelt({ path }: Issue, issues: readonly Issue[], { schema, value }: Checked): boolean {
+  if (valueAt(value, path) !== undefined) return false
+  const parent = path.slice(0, -1)
+  return issues.some(other => {
+    if (other.code !== 'unrecognized_keys' || other.path.join('\0') !== parent.join('\0')) return false
+    return other.keys.some(key => closest(key, knownSettings(schema, parent.map(String))) === path.at(-1))
+  })
+}
+
+function explain(issue: Issue, checked: Checked): LocatedProblem[] {
   const path = issue.path.map(step => (typeof step === 'symbol' ? String(step) : step))
   const written = find(checked.located, path)?.value
   if (written !== undefined && isUnresolved(written)) return []
@@ -97,7 +111,9 @@ function wrongDuration(value: Located | undefined): Sentence {
 }
 
 function wrongChoice(values: readonly string[], value: Located | undefined): Sentence {
-  const near = value?.is === 'scalar' && typeof value.value === 'string' ? closest(value.value, values) : undefined
+  // A number that is close is no better than another.
+  const word = value?.is === 'scalar' && typeof value.value === 'string' && !/^[\d.]+$/.test(value.value) ? value.value : undefined
+  const near = word === undefined ? undefined : closest(word, values)
   const message = `must be ${oneOf(values)}`
   return near === undefined ? { message } : { message, remedy: `did you mean ${JSON.stringify(near)}?` }
 }
@@ -136,6 +152,7 @@ function rule(issue: Issue): string {
     case 'not_multiple_of':
       return `be a multiple of ${issue.divisor}`
     case 'invalid_format':
+      if ('prefix' in issue) return `begin with ${JSON.stringify(issue.prefix)}`
       return `be ${issue.format === 'url' ? 'a URL such as "http://127.0.0.1:4318"' : `a valid ${issue.format}`}`
     default:
       return `be different: ${issue.message}`

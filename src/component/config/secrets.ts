@@ -3,9 +3,10 @@ import type { Located, Path } from './located.ts'
 
 const secretKey = /token|passw|secret|authorization|credential|api_?key|private_key|key_pem|htpasswd|cookie/i
 
-/** A key on the way says that this is a secret, or a header, which often is one. */
+/** A key on the way says that this is a secret, or a header, which often is one. Ids of components say nothing: `bearertokenauth`. */
 export function isSecretPath(path: Path): boolean {
-  return path.some((step, i) => typeof step === 'string' && (secretKey.test(step) || (step === 'headers' && i < path.length - 1)))
+  const settings = path.slice(2)
+  return settings.some((step, i) => typeof step === 'string' && (secretKey.test(step) || (step === 'headers' && i < settings.length - 1)))
 }
 
 /** [characters] of a value in a message */
