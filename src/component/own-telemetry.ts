@@ -4,7 +4,7 @@
  * Collector uses, so that dashboards made for it work.
  */
 import { randomUUID } from 'node:crypto'
-import { createNoopMeter, ProxyTracerProvider } from '@opentelemetry/api'
+import { createNoopMeter, ProxyTracerProvider, type Tracer } from '@opentelemetry/api'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { AggregationType, MeterProvider, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { type ReadableSpan, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
@@ -15,8 +15,8 @@ import type { Budget } from './budget.ts'
 import type { MemoryUse } from './component.ts'
 import type { ServiceConfig } from './configuration.ts'
 import type { Ledger } from './ledger.ts'
+import { LimitedTracer, TraceRate } from './limited-tracer.ts'
 import { observeLedger, observeProcess } from './own-instruments.ts'
-import { RateSampler } from './rate-sampler.ts'
 import type { OwnTelemetry } from './telemetry.ts'
 
 export interface OwnTelemetryOptions {
@@ -32,7 +32,7 @@ export interface OwnTelemetryOptions {
   readonly resource: Readonly<Record<string, string>>
 }
 
-/** Traces of own work that begin in a second; the others are not recorded. A trace costs microseconds, but each is exported, too. */
+/** Traces of own work that begin in a second; the others are not recorded. A span costs microseconds, and is exported, too. */
 const TRACES_PER_SECOND = 100
 
 export function createOwnTelemetry(options: OwnTelemetryOptions): OwnTelemetry {
@@ -47,7 +47,8 @@ export function createOwnTelemetry(options: OwnTelemetryOptions): OwnTelemetry {
   const reader = new PullReader()
   const meters = new MeterProvider({ resource, readers: [reader], sdkMetricsEnabled: detailed, views: detailed ? [] : left })
   const spans = new Handover()
-  const tracers = new TracerProvider({ resource, spanProcessors: [spans], sampler: new RateSampler(clock, TRACES_PER_SECOND) })
+  const tracers = new TracerProvider({ resource, spanProcessors: [spans] })
+  const rate = new TraceRate(clock, TRACES_PER_SECOND)
   if (metrics !== 'none') {
     const meter = meters.getMeter('thalamus', version)
     observeLedger(meter, options.ledger, options.budget)
@@ -57,7 +58,10 @@ export function createOwnTelemetry(options: OwnTelemetryOptions): OwnTelemetry {
   let stopped: Promise<void> | undefined
   return {
     meter: component => (metrics === 'none' ? createNoopMeter() : meters.getMeter(scope(component), version)),
-    tracer: component => (traces === 'none' ? new ProxyTracerProvider() : tracers).getTracer(scope(component), version),
+    tracer(component): Tracer {
+      if (traces === 'none') return new ProxyTracerProvider().getTracer(scope(component))
+      return new LimitedTracer(tracers.getTracer(scope(component), version), rate)
+    },
     async collect(): Promise<ResourceMetrics> {
       return (await reader.collect()).resourceMetrics
     },
