@@ -5,8 +5,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { AnyFactory } from '../src/component/component.ts'
-import { type JsonSchema, settingsJsonSchema } from '../src/component/config.ts'
+import type { z } from 'zod'
+import { type JsonSchema, serviceSchema, settingsJsonSchema } from '../src/component/config.ts'
 import { components } from '../src/components.ts'
 
 const begin = '<!-- settings -->'
@@ -21,10 +21,15 @@ export interface Readme {
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-export function readme(factory: AnyFactory): Readme {
-  const path = `src/${factory.kind}s/${factory.type}/README.md`
+/** Every page with a table, and the schema that the table is made from. */
+export const pages: readonly { readonly path: string; readonly schema: z.ZodType }[] = [
+  ...components.map(factory => ({ path: `src/${factory.kind}s/${factory.type}/README.md`, schema: factory.config })),
+  { path: 'docs/configuration.md', schema: serviceSchema },
+]
+
+export function readme({ path, schema }: (typeof pages)[number]): Readme {
   const found = existsSync(join(root, path)) ? readFileSync(join(root, path), 'utf8') : ''
-  return { path, found, wanted: withTable(found, settingsTable(settingsJsonSchema(factory.config))) }
+  return { path, found, wanted: withTable(found, settingsTable(settingsJsonSchema(schema))) }
 }
 
 function withTable(text: string, table: string): string | undefined {
@@ -81,12 +86,18 @@ function typeWord(schema: JsonSchema): string {
   const variants = [...schemaList(schema['anyOf']), ...schemaList(schema['oneOf'])].filter(isSchema)
   if (typeof schema['format'] === 'string' && ['duration', 'bytes', 'endpoint'].includes(schema['format'])) return schema['format']
   if (variants.length > 0) return [...new Set(variants.map(typeWord))].join(' or ')
-  if (Array.isArray(schema['enum'])) return schema['enum'].map(value => `\`${value === '' ? JSON.stringify(value) : value}\``).join(', ')
+  if (Array.isArray(schema['enum'])) return choices(schema['enum'].map(String))
   if ('const' in schema) return `\`${schema['const']}\``
   if (schema['type'] === 'array') return isSchema(schema['items']) ? `list of ${typeWord(schema['items'])}` : 'list'
   if (schema['type'] === 'object')
     return isSchema(schema['additionalProperties']) ? `map of ${typeWord(schema['additionalProperties'])}` : 'map'
   return String(schema['type'] ?? 'any')
+}
+
+/** A word that may also be written in capitals is shown once; empty text is a choice too. */
+function choices(words: readonly string[]): string {
+  const distinct = words.filter((word, i) => words.findIndex(other => other.toLowerCase() === word.toLowerCase()) === i)
+  return distinct.map(word => `\`${word === '' ? '""' : word}\``).join(', ')
 }
 
 function fallbackWord(schema: JsonSchema, required: boolean): string {
@@ -102,7 +113,7 @@ const properties = (schema: JsonSchema) => (schema['properties'] ?? {}) as Recor
 
 function run(check: boolean): number {
   let wrong = 0
-  for (const { path, found, wanted } of components.map(readme)) {
+  for (const { path, found, wanted } of pages.map(readme)) {
     if (wanted === undefined) console.error(`${path}: lacks ${begin} and ${end}`)
     else if (wanted !== found && check) console.error(`${path}: is not up to date: npm run docs`)
     else if (wanted !== found) writeFileSync(join(root, path), wanted)

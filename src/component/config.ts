@@ -22,6 +22,7 @@ import type { Configuration, Configured } from './configuration.ts'
 export { configurationJsonSchema, type JsonSchema, settingsJsonSchema } from './config/json-schema.ts'
 export { ConfigFileError, type LocatedProblem, showProblems } from './config/problems.ts'
 export type { Aliases } from './config/sections.ts'
+export { serviceSchema } from './config/service.ts'
 export type { Source } from './config/source.ts'
 
 export interface LoadOptions {

@@ -1,28 +1,21 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { readme, settingsTable } from '../../scripts/readme-tables.ts'
+import { pages, readme, settingsTable } from '../../scripts/readme-tables.ts'
 import { settingsJsonSchema } from '../../src/component/config.ts'
 import { bytes, duration, endpoint } from '../../src/component/settings.ts'
-import { components } from '../../src/components.ts'
 
-test.each(components.map(factory => [`${factory.kind}s/${factory.type}`, factory] as const))(
-  '%s: the README has the table that the schema gives',
-  (_, factory) => {
-    const { found, wanted } = readme(factory)
-    expect(wanted, 'the README, or its <!-- settings --> markers, are missing').toBeDefined()
-    expect(found, 'npm run docs').toBe(wanted)
-  },
-)
+test.each(pages)('$path: has the table that the schema gives', page => {
+  const { found, wanted } = readme(page)
+  expect(wanted, 'the README, or its <!-- settings --> markers, are missing').toBeDefined()
+  expect(found, 'npm run docs').toBe(wanted)
+})
 
-test.each(components.map(factory => [`${factory.kind}s/${factory.type}`, factory] as const))(
-  '%s: every setting says what it does',
-  (_, factory) => {
-    const silent = settingsTable(settingsJsonSchema(factory.config))
-      .split('\n')
-      .filter(line => line.endsWith('|  |'))
-    expect(silent).toEqual([])
-  },
-)
+test.each(pages)('$path: every setting says what it does', ({ schema }) => {
+  const silent = settingsTable(settingsJsonSchema(schema))
+    .split('\n')
+    .filter(line => line.endsWith('|  |'))
+  expect(silent).toEqual([])
+})
 
 test('a table has types, defaults and what is inside', () => {
   const schema = z.strictObject({

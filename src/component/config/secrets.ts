@@ -6,6 +6,8 @@ const secretKey = /token|passw|secret|authorization|credential|api_?key|private_
 /** A key on the way says that this is a secret, or a header, which often is one. Ids of components say nothing: `bearertokenauth`. */
 export function isSecretPath(path: Path): boolean {
   const settings = path.slice(2)
+  // `bearertokenauth: hunter2`, where a map was wanted
+  if (path[0] === 'extensions' && path.length === 2) return true
   return settings.some((step, i) => typeof step === 'string' && (secretKey.test(step) || (step === 'headers' && i < settings.length - 1)))
 }
 

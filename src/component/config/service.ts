@@ -20,8 +20,9 @@ const prometheusReader = z.strictObject({
   host: z.string().min(1).describe('The address on which own metrics are served.').default('127.0.0.1'),
   port: z.number().int().min(0).max(65535).describe('The port on which own metrics are served.').default(8888),
 })
+const pullExporter = z.strictObject({ prometheus: prometheusReader.describe('Serves the Prometheus text format.') })
 const pullReader = z.strictObject({
-  pull: z.strictObject({ exporter: z.strictObject({ prometheus: prometheusReader }) }).describe('Serves own metrics to whoever asks.'),
+  pull: z.strictObject({ exporter: pullExporter.describe('In which form.') }).describe('Serves own metrics to whoever asks.'),
 })
 
 const telemetrySchema = z.strictObject({
