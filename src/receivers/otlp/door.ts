@@ -4,6 +4,7 @@ import type { Budget } from '../../component/budget.ts'
 import type { Authenticator, Consumer, Consumers, Context, Logger } from '../../component/component.ts'
 import { StartError } from '../../component/errors.ts'
 import type { Account } from '../../component/ledger.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { type BatchOf, MalformedError, type Reader } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
 import type { Signal } from '../../model/signal.ts'
@@ -84,12 +85,14 @@ export class Door {
   readonly intakes: { readonly [S in Signal]?: Intake }
   readonly budget: Budget
   readonly log: Logger
+  readonly clock: Clock
   /** What is begun is finished, nothing else. */
   draining = false
 
   constructor(cx: Context, next: Consumers) {
     this.budget = cx.budget
     this.log = cx.log
+    this.clock = cx.clock
     const intake = <S extends Signal>(signal: S): Intake | undefined => {
       const consumer: Consumer<S> | undefined = next[signal]
       return consumer && (new Intake(signal, cx.reader, consumer, cx.account(signal)) as unknown as Intake)

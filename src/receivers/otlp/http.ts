@@ -7,10 +7,12 @@ import { listen } from '../../component/listen.ts'
 import { splitEndpoint } from '../../component/settings.ts'
 import type { Signal } from '../../model/signal.ts'
 import type { Encoding } from '../../otlp/status.ts'
+import type { Form } from './body.ts'
 import { answerPreflight, type Cors, createCors } from './cors.ts'
 import type { ContentEncoding } from './decompress.ts'
 import type { Door } from './door.ts'
 import { Exchange, refuse } from './exchange.ts'
+import { PlainRequests } from './plain.ts'
 import { encodings, type HttpSettings } from './settings.ts'
 import { close, Sockets } from './sockets.ts'
 import { grpcCode, outOfMemory, Refusal, shuttingDown, tooLarge } from './verdict.ts'
@@ -30,6 +32,7 @@ export class HttpServer {
   readonly #server: Server
   readonly #sockets: Sockets
   readonly #scheme: string
+  readonly #plain: PlainRequests | undefined
   url = ''
 
   constructor(door: Door, settings: HttpSettings, authenticator: Authenticator | undefined, tls: TlsOptions | undefined) {
@@ -47,9 +50,12 @@ export class HttpServer {
     this.#scheme = tls === undefined ? 'http' : 'https'
     const options = serverOptions(settings)
     this.#server = tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls })
-    this.#sockets = new Sockets(this.#server)
     this.#server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#open(request, response, false))
     this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => this.#open(request, response, true))
+    const plain = settings.fast_path && tls === undefined && authenticator === undefined
+    const patience = { idleMs: settings.idle_timeout, readMs: settings.read_timeout }
+    this.#plain = plain ? new PlainRequests(this, this.#server, door.clock, patience) : undefined
+    this.#sockets = new Sockets(this.#server)
   }
 
   /** @throws {StartError} */
@@ -60,7 +66,17 @@ export class HttpServer {
 
   /** Requests that have begun are finished; `signal` cuts them off. */
   shutdown(signal: AbortSignal): Promise<void> {
+    this.#plain?.drain()
     return close(this.#server, this.#sockets, signal)
+  }
+
+  /** How a request with these is read; undefined where it is not. */
+  formOf(path: string, type: string | undefined, contentEncoding: string | undefined): Form | undefined {
+    const signal = this.#signals.get(path)
+    const encoding = encodingOf(type)
+    const intake = signal && this.door.intakes[signal]
+    if (encoding === undefined || intake === undefined || !this.#encodings.has(contentEncoding ?? '')) return undefined
+    return { intake, encoding, compressed: contentEncoding as ContentEncoding | undefined, limit: this.maxBodyBytes }
   }
 
   #open(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -119,7 +135,8 @@ export class HttpServer {
 function serverOptions(settings: HttpSettings): ServerOptions {
   return {
     maxHeaderSize: maxHeaderBytes,
-    headersTimeout: settings.read_header_timeout,
+    // Node refuses to wait longer for the head than for the whole.
+    headersTimeout: Math.min(settings.read_header_timeout, settings.read_timeout || Number.POSITIVE_INFINITY),
     requestTimeout: settings.read_timeout,
     keepAliveTimeout: settings.idle_timeout,
     connectionsCheckingInterval: Math.max(1000, Math.min(settings.read_header_timeout / 2, 30_000)),

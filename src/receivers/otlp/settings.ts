@@ -40,6 +40,12 @@ export const httpSettings = z.strictObject({
   read_header_timeout: duration().prefault('1m').describe('How long the headers of a request may take.'),
   read_timeout: duration().prefault('5m').describe('How long a whole request may take; 0: without end.'),
   idle_timeout: duration().prefault('1m').describe('How long a connection is kept between requests.'),
+  fast_path: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Reads plain requests without node:http, at half the cost; everything else still goes to it. Not with TLS or an authenticator.',
+    ),
 })
 export type HttpSettings = z.infer<typeof httpSettings>
 
