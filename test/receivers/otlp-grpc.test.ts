@@ -324,6 +324,20 @@ describe('the connection', () => {
     expect(cx.account('metrics').accepted).toBe(1)
   })
 
+  test('a connection without a call is closed in time, if that is asked for', async () => {
+    const { cx, receiver, url } = await serve({ keepalive: { server_parameters: { max_connection_idle: '60s' } } }, keeper().next)
+    const session = client(url)
+    expect((await call(session, pathOf.metrics, [framed(body)])).code).toBe(0)
+    await cx.clock.advance(50_000)
+    expect((await call(session, pathOf.metrics, [framed(body)])).code).toBe(0)
+    await cx.clock.advance(59_000)
+    expect(session.closed).toBe(false)
+    await cx.clock.advance(60_000)
+    if (!session.closed) await once(session, 'close')
+    await receiver.shutdown(AbortSignal.abort())
+    expect(cx.clock.pending).toBe(0)
+  })
+
   test('shutdown is cut off by its signal', async () => {
     const { next } = keeper(() => new Promise(() => {}))
     const { receiver, url, cx } = await serve({}, next)

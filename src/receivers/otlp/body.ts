@@ -18,14 +18,14 @@ export function offerBody(form: Form, chunks: readonly Uint8Array[], charge: (by
   const { compressed, encoding } = form
   if (compressed === undefined) {
     if (encoding === 'json') transcode(form, joined(chunks), charge, settle)
-    else form.intake.offer(chunks, settle)
+    else form.intake.offer(chunks, 'http', settle)
     return
   }
   decompress(compressed, joined(chunks), form.limit, (problem, bytes) => {
     if (bytes === undefined) return settle(problem)
     charge(bytes.length)
     if (encoding === 'json') transcode(form, bytes, charge, settle)
-    else form.intake.offer([bytes], settle)
+    else form.intake.offer([bytes], 'http', settle)
   })
 }
 
@@ -37,7 +37,7 @@ function transcode({ intake }: Form, json: Uint8Array, charge: (bytes: number) =
     return settle(malformed)
   }
   charge(protobuf.length)
-  intake.offer([protobuf], settle)
+  intake.offer([protobuf], 'http', settle)
 }
 
 const joined = (chunks: readonly Uint8Array[]): Uint8Array => (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))

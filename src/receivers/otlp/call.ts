@@ -74,7 +74,7 @@ export class Call {
     this.#chunks = []
     const flag = chunks[0]![0]!
     chunks[0] = chunks[0]!.subarray(prefixBytes)
-    if (flag === 0) return this.#intake.offer(chunks, this.#settle)
+    if (flag === 0) return this.#intake.offer(chunks, 'grpc', this.#settle)
     if (flag === 1) return this.#decompress(chunks)
     this.#settle(new Refusal(400, grpcCode.internal, `the compressed flag must be 0 or 1, got ${flag}`))
   }
@@ -89,7 +89,7 @@ export class Call {
     decompress(encoding, body, this.#server.maxMessageBytes, (problem, bytes) => {
       if (bytes === undefined) return this.#settle(problem)
       this.#charge(bytes.length)
-      this.#intake.offer([bytes], this.#settle)
+      this.#intake.offer([bytes], 'grpc', this.#settle)
     })
   }
 

@@ -1,5 +1,6 @@
 /** What both protocols lead to: bytes of one signal are read, handed over, and counted when it is known what became of them. */
 
+import { SpanKind, type SpanOptions, SpanStatusCode, type Tracer } from '@opentelemetry/api'
 import type { Budget } from '../../component/budget.ts'
 import type { Authenticator, Consumer, Consumers, Context, Logger } from '../../component/component.ts'
 import { StartError } from '../../component/errors.ts'
@@ -7,9 +8,15 @@ import type { Account } from '../../component/ledger.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type BatchOf, MalformedError, type Reader } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
-import type { Signal } from '../../model/signal.ts'
+import { rowWord, type Signal } from '../../model/signal.ts'
 import type { PartialSuccess } from '../../otlp/status.ts'
 import { salvage } from './salvage.ts'
+
+/** As own telemetry calls the way in. */
+export type Transport = 'http' | 'grpc'
+
+/** What own spans are called, as the Collector calls its own. */
+const received = { metrics: 'MetricsReceived', traces: 'TraceDataReceived', logs: 'LogsReceived' } as const satisfies Record<Signal, string>
 
 /** Called once for each request that was offered. `problem` undefined: the rows are held downstream, but for those `refused`. */
 export type Settle = (problem: unknown, refused?: PartialSuccess) => void
@@ -19,27 +26,34 @@ export class Intake<S extends Signal = Signal> {
   readonly #reader: Reader
   readonly #next: Consumer<S>
   readonly #account: Account
+  readonly #tracer: Tracer
+  readonly #spanName: string
+  readonly #spanOptions: Readonly<Record<Transport, SpanOptions>>
 
-  constructor(signal: S, reader: Reader, next: Consumer<S>, account: Account) {
+  constructor(signal: S, cx: Context, next: Consumer<S>) {
     this.signal = signal
-    this.#reader = reader
+    this.#reader = cx.reader
     this.#next = next
-    this.#account = account
+    this.#account = cx.account(signal)
+    this.#tracer = cx.tracer
+    this.#spanName = `receiver/${cx.id}/${received[signal]}`
+    const options = (transport: Transport) => ({ kind: SpanKind.SERVER, attributes: { receiver: cx.id, transport } })
+    this.#spanOptions = { http: options('http'), grpc: options('grpc') }
   }
 
   /** `bytes`: one request as protobuf, never written to again. */
-  offer(bytes: readonly Uint8Array[], settle: Settle): void {
+  offer(bytes: readonly Uint8Array[], transport: Transport, settle: Settle): void {
     let batch: BatchOf[S]
     try {
       batch = this.#reader.read(this.signal, new Raw(bytes))
     } catch (problem) {
-      return this.#offerWhatIsGood(bytes, problem, settle)
+      return this.#offerWhatIsGood(bytes, transport, problem, settle)
     }
     if (batch.rows === 0) return settle(undefined)
-    this.#handOver(batch, undefined, settle)
+    this.#handOver(batch, transport, undefined, settle)
   }
 
-  #offerWhatIsGood(bytes: readonly Uint8Array[], problem: unknown, settle: Settle): void {
+  #offerWhatIsGood(bytes: readonly Uint8Array[], transport: Transport, problem: unknown, settle: Settle): void {
     if (!(problem instanceof MalformedError)) return settle(problem)
     let batch: BatchOf[S]
     let refused: PartialSuccess
@@ -51,10 +65,11 @@ export class Intake<S extends Signal = Signal> {
     } catch (other) {
       return settle(other)
     }
-    this.#handOver(batch, refused, settle)
+    this.#handOver(batch, transport, refused, settle)
   }
 
-  #handOver(batch: BatchOf[S], refused: PartialSuccess | undefined, settle: Settle): void {
+  #handOver(batch: BatchOf[S], transport: Transport, refused: PartialSuccess | undefined, settle: Settle): void {
+    const span = this.#tracer.startSpan(this.#spanName, this.#spanOptions[transport])
     let taken: Promise<void>
     try {
       taken = this.#next.consume(batch)
@@ -63,17 +78,22 @@ export class Intake<S extends Signal = Signal> {
     }
     const { rows } = batch
     const rejected = refused === undefined ? 0 : refused.rejected
-    const account = this.#account
+    const settled = (accepted: number, refused: number) => {
+      this.#account.receive(accepted, refused, transport)
+      if (span.isRecording()) {
+        const word = rowWord[this.signal]
+        span.setAttributes({ [`accepted_${word}`]: accepted, [`refused_${word}`]: refused })
+      }
+      if (accepted === 0) span.setStatus({ code: SpanStatusCode.ERROR })
+      span.end()
+    }
     taken.then(
       () => {
-        account.received += rows + rejected
-        account.accepted += rows
-        account.refused += rejected
+        settled(rows, rejected)
         settle(undefined, refused)
       },
       problem => {
-        account.received += rows + rejected
-        account.refused += rows + rejected
+        settled(0, rows + rejected)
         settle(problem)
       },
     )
@@ -95,7 +115,7 @@ export class Door {
     this.clock = cx.clock
     const intake = <S extends Signal>(signal: S): Intake | undefined => {
       const consumer: Consumer<S> | undefined = next[signal]
-      return consumer && (new Intake(signal, cx.reader, consumer, cx.account(signal)) as unknown as Intake)
+      return consumer && (new Intake(signal, cx, consumer) as unknown as Intake)
     }
     const [metrics, traces, logs] = [intake('metrics'), intake('traces'), intake('logs')]
     this.intakes = { ...(metrics && { metrics }), ...(traces && { traces }), ...(logs && { logs }) }

@@ -13,6 +13,7 @@ import type { TlsOptions } from 'node:tls'
 import type { Authenticator } from '../../component/component.ts'
 import { listen } from '../../component/listen.ts'
 import { splitEndpoint } from '../../component/settings.ts'
+import { every } from '../../lib/clock.ts'
 import type { Signal } from '../../model/signal.ts'
 import { Call, refuseCall } from './call.ts'
 import type { Door } from './door.ts'
@@ -38,7 +39,9 @@ export class GrpcServer {
   readonly #authenticator: Authenticator | undefined
   readonly #server: Http2Server | Http2SecureServer
   readonly #sockets: Sockets
-  readonly #sessions = new Set<ServerHttp2Session>()
+  /** [ms] monotonic, of the last call on each connection */
+  readonly #sessions = new Map<ServerHttp2Session, number>()
+  #sweep: Disposable | undefined
   readonly #scheme: string
   url = ''
 
@@ -59,32 +62,40 @@ export class GrpcServer {
     this.#server.on('session', (session: ServerHttp2Session) => this.#welcome(session))
     this.#server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => this.#open(stream, headers))
     // A connection that breaks or speaks no HTTP/2 ends; nothing else depends on it.
-    this.#server.on('sessionError', () => {})
+    this.#server.on('sessionError', ignore)
   }
 
   /** @throws {StartError} */
   async listen(setting: string): Promise<void> {
     const { host, port } = splitEndpoint(this.#settings.endpoint)
     this.url = await listen(this.#server, host, port, setting, this.#scheme)
+    const { max_connection_idle: idleMs } = this.#settings.keepalive.server_parameters
+    if (idleMs > 0) this.#sweep = every(this.door.clock, idleMs / 2, () => this.#closeTheIdle(idleMs))
   }
 
   /** GOAWAY; calls that have begun are finished; `signal` cuts them off. */
   shutdown(signal: AbortSignal): Promise<void> {
     const closed = close(this.#server, this.#sockets, signal)
-    for (const session of this.#sessions) session.close()
+    this.#sweep?.[Symbol.dispose]()
+    for (const session of this.#sessions.keys()) session.close()
     return closed
   }
 
   #welcome(session: ServerHttp2Session): void {
-    this.#sessions.add(session)
+    this.#sessions.set(session, this.door.clock.monotonic())
     session.setLocalWindowSize(connectionWindow)
     session.on('close', () => this.#sessions.delete(session))
-    const { max_connection_idle: idleMs } = this.#settings.keepalive.server_parameters
-    if (idleMs > 0) session.setTimeout(idleMs, () => session.close())
+  }
+
+  /** GOAWAY to who has not called for `idleMs`; a call that is under way is finished. */
+  #closeTheIdle(idleMs: number): void {
+    const now = this.door.clock.monotonic()
+    for (const [session, calledAt] of this.#sessions) if (now - calledAt > idleMs) session.close()
   }
 
   #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    stream.on('error', () => {})
+    stream.on('error', ignore)
+    if (this.#sweep !== undefined && stream.session) this.#sessions.set(stream.session as ServerHttp2Session, this.door.clock.monotonic())
     try {
       const signal = this.#route(headers)
       this.#admit(headers)
@@ -111,6 +122,8 @@ export class GrpcServer {
     if (this.door.budget.exceeded) throw outOfMemory()
   }
 }
+
+function ignore(): void {}
 
 /** Answered with a bare 415, as the protocol asks. */
 export class NotGrpc extends Error {
