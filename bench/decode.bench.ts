@@ -5,7 +5,7 @@
 import { cpus } from 'node:os'
 import { Raw } from '../src/model/raw.ts'
 import type { Signal } from '../src/model/signal.ts'
-import { createReader } from '../src/otlp/reader.ts'
+import { createReader, memoryOf } from '../src/otlp/reader.ts'
 import { Writer } from '../test/kit/otlp.ts'
 
 const runs = 9
@@ -34,7 +34,7 @@ function measure(step: () => number): { median: number; best: number; spread: nu
 function report(name: string, { median, best, spread }: { median: number; best: number; spread: number }): number {
   const million = (x: number) => `${(x / 1e6).toFixed(2)} M/s`
   console.log(
-    `${name.padEnd(44)} ${million(median).padStart(10)}  best ${million(best).padStart(10)}  spread ${Math.round(spread * 100)} %`,
+    `${name.padEnd(54)} ${million(median).padStart(10)}  best ${million(best).padStart(10)}  spread ${Math.round(spread * 100)} %`,
   )
   return median
 }
@@ -150,17 +150,19 @@ function body(name: string, signal: Signal, bytes: Uint8Array): void {
   )
 }
 
-/** 1,100 points a request; requests by turns, until all `series` have been seen, again and again. */
-function cardinality(series: number): number {
+/** 1,100 points a request, always as many bytes by turns as `most` series need, so that only the number of series differs. */
+function cardinality(series: number, most: number): number {
   const reader = createReader()
-  const requests = Array.from({ length: Math.ceil(series / 1100) }, (_, i) => Raw.of(metrics(1100, i)))
+  const distinct = Math.ceil(series / 1100)
+  const requests = Array.from({ length: Math.ceil(most / 1100) }, (_, i) => Raw.of(metrics(1100, i % distinct)))
   const before = process.cpuUsage()
-  for (const raw of requests) reader.read('metrics', raw)
+  for (const raw of requests.slice(0, distinct)) reader.read('metrics', raw)
   const { user, system } = process.cpuUsage(before)
-  const first = (user + system) / (requests.length * 1100)
+  const first = (user + system) / (distinct * 1100)
   let next = 0
   const rate = measure(() => reader.read('metrics', requests[next++ % requests.length]!).rows)
-  return report(`${reader.dictionary.size} series, first sight ${first.toFixed(2)} us each`, rate)
+  const megabytes = Math.round(memoryOf(reader) / 2 ** 20)
+  return report(`${reader.dictionary.size} series, ${first.toFixed(2)} us at first sight, ${megabytes} MiB`, rate)
 }
 
 console.log(`${cpus()[0]?.model}, node ${process.version}, median of ${runs}, per CPU-second`)
@@ -169,7 +171,7 @@ body('110 points', 'metrics', metrics(110))
 body('1,100 points', 'metrics', metrics(1100))
 body('1,000 spans', 'traces', spans(1000))
 body('1,000 log records', 'logs', logs(1000))
-const few = cardinality(1_000)
-cardinality(100_000)
-const many = cardinality(900_000)
+const few = cardinality(1_000, 900_000)
+cardinality(100_000, 900_000)
+const many = cardinality(900_000, 900_000)
 console.log(`cost of a point among many series: ${(few / many).toFixed(2)} times that among few`)

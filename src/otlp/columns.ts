@@ -122,33 +122,35 @@ function groupClass(columns: readonly Column[]): typeof Group {
 }
 const classes = groups.map(group => groupClass(group.columns))
 
-/** The groups of one packed region. */
+/** The groups of one packed region. It begins at `at`, a multiple of 8, in the buffer of `words`, which other batches may share. */
 class Packed {
   readonly raw: Raw
   readonly dictionary: Dictionary
-  readonly #buffer: ArrayBuffer
-  readonly #counts: Uint32Array
-  readonly #groups: (Group | undefined)[] = []
+  private readonly words: Uint32Array<ArrayBuffer>
+  private readonly at: number
+  private groups: (Group | undefined)[] | undefined
 
-  constructor(raw: Raw, dictionary: Dictionary, buffer: ArrayBuffer) {
+  constructor(raw: Raw, dictionary: Dictionary, words: Uint32Array<ArrayBuffer>, at: number) {
     this.raw = raw
     this.dictionary = dictionary
-    this.#buffer = buffer
-    this.#counts = new Uint32Array(buffer, 0, header / 4)
+    this.words = words
+    this.at = at
+    this.groups = undefined
   }
 
   protected count(index: number): number {
-    return this.#counts[index]!
+    return this.words[this.at / 4 + index]!
   }
 
   protected group(index: number): Group {
-    return (this.#groups[index] ??= this.#open(index))
+    this.groups ??= new Array(groups.length)
+    return (this.groups[index] ??= this.open(index))
   }
 
-  #open(index: number): Group {
-    let at = header
+  private open(index: number): Group {
+    let at = this.at + header
     for (let i = 0; i < index; i++) at += (rowSizes[i]! * this.count(i) + 7) & ~7
-    return new classes[index]!(this.#buffer, at, this.count(index))
+    return new classes[index]!(this.words.buffer, at, this.count(index))
   }
 
   protected all(index: number): Float64Array {

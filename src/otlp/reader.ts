@@ -79,6 +79,9 @@ const messages = [
 /** [bytes] What one request may leave allocated for the next; more is given back. */
 const kept = 4 << 20
 
+/** [bytes] */
+const pageSize = 65_536
+
 let compiled: WasmModule | undefined
 function compile(): WasmModule {
   if (compiled) return compiled
@@ -102,6 +105,10 @@ class WasmReader implements Reader {
   #window = 0
   #windowSize = 0
   #overflowed = 0
+  /** What small batches' columns are copied to, one behind the other; never written to again, and gone with the last of its batches. */
+  #page = new Uint32Array()
+  #pageBytes = new Uint8Array()
+  #pageUsed = pageSize
 
   constructor({ maxSeries = 1_000_000, maxTexts = 100_000, now = systemClock.now, seed }: ReaderOptions) {
     const imports = { env: { abort: outOfMemory }, reader: { malformed: throwMalformed } }
@@ -127,14 +134,7 @@ class WasmReader implements Reader {
     try {
       this.#load(raw)
       const at = this.#decoder[signal](raw.size, this.#now()) >>> 0
-      const columns = this.#copyOut(at)
-      if (this.#windowSize > kept || columns.byteLength > kept) this.#release()
-      const batch: AnyBatch =
-        signal === 'metrics'
-          ? new PackedMetrics(raw, this.dictionary, columns)
-          : signal === 'traces'
-            ? new PackedSpans(raw, this.dictionary, columns)
-            : new PackedLogs(raw, this.dictionary, columns)
+      const batch = this.#copyOut(signal, raw, at)
       return batch as BatchOf[S]
     } catch (error) {
       this.#release()
@@ -163,11 +163,26 @@ class WasmReader implements Reader {
     }
   }
 
-  #copyOut(at: number): ArrayBuffer {
+  /** Takes the packed region at `at` out of the decoder's memory: into a page with others if it is small, since buffers cost more than bytes. */
+  #copyOut(signal: Signal, raw: Raw, at: number): AnyBatch {
     this.#view()
     const size = packedSize(this.#words, at >>> 2)
     this.#overflowed += packedOverflow(this.#words, at >>> 2)
-    return this.#memory.slice(at, at + size)
+    if (size > pageSize / 4) {
+      const columns = new Uint32Array(this.#memory.slice(at, at + size))
+      if (this.#windowSize > kept || size > kept) this.#release()
+      return batchOf(signal, raw, this.dictionary, columns, 0)
+    }
+    if (this.#pageUsed + size > pageSize) {
+      this.#page = new Uint32Array(pageSize / 4)
+      this.#pageBytes = new Uint8Array(this.#page.buffer)
+      this.#pageUsed = 0
+    }
+    const to = this.#pageUsed
+    this.#pageUsed += size
+    this.#pageBytes.set(this.#bytes.subarray(at, at + size), to)
+    if (this.#windowSize > kept) this.#release()
+    return batchOf(signal, raw, this.dictionary, this.#page, to)
   }
 
   #release(): void {
@@ -183,6 +198,11 @@ class WasmReader implements Reader {
     this.#bytes = new Uint8Array(this.#memory)
     this.#words = new Uint32Array(this.#memory)
   }
+}
+
+function batchOf(signal: Signal, raw: Raw, dictionary: Dictionary, columns: Uint32Array<ArrayBuffer>, at: number): AnyBatch {
+  if (signal === 'metrics') return new PackedMetrics(raw, dictionary, columns, at)
+  return signal === 'traces' ? new PackedSpans(raw, dictionary, columns, at) : new PackedLogs(raw, dictionary, columns, at)
 }
 
 /** What the decoder throws through itself; the reader knows the request and makes it an error to be read. */

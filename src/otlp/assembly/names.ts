@@ -173,9 +173,10 @@ function add(h: u64, parent: i32, salt: i32, extra: i32, a: usize, length: usize
   const e = entry(h, parent, salt, extra, a, length, 0)
   store<u32>(e, <u32>e, TARGET)
   store<u32>(e, form, CANON)
+  // Before it is placed: no entry is found without an id, even if memory ends here.
+  store<i32>(e, takeId(kind, e), ID)
   if (hasForm) { placeForm(forms, formMask, e); formCount++ }
   place(slots, mask, e); count++
-  store<i32>(e, takeId(kind, e), ID)
   return e
 }
 
@@ -292,8 +293,8 @@ function slowMetric(parent: i32, salt: i32, name: usize, nameLength: usize, unit
   store<u32>(e, <u32>descriptionLength, CANON)
   memory.copy(e + HEAD + length, description, descriptionLength)
   store<u32>(e, <u32>e, TARGET)
-  place(slots, mask, e); count++
   store<i32>(e, takeId(METRIC, e), ID)
+  place(slots, mask, e); count++
   return e
 }
 
