@@ -11,6 +11,7 @@ import { protobufToJson } from '../../src/otlp/json.ts'
 import { createReader } from '../../src/otlp/reader.ts'
 import { Host } from '../../src/receivers/host/host.ts'
 import factory, { type Settings } from '../../src/receivers/host/index.ts'
+import { offByDefault } from '../../src/receivers/host/points.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
 import { type TestWorld, testContext } from '../kit/context.ts'
 import { paperworkContract } from '../kit/contract.ts'
@@ -120,7 +121,8 @@ function machine(files: Record<string, string | undefined>, settings: object = {
       batches.push(batch)
     },
   }
-  const host = new Host(cx, factory.config.parse(settings) as Settings, next, options.platform ?? 'linux')
+  const metrics = Object.fromEntries([...offByDefault].map(name => [name, { enabled: true }]))
+  const host = new Host(cx, factory.config.parse({ metrics, ...settings }) as Settings, next, options.platform ?? 'linux')
   const last = () => measured(batches.at(-1)!)
   const values = (name: string) => (last().get(name)?.points ?? []).map(p => [...Object.values(p.attributes), p.value])
   const own = async (name: string) => {
@@ -429,6 +431,21 @@ describe('what goes wrong', () => {
 })
 
 describe('settings', () => {
+  test('single metrics are turned on and off by name; counts are off unless asked for', async () => {
+    const m = machine(
+      {},
+      { metrics: { 'system.uptime': { enabled: false }, 'process.thread.count': { enabled: true } } },
+      { files: realFiles },
+    )
+    await m.host.start()
+    await until(() => m.clock.pending > 0)
+    await m.clock.advance(1000)
+    await until(() => m.batches.length > 0)
+    const names = [...m.last().keys()]
+    expect(names.filter(name => offByDefault.has(name))).toEqual(['process.thread.count'])
+    expect(names).not.toContain('system.uptime')
+    await m.host.shutdown(AbortSignal.timeout(1000))
+  })
   test.each<[string, object, string, string[]]>([
     ['only these disks', { disk: { include: { devices: ['loop0'] }, exclude: { devices: [] } } }, 'system.disk.io_time', ['loop0']],
     ['not these', { disk: { exclude: { devices: ['^v'], match_type: 'regexp' } } }, 'system.disk.io_time', ['loop0']],

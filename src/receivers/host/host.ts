@@ -22,7 +22,7 @@ import {
 import type { Settings } from './index.ts'
 import { memoryScraper, pagingScraper } from './memory.ts'
 import { networkScraper } from './network.ts'
-import { type Attributes, Points } from './points.ts'
+import { type Attributes, offByDefault, Points } from './points.ts'
 import { parseStat } from './proc.ts'
 import { processScraper } from './process.ts'
 import { processesScraper } from './processes.ts'
@@ -53,6 +53,7 @@ export class Host implements Receiver {
   readonly #around: Surroundings
   readonly #source: Source
   readonly #platform: string
+  readonly #off: ReadonlySet<string>
   readonly #scrapers: readonly Scraper[]
   readonly #scraped: Counter
   readonly #errored: Counter
@@ -71,6 +72,7 @@ export class Host implements Receiver {
     this.#settings = settings
     this.#next = next
     this.#platform = platform
+    this.#off = turnedOff(settings.metrics)
     this.#account = cx.account('metrics')
     this.#scraped = cx.meter.createCounter('otelcol_scraper_scraped_metric_points', {
       description: 'Number of metric points successfully scraped.',
@@ -145,7 +147,7 @@ export class Host implements Receiver {
 
   async #measure(): Promise<object> {
     const now = this.#cx.clock.now()
-    const of = { host: new Points(this.#bootMs, now), process: new Points(this.#startMs, now) }
+    const of = { host: new Points(this.#bootMs, now, this.#off), process: new Points(this.#startMs, now, this.#off) }
     for (const scraper of this.#scrapers) {
       const points = of[scraper.resource]
       const before = points.count
@@ -177,4 +179,13 @@ export class Host implements Receiver {
   async #guard(scraper: Scraper, run: () => void | Promise<void>): Promise<void> {
     await this.#source.attemptAsync(scraper.name, async () => run())
   }
+}
+
+function turnedOff(metrics: Settings['metrics']): ReadonlySet<string> {
+  const off = new Set(offByDefault)
+  for (const [name, { enabled }] of Object.entries(metrics)) {
+    if (enabled) off.delete(name)
+    else off.add(name)
+  }
+  return off
 }

@@ -3,6 +3,7 @@ import { receiver } from '../../component/component.ts'
 import { duration } from '../../component/settings.ts'
 import { match } from './filter.ts'
 import { Host } from './host.ts'
+import { offByDefault } from './points.ts'
 
 const enabled = z.boolean().describe('Whether this part is measured.').default(true)
 /** A part that can only be turned off. */
@@ -16,6 +17,12 @@ const config = z.strictObject({
     .regex(/^\//, 'must be an absolute path')
     .default('/')
     .describe("Where the host's file system is, for example `/hostfs` in a container that has it mounted there. Linux only."),
+  metrics: z
+    .record(z.string(), z.strictObject({ enabled: z.boolean().describe('Whether it is measured.') }))
+    .default({})
+    .describe(
+      `Single metrics by name, \`{ enabled: false }\` or \`true\`. Off unless turned on: ${[...offByDefault].map(name => `\`${name}\``).join(', ')}.`,
+    ),
   scrapers: z
     .strictObject({
       cpu: part('Times and utilization of each logical CPU by mode, counts, frequency.'),

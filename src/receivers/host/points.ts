@@ -23,6 +23,19 @@ export const gauge = define('gauge', false)
 export const wholeGauge = define('gauge', true)
 export const histogram = define('histogram', false)
 
+/**
+ * Counts of things, which the semantic conventions name `….count`. On a page of Prometheus that ending is kept for histograms, and
+ * promtool says so; the Collector leaves most of them off as well.
+ */
+export const offByDefault: ReadonlySet<string> = new Set([
+  'system.cpu.logical.count',
+  'system.cpu.physical.count',
+  'system.network.connection.count',
+  'system.process.count',
+  'process.thread.count',
+  'process.unix.file_descriptor.count',
+])
+
 /** Made once and used in every snapshot. */
 export type Attributes = readonly (readonly [string, string | number])[]
 const none: Attributes = []
@@ -39,11 +52,13 @@ export class Points {
   readonly #metrics = new Map<Metric, object[]>()
   readonly #start: bigint
   readonly #time: bigint
+  readonly #off: ReadonlySet<string>
   /** how many there are */
   count = 0
 
-  /** [ms] `startMs`: since when counters count */
-  constructor(startMs: number, timeMs: number) {
+  /** [ms] `startMs`: since when counters count. `off`: names of metrics that nobody wants. */
+  constructor(startMs: number, timeMs: number, off: ReadonlySet<string>) {
+    this.#off = off
     this.#time = nanos(timeMs)
     // A clock that was set back must not make a point begin after its end.
     this.#start = nanos(Math.min(startMs, timeMs))
@@ -60,6 +75,7 @@ export class Points {
   }
 
   #push(metric: Metric, value: object, attributes: Attributes): void {
+    if (this.#off.has(metric.name)) return
     let points = this.#metrics.get(metric)
     if (points === undefined) this.#metrics.set(metric, (points = []))
     const startTimeUnixNano = metric.kind === 'gauge' ? undefined : this.#start
