@@ -26,3 +26,6 @@ export const maxCount = 2 ** 64 - 2048
 export function showCount(value: number): string {
   return value >= 0 ? String(Math.min(Math.round(value), maxCount)) : showFloat(value)
 }
+
+/** Whole milliseconds, cut off as Prometheus' library does; a double of today is off by up to a quarter of a microsecond. */
+export const wholeMs = (ms: number): number => Math.floor(ms + 0.0005)

@@ -6,7 +6,7 @@
 import type { Exemplar, Family } from './families.ts'
 import { escapeValue, type Label, showName } from './labels.ts'
 import { hasUnit } from './naming.ts'
-import { showFloat, showOpenFloat } from './number.ts'
+import { showFloat, showOpenFloat, wholeMs } from './number.ts'
 import { type Dialect, showMetricName } from './text.ts'
 
 /** `taken`: is there another family of that name on the page? */
@@ -36,7 +36,7 @@ function shownAs({ name, type }: Family, taken: (name: string) => boolean): { na
   return stem === name || stem === '' || taken(stem) ? { name, type: 'unknown' } : { name: stem, type }
 }
 
-const seconds = (ms: number): string => String(Math.round(ms) / 1000)
+const seconds = (ms: number): string => String(wholeMs(ms) / 1000)
 
 /** [characters] the labels of an exemplar, names and values together */
 export const maxExemplarLength = 128

@@ -6,7 +6,7 @@ import { coarser, maxSchema, toClassic, toSpans } from './exponential.ts'
 import { type Exemplar, type Family, newRow, type Row } from './families.ts'
 import { type Label, readLabels } from './labels.ts'
 import { type FamilyType, hasUnit } from './naming.ts'
-import { maxCount } from './number.ts'
+import { maxCount, wholeMs } from './number.ts'
 import { placed } from './text.ts'
 
 const types: Readonly<Record<FamilyType, number>> = { counter: 0, gauge: 1, summary: 2, unknown: 3, histogram: 4 }
@@ -86,7 +86,7 @@ function writeMetric(out: Writer, row: Row, type: FamilyType, labels: LabelField
   if (row.shape === 'number') writeNumber(out, row, type)
   else if (row.shape === 'summary') writeSummary(out, row)
   else writeHistogram(out, row)
-  if (!Number.isNaN(row.time)) out.varintField(6, Math.round(row.time))
+  if (!Number.isNaN(row.time)) out.varintField(6, wholeMs(row.time))
   out.end(metric)
 }
 

@@ -3,7 +3,7 @@ import { toClassic } from './exponential.ts'
 import { type Exemplar, type Family, newRow, type Row } from './families.ts'
 import { escapeValue } from './labels.ts'
 import { type FamilyType, legacyMetric } from './naming.ts'
-import { showCount, showFloat } from './number.ts'
+import { showCount, showFloat, wholeMs } from './number.ts'
 
 /** Where the two text formats differ. */
 export interface Dialect {
@@ -28,7 +28,7 @@ export const classic: Dialect = {
   },
   float: showFloat,
   bound: showFloat,
-  time: ms => ` ${Math.round(ms)}`,
+  time: ms => ` ${wholeMs(ms)}`,
   exemplar: () => '',
   end: '',
 }

@@ -1,4 +1,5 @@
 import http from 'node:http'
+import https from 'node:https'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Exporter } from '../../src/component/component.ts'
@@ -9,6 +10,7 @@ import { createReader } from '../../src/otlp/reader.ts'
 import { encode } from '../../src/otlp/write.ts'
 import { decodedSamples, decodePage } from '../exposition/decode.ts'
 import { parsePage, samplesOf } from '../exposition/parse.ts'
+import { createAuthority } from '../kit/certificates.ts'
 import { VirtualClock } from '../kit/clock.ts'
 import { testContext } from '../kit/context.ts'
 import { fingerprint, paperworkContract, read, surroundings } from '../kit/contract.ts'
@@ -577,6 +579,24 @@ describe('HTTP', () => {
     await clock.advance(121_000)
     slow.on('error', () => {}).resume()
     expect(await cut).toBe(false)
+  })
+
+  test('over TLS', async () => {
+    const authority = createAuthority()
+    const { cert, key } = authority.issue('localhost')
+    const files = { read: async (path: string) => Buffer.from(path === 'cert.pem' ? cert : key) }
+    const cx = testContext({ id: 'prometheus', files })
+    const settings = { endpoint: '127.0.0.1:0', tls: { cert_file: 'cert.pem', key_file: 'key.pem' } }
+    const exporter = prometheus.create.metrics!(cx, prometheus.config.parse(settings))
+    await exporter.start!()
+    onTestFinished(() => exporter.shutdown!(AbortSignal.abort()))
+    const { url } = cx.urls[0]!
+    expect(url).toMatch(/^https:/)
+    const status = await new Promise((resolve, reject) => {
+      const request = https.get(url, { ca: authority.cert, agent: false }, response => resolve(response.resume().statusCode))
+      request.on('error', reject)
+    })
+    expect(status).toBe(200)
   })
 
   test('a taken port is said with its remedy', async () => {

@@ -1,7 +1,7 @@
 /** What a series is to Prometheus, worked out once, when it is first seen: its family, its labels, its target. */
 import { type Label, showLabels } from '../../exposition/labels.ts'
 import { type FamilyName, familyName, labelName, type Translation } from '../../exposition/naming.ts'
-import type { Attributes, AttributeValue, SeriesEntry } from '../../model/dictionary.ts'
+import type { Attributes, AttributeValue, ScopeEntry, SeriesEntry } from '../../model/dictionary.ts'
 
 export interface Description {
   readonly family: FamilyName
@@ -24,18 +24,98 @@ export interface Labelling extends Translation {
   readonly resource: 'none' | 'all' | 'unless_service'
 }
 
-/** @returns undefined where the metric's name leaves nothing that Prometheus would take */
-export function describe(entry: SeriesEntry, labelling: Labelling): Description | undefined {
-  const family = familyName(entry, labelling)
-  if (family === undefined) return undefined
-  const identity = identityOf(entry.resource.attributes)
-  const reserved = family.type === 'histogram' ? 'le' : family.type === 'summary' ? 'quantile' : ''
-  const labels = joinedLabels(pointAttributes(entry, labelling), labelling, reserved)
-  if (labelling.scope) for (const [name, value] of scopeLabels(entry, labelling)) labels.set(name, value)
-  for (const [name, value] of identity) labels.set(name, value)
-  for (const [name, value] of labelling.constLabels) labels.set(name, value)
-  return { family, labels: showLabels(labels), target: targetOf(entry.resource.attributes, identity, labelling) }
+/** [entries] names are few and series are many: what a name becomes is remembered, up to this many */
+const maxRemembered = 10_000
+
+/** Series come in runs of one resource and one scope: what the last one said is remembered. */
+export class Describer {
+  readonly #labelling: Labelling
+  readonly #families = new Map<string, FamilyName | undefined>()
+  readonly #names = new Map<string, string>()
+  #resource: { attributes: Attributes; identity: ReadonlyMap<string, string>; target: Target | undefined } | undefined
+  #scope: { scope: ScopeEntry; labels: ReadonlyMap<string, string> } | undefined
+
+  constructor(labelling: Labelling) {
+    this.#labelling = labelling
+  }
+
+  /** @returns undefined where the metric's name leaves nothing that Prometheus would take */
+  describe(entry: SeriesEntry): Description | undefined {
+    const family = this.#familyOf(entry)
+    if (family === undefined) return undefined
+    const { identity, target } = this.#resourceOf(entry.resource.attributes)
+    const reserved = family.type === 'histogram' ? 'le' : family.type === 'summary' ? 'quantile' : ''
+    const labels = this.#joined(pointAttributes(entry, this.#labelling), reserved)
+    if (this.#labelling.scope) for (const [name, value] of this.#scopeOf(entry.scope)) labels.set(name, value)
+    for (const [name, value] of identity) labels.set(name, value)
+    for (const [name, value] of this.#labelling.constLabels) labels.set(name, value)
+    return { family, labels: showLabels(labels), target }
+  }
+
+  #familyOf(entry: SeriesEntry): FamilyName | undefined {
+    const key = `${entry.type} ${entry.monotonic} ${entry.unit} ${entry.name}`
+    return remembered(this.#families, key, () => familyName(entry, this.#labelling))
+  }
+
+  #nameOf(key: string): string {
+    return remembered(this.#names, key, () => labelName(key, this.#labelling))
+  }
+
+  /** Attributes whose names come out the same share a label, their values joined by `;` in the order of the attributes. */
+  #joined(attributes: Attributes, reserved = ''): Map<string, string> {
+    const labels = new Map<string, string>()
+    for (const [key, value] of attributes) {
+      const plain = this.#nameOf(key)
+      const name = plain === reserved ? `exported_${plain}` : plain
+      const text = showValue(value)
+      const before = labels.get(name)
+      labels.set(name, before === undefined ? text : `${before};${text}`)
+    }
+    return labels
+  }
+
+  #scopeOf(scope: ScopeEntry): ReadonlyMap<string, string> {
+    if (this.#scope !== undefined && sameScope(this.#scope.scope, scope)) return this.#scope.labels
+    const prefixed: Attributes = scope.attributes.map(([key, value]) => [`otel_scope_${key}`, value])
+    const labels = this.#joined(prefixed)
+      .set('otel_scope_name', scope.name.toWellFormed())
+      .set('otel_scope_version', scope.version.toWellFormed())
+      .set('otel_scope_schema_url', scope.schemaUrl.toWellFormed())
+    this.#scope = { scope, labels }
+    return labels
+  }
+
+  #resourceOf(attributes: Attributes): { identity: ReadonlyMap<string, string>; target: Target | undefined } {
+    if (this.#resource !== undefined && sameAttributes(this.#resource.attributes, attributes)) return this.#resource
+    const identity = identityOf(attributes)
+    this.#resource = { attributes, identity, target: this.#targetOf(attributes, identity) }
+    return this.#resource
+  }
+
+  #targetOf(resource: Attributes, identity: ReadonlyMap<string, string>): Target | undefined {
+    const job = identity.get('job') ?? ''
+    const instance = identity.get('instance') ?? ''
+    if (job === '' || instance === '') return undefined
+    const others = resource.filter(([key]) => !serviceKeys.has(key))
+    const labels = this.#joined(others).set('job', job).set('instance', instance)
+    return { key: JSON.stringify([job, instance]), labels: showLabels(labels) }
+  }
 }
+
+function remembered<T>(known: Map<string, T>, key: string, compute: () => T): T {
+  if (known.has(key)) return known.get(key) as T
+  if (known.size >= maxRemembered) known.clear()
+  const value = compute()
+  known.set(key, value)
+  return value
+}
+
+/** Lists, maps and bytes are never the same: better once too often than deep. */
+const sameAttributes = (a: Attributes, b: Attributes): boolean =>
+  a.length === b.length && a.every(([key, value], i) => key === b[i]![0] && value === b[i]![1])
+
+const sameScope = (a: ScopeEntry, b: ScopeEntry): boolean =>
+  a.name === b.name && a.version === b.version && a.schemaUrl === b.schemaUrl && sameAttributes(a.attributes, b.attributes)
 
 const serviceKeys: ReadonlySet<string> = new Set(['service.name', 'service.namespace', 'service.instance.id'])
 
@@ -45,27 +125,6 @@ function pointAttributes({ attributes, resource }: SeriesEntry, labelling: Label
   const own = labelling.resource === 'all' ? resource.attributes : resource.attributes.filter(([key]) => !serviceKeys.has(key))
   const names = new Set(own.map(([key]) => key))
   return [...own, ...attributes.filter(([key]) => !names.has(key))].sort(([a], [b]) => (a < b ? -1 : 1))
-}
-
-/** Attributes whose names come out the same share a label, their values joined by `;` in the order of the attributes. */
-function joinedLabels(attributes: Attributes, translation: Translation, reserved = ''): Map<string, string> {
-  const labels = new Map<string, string>()
-  for (const [key, value] of attributes) {
-    const plain = labelName(key, translation)
-    const name = plain === reserved ? `exported_${plain}` : plain
-    const text = showValue(value)
-    const before = labels.get(name)
-    labels.set(name, before === undefined ? text : `${before};${text}`)
-  }
-  return labels
-}
-
-function scopeLabels({ scope }: SeriesEntry, translation: Translation): Map<string, string> {
-  const prefixed: Attributes = scope.attributes.map(([key, value]) => [`otel_scope_${key}`, value])
-  return joinedLabels(prefixed, translation)
-    .set('otel_scope_name', scope.name.toWellFormed())
-    .set('otel_scope_version', scope.version.toWellFormed())
-    .set('otel_scope_schema_url', scope.schemaUrl.toWellFormed())
 }
 
 /** service.namespace/service.name → job, service.instance.id → instance. */
@@ -78,15 +137,6 @@ function identityOf(resource: Attributes): Map<string, string> {
   if (name !== undefined) identity.set('job', namespace === undefined ? name : `${namespace}/${name}`)
   if (instance !== undefined) identity.set('instance', instance)
   return identity
-}
-
-function targetOf(resource: Attributes, identity: ReadonlyMap<string, string>, translation: Translation): Target | undefined {
-  const job = identity.get('job') ?? ''
-  const instance = identity.get('instance') ?? ''
-  if (job === '' || instance === '') return undefined
-  const others = resource.filter(([key]) => !serviceKeys.has(key))
-  const labels = joinedLabels(others, translation).set('job', job).set('instance', instance)
-  return { key: JSON.stringify([job, instance]), labels: showLabels(labels) }
 }
 
 /** As the Collector shows a value: plain text as it is, bytes in base64, lists and maps as JSON. */

@@ -1,7 +1,9 @@
+import type { TlsOptions } from 'node:tls'
 import { z } from 'zod'
 import { type Consumer, type Context, type Exporter, exporter } from '../../component/component.ts'
 import type { Account } from '../../component/ledger.ts'
 import type { Leaf, Room } from '../../component/room.ts'
+import { loadServerTls, serverTls } from '../../component/server-tls.ts'
 import { duration, endpoint } from '../../component/settings.ts'
 import { escapeFamilies } from '../../exposition/escape.ts'
 import { isEscaping, labelName, type Strategy, strategies } from '../../exposition/naming.ts'
@@ -23,6 +25,7 @@ const config = z.strictObject({
     .regex(/^\/[^?#\s]*$/, 'must begin with "/"')
     .default('/metrics')
     .describe('The path of the page.'),
+  tls: serverTls().optional().describe('Serve the page over HTTPS.'),
   namespace: z.string().default('').describe('First word of every metric name.'),
   const_labels: z.record(z.string().min(1), z.string()).default({}).describe('Labels added to every series.'),
   send_timestamps: z.boolean().default(false).describe('Write the time of each point beside its value.'),
@@ -62,6 +65,7 @@ export default exporter({
 /** Takes rows for good at `consume`: they are on the page, or counted as dropped. */
 class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
   readonly #cx: Context
+  readonly #settings: Settings
   readonly #account: Account
   readonly #state: State
   readonly #server: ScrapeServer
@@ -74,6 +78,7 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
 
   constructor(cx: Context, settings: Settings) {
     this.#cx = cx
+    this.#settings = settings
     this.#account = cx.account('metrics')
     this.#refusals = new Refusals(cx.log, cx.clock)
     const labelling = toLabelling(settings)
@@ -93,11 +98,16 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
   }
 
   async start(): Promise<void> {
-    this.#cx.listening('Prometheus page', await this.#server.start())
+    this.#cx.listening('Prometheus page', await this.#server.start(await this.#tls()))
     this.#sweeps = every(this.#cx.clock, this.#sweepMs, () => {
       // a page under way reads slots: nothing is freed until it is done
       if (this.#server.scraping === 0) this.#state.sweep()
     })
+  }
+
+  async #tls(): Promise<TlsOptions | undefined> {
+    const { tls } = this.#settings
+    return tls && loadServerTls(this.#cx.files, tls, `exporters.${this.#cx.id}.tls`)
   }
 
   async shutdown(): Promise<void> {

@@ -1,6 +1,8 @@
 /** The listener that scrapers ask: one path, GET and HEAD, as many scrapes at once as were allowed. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { pipeline } from 'node:stream/promises'
+import type { TlsOptions } from 'node:tls'
 import { constants, createGzip } from 'node:zlib'
 import { listen } from '../../component/listen.ts'
 import { splitEndpoint } from '../../component/settings.ts'
@@ -25,7 +27,7 @@ export class ScrapeServer {
   readonly #clock: Clock
   /** the page in pieces; undefined: nothing to send now, but others shall run */
   readonly #page: (choice: Choice) => Iterable<Uint8Array | undefined>
-  readonly #server: Server
+  #server: Server | undefined
   /** scrapes under way */
   scraping = 0
   /** scrapes turned away because too many were under way */
@@ -35,20 +37,22 @@ export class ScrapeServer {
     this.#settings = settings
     this.#clock = clock
     this.#page = page
-    this.#server = createServer((request, response) => void this.#answer(request, response))
   }
 
   /** @returns its URL @throws {StartError} */
-  async start(): Promise<string> {
+  async start(tls: TlsOptions | undefined): Promise<string> {
     const { host, port } = splitEndpoint(this.#settings.endpoint)
-    const url = await listen(this.#server, host, port, this.#settings.setting)
+    const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response)
+    this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer)
+    const url = await listen(this.#server, host, port, this.#settings.setting, tls === undefined ? 'http' : 'https')
     return `${url}${this.#settings.path}`
   }
 
   async stop(): Promise<void> {
-    if (!this.#server.listening) return
-    const closed = new Promise(resolve => this.#server.close(resolve))
-    this.#server.closeAllConnections()
+    const server = this.#server
+    if (!server?.listening) return
+    const closed = new Promise(resolve => server.close(resolve))
+    server.closeAllConnections()
     await closed
   }
 

@@ -10,7 +10,7 @@ import { labelName } from '../../exposition/naming.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type MetricBatch, NO_RECORDED_VALUE, type PointColumns } from '../../model/batch.ts'
 import type { Dictionary, SeriesEntry } from '../../model/dictionary.ts'
-import { type Description, describe, type Labelling } from './describe.ts'
+import { Describer, type Description, type Labelling } from './describe.ts'
 import { ExponentialState, HistogramState, SummaryState } from './distributions.ts'
 import { Exemplars, type Keeping } from './exemplars.ts'
 import { Page } from './page.ts'
@@ -59,6 +59,7 @@ export class State {
   readonly #clock: Clock
   /** told once per series that finds no place */
   readonly #refused: (reason: Reason, entry: SeriesEntry) => void
+  readonly #describer: Describer
   readonly page: Page
   readonly #targets: Targets
   readonly #exemplars: Exemplars
@@ -83,6 +84,7 @@ export class State {
     this.#settings = settings
     this.#clock = clock
     this.#refused = refused
+    this.#describer = new Describer(settings)
     this.#exemplars = new Exemplars(settings)
     this.#targets = new Targets(targetInfo(settings))
     this.page = new Page((slot, row) => this.#show(slot, row))
@@ -264,7 +266,7 @@ export class State {
 
   #place(entry: SeriesEntry): number | Reason {
     if (entry.type !== 'gauge' && entry.type !== 'summary' && entry.temporality === 'unspecified') return 'unspecified_temporality'
-    const description = describe(entry, this.#settings)
+    const description = this.#describer.describe(entry)
     if (description === undefined) return 'invalid_name'
     const family = this.page.family(description.family, entry.description.toWellFormed())
     if (family === undefined) return 'type_conflict'
