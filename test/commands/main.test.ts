@@ -241,5 +241,6 @@ test('components prints each with its signals, in the form of the Collector', as
 
 test('schema prints JSON', async () => {
   const { out } = await new TestOutside().thalamus('schema')
+  expect(out).toContain('"^(otlp_http|otlphttp)(/.+)?$"')
   expect(JSON.parse(out)).toMatchObject({ $schema: 'https://json-schema.org/draft/2020-12/schema', additionalProperties: false })
 })

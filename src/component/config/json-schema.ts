@@ -1,13 +1,19 @@
 /** One JSON Schema (draft 2020-12) of a whole configuration file, for editors, made from the schemas that check it. */
 import { z } from 'zod'
 import type { AnyFactory } from '../component.ts'
-import { type Section, sectionNames, sections } from './sections.ts'
+import { type Aliases, type Section, sectionNames, sections } from './sections.ts'
 import { serviceSchema } from './service.ts'
 
 export type JsonSchema = { [key: string]: unknown }
 
-export function configurationJsonSchema(factories: readonly AnyFactory[]): JsonSchema {
-  const section = (name: Section) => sectionSchema(factories.filter(factory => factory.kind === sections[name]))
+export function configurationJsonSchema(factories: readonly AnyFactory[], aliases: Aliases = {}): JsonSchema {
+  const section = (name: Section) => {
+    const kind = sections[name]
+    return sectionSchema(
+      factories.filter(factory => factory.kind === kind),
+      aliases[kind] ?? {},
+    )
+  }
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Configuration of Thalamus',
@@ -25,8 +31,9 @@ export function settingsJsonSchema(schema: z.ZodType): JsonSchema {
 
 const lenientSettings = (schema: z.ZodType) => lenient(settingsJsonSchema(schema)) as JsonSchema
 
-function sectionSchema(factories: readonly AnyFactory[]): JsonSchema {
-  const patterns = factories.map(factory => [`^${factory.type}(/.+)?$`, nullable(lenientSettings(factory.config))])
+function sectionSchema(factories: readonly AnyFactory[], aliases: Readonly<Record<string, string>>): JsonSchema {
+  const names = (type: string) => [type, ...Object.keys(aliases).filter(alias => aliases[alias] === type)].join('|')
+  const patterns = factories.map(factory => [`^(${names(factory.type)})(/.+)?$`, nullable(lenientSettings(factory.config))])
   return { type: ['object', 'null'], patternProperties: Object.fromEntries(patterns), additionalProperties: false }
 }
 
