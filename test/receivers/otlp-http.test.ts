@@ -481,6 +481,26 @@ describe.each([false, true])('fast_path: %s', fastPath => {
       expect(batches).toEqual([])
     })
 
+    test('a sender that goes away while downstream thinks changes nothing', async () => {
+      let release = () => {}
+      const { next } = keeper(() => new Promise(resolve => (release = resolve)))
+      const { port, cx, url } = await serve({}, next)
+      const socket = connect(port, '127.0.0.1')
+      socket.write(Buffer.concat([Buffer.from(head(`content-length: ${body.length}\r\n\r\n`)), body]))
+      while (cx.budget.used === 0) await new Promise(resolve => setImmediate(resolve))
+      socket.resetAndDestroy()
+      await once(socket, 'close')
+      await new Promise(resolve => setImmediate(resolve))
+      expect(cx.budget.used).toBeGreaterThan(0)
+      release()
+      while (cx.budget.used > 0) await new Promise(resolve => setImmediate(resolve))
+      expect(cx.account('metrics').accepted).toBe(1)
+      const again = send(url, '/v1/metrics', body)
+      while (cx.budget.used === 0) await new Promise(resolve => setImmediate(resolve))
+      release()
+      expect((await again).status).toBe(200)
+    })
+
     test('shutdown finishes what is begun and refuses what comes after', async () => {
       let release = () => {}
       const { next } = keeper(() => new Promise(resolve => (release = resolve)))

@@ -1,5 +1,6 @@
 /** What both protocols lead to: bytes of one signal are read, handed over, and counted when it is known what became of them. */
 
+import type { Server } from 'node:net'
 import { SpanKind, type SpanOptions, SpanStatusCode, type Tracer } from '@opentelemetry/api'
 import type { Budget } from '../../component/budget.ts'
 import type { Authenticator, Consumer, Consumers, Context, Logger } from '../../component/component.ts'
@@ -121,6 +122,20 @@ export class Door {
     this.intakes = { ...(metrics && { metrics }), ...(traces && { traces }), ...(logs && { logs }) }
   }
 }
+
+/** Without a listener an accept that fails (too many open files) would end the process. */
+export function surviveAccepting(server: Server, door: Door): void {
+  let saidAt = Number.NEGATIVE_INFINITY
+  server.on('error', err => {
+    const now = door.clock.monotonic()
+    if (now - saidAt < quietMs) return
+    saidAt = now
+    door.log.warn({ err }, 'a connection could not be accepted')
+  })
+}
+
+/** [ms] */
+const quietMs = 30_000
 
 /** @throws {StartError} when the extension that the setting names is not running, or does not authenticate. */
 export function findAuthenticator(
