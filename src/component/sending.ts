@@ -3,8 +3,10 @@
  * one request, without decoding, because requests of one signal may be written one after the other. What fails for the moment is
  * sent again; what is refused for good is halved until the culprit is alone, and only that is dropped.
  *
- * When to send: at once when nothing is under way; beside a request under way only when a full load waits, or when something has
- * waited for `flush_timeout`. So nobody waits for a timer on a free line, and a busy line carries many batches in each request.
+ * When to send: at once when nothing is under way, which is when a turn of the event loop has brought nothing new (an idle loop
+ * turns in microseconds; a busy one brings a body from every connection in each turn, and they share the request). Beside a request
+ * under way only when a full load waits, or when something has waited for `flush_timeout`. So nobody waits for a timer on a free line,
+ * and a busy line carries many batches in each request.
  */
 import { setMaxListeners } from 'node:events'
 import { type Attributes, type BatchObservableResult, type Histogram, SpanKind, SpanStatusCode } from '@opentelemetry/api'
@@ -68,6 +70,8 @@ export interface SendingSettings {
 const maxRefusalsInARow = 32
 /** How often in a row one load is sent again at once because a kept connection had been closed; then it is a failure like any other. */
 const maxStale = 3
+/** How many turns of the event loop a free line waits at the most, while each brings something. */
+const maxTurns = 32
 /** [bytes] however small the requests that a destination says are too large, batches are put together up to this. */
 const smallestLoad = 64 * 1024
 
@@ -107,6 +111,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
   /** [ms, monotonic] the destination asked to be left alone until then */
   #notBefore = 0
   #timer: Disposable | undefined
+  #gathering = false
   #refusalsInARow = 0
   #lostAtShutdown = 0
   #drained: (() => void) | undefined
@@ -186,11 +191,28 @@ export class Sending<S extends Signal> implements Exporter<S> {
     while (this.#mayStart()) this.#startSender()
   }
 
+  /** Looks again after this turn, and after the next while more comes; then sends what there is. */
+  #gather(turns: number): void {
+    this.#gathering = true
+    const before = this.#queue.length
+    setImmediate(() => {
+      this.#gathering = false
+      const free = this.#senders === 0 && this.#queue.length > 0 && !this.#isPaused()
+      if (free && this.#queue.length > before && turns < maxTurns) return this.#gather(turns + 1)
+      if (free) this.#startSender()
+      this.#pump()
+    })
+  }
+
   #mayStart(): boolean {
     const queue = this.#queue
     if (queue.length === 0 || this.#senders >= this.#settings.sending_queue.num_consumers) return false
-    if (this.#notBefore > 0 && this.#isPaused()) return false
-    if (this.#senders === 0 || queue.closed || this.#answers || this.#hasFullLoad()) return true
+    if (this.#isPaused()) return false
+    if (queue.closed || this.#answers || this.#hasFullLoad()) return true
+    if (this.#senders === 0) {
+      if (!this.#gathering) this.#gather(1)
+      return false
+    }
     this.#timer ??= this.#cx.clock.after(this.#settings.sending_queue.batch.flush_timeout, () => this.#flushOverdue())
     return false
   }
@@ -210,6 +232,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
   }
 
   #isPaused(): boolean {
+    if (this.#notBefore === 0) return false
     const leftMs = this.#notBefore - this.#cx.clock.monotonic()
     if (leftMs > 0) {
       this.#timer ??= this.#cx.clock.after(leftMs, () => this.#flushOverdue())

@@ -12,6 +12,11 @@ function open(options?: Parameters<typeof bench>[0]): Bench {
   benches.push(made)
   return made
 }
+/** Hands over one batch and lets it go out, so that the line is busy with it. */
+async function occupy({ sending }: Pick<Bench, 'sending'>, id: number): Promise<void> {
+  await sending.consume(batchOf(id))
+  await settled()
+}
 /** Whatever a test did, at its end nothing is held, no timer is armed, and the ledger balances. */
 afterEach(async () => {
   for (const { sending, cx, imbalance } of benches.splice(0)) {
@@ -24,19 +29,43 @@ afterEach(async () => {
 })
 
 describe('batching', () => {
-  test('on a free line a batch leaves at once, by itself', async () => {
-    const { sending, destination } = open()
+  test('on a free line a batch leaves with this turn of the loop, and no time passes', async () => {
+    const { sending, destination, cx } = open()
     await sending.consume(batchOf(1, 2))
-    expect(destination.requests).toEqual([[1, 2]])
     await settled()
+    expect(destination.requests).toEqual([[1, 2]])
     await sending.consume(batchOf(3))
+    await settled()
     expect(destination.requests).toEqual([[1, 2], [3]])
+    expect(cx.clock.monotonic()).toBe(0)
+  })
+
+  test('on a free line what comes in turn after turn shares a request, up to a bound', async () => {
+    const { sending, destination } = open()
+    /** One batch in each turn of the loop, as a busy connection brings them. */
+    const trickle = (ids: number[]): Promise<void> =>
+      new Promise(resolve => {
+        const turn = (i: number) => {
+          if (i === ids.length) return resolve()
+          setImmediate(turn, i + 1)
+          void sending.consume(batchOf(ids[i]!))
+        }
+        turn(0)
+      })
+    await trickle(run(1, 10))
+    await settled()
+    expect(destination.requests).toEqual([run(1, 10)])
+    await trickle(run(11, 100))
+    await settled()
+    expect(destination.requests.slice(1).map(ids => ids.length)).toEqual([33, 33, 33, 1])
+    expect(destination.delivered).toEqual(run(1, 110))
   })
 
   test('while a request is under way what comes is put together, and leaves when it is over', async () => {
     const line = gate()
     const { sending, destination } = open({ reply: line.reply })
-    for (const id of run(1, 100)) await sending.consume(batchOf(id))
+    await occupy({ sending }, 1)
+    for (const id of run(2, 99)) await sending.consume(batchOf(id))
     expect(destination.requests).toEqual([[1]])
     line.open()
     await settled()
@@ -46,7 +75,8 @@ describe('batching', () => {
   test('what waits longer than flush_timeout goes out beside the request under way', async () => {
     const line = gate()
     const { sending, destination, cx } = open({ reply: line.reply })
-    for (const id of [1, 2, 3]) await sending.consume(batchOf(id))
+    await occupy({ sending }, 1)
+    for (const id of [2, 3]) await sending.consume(batchOf(id))
     await cx.clock.advance(199)
     expect(destination.requests).toEqual([[1]])
     await cx.clock.advance(1)
@@ -56,14 +86,24 @@ describe('batching', () => {
   test('a full load does not wait for the line', async () => {
     const line = gate()
     const { sending, destination } = open({ reply: line.reply, queue: { batch: { max_size: 4 } } })
-    for (const id of run(1, 10)) await sending.consume(batchOf(id))
+    await occupy({ sending }, 1)
+    for (const id of run(2, 9)) await sending.consume(batchOf(id))
     expect(destination.requests).toEqual([[1], [2, 3, 4, 5], [6, 7, 8, 9]])
+  })
+
+  test('what a full load leaves behind on a free line is not forgotten', async () => {
+    const line = gate()
+    const { sending, destination, cx } = open({ reply: line.reply, queue: { batch: { max_size: 4 } } })
+    for (const id of run(1, 5)) await sending.consume(batchOf(id))
+    await cx.clock.advance(200)
+    expect(destination.requests).toEqual([[1, 2, 3, 4], [5]])
   })
 
   test('min_size is what a second request needs', async () => {
     const line = gate()
     const { sending, destination } = open({ reply: line.reply, queue: { batch: { min_size: 2 } } })
-    for (const id of run(1, 5)) await sending.consume(batchOf(id))
+    await occupy({ sending }, 1)
+    for (const id of run(2, 4)) await sending.consume(batchOf(id))
     expect(destination.requests).toEqual([[1], [2, 3], [4, 5]])
   })
 
@@ -81,7 +121,8 @@ describe('batching', () => {
   test('requests end at max_bytes, and one batch is never cut', async () => {
     const line = gate()
     const { sending, destination } = open({ reply: line.reply, queue: { batch: { max_bytes: 16 } } })
-    for (const ids of [[1], [2, 3], [4, 5], [6], run(10, 9)]) await sending.consume(batchOf(...ids))
+    await occupy({ sending }, 1)
+    for (const ids of [[2, 3], [4, 5], [6], run(10, 9)]) await sending.consume(batchOf(...ids))
     await settled()
     line.open()
     await settled()
@@ -93,7 +134,8 @@ describe('batching', () => {
   test('by bytes as by rows', async () => {
     const line = gate()
     const { sending, destination } = open({ reply: line.reply, queue: { batch: { sizer: 'bytes', max_size: 8 } } })
-    for (const id of run(1, 5)) await sending.consume(batchOf(id))
+    await occupy({ sending }, 1)
+    for (const id of run(2, 4)) await sending.consume(batchOf(id))
     expect(destination.requests).toEqual([[1], [2, 3], [4, 5]])
   })
 
@@ -304,7 +346,7 @@ describe('refusals', () => {
   test('what is refused is halved until the culprit is alone; the rest is delivered', async () => {
     const line = gate()
     const b = open({ reply: line.reply })
-    await b.sending.consume(batchOf(1))
+    await occupy(b, 1)
     for (let id = 10; id < 110; id += 5) await b.sending.consume(batchOf(...run(id, 5)))
     b.destination.reply = ids => (ids.includes(77) ? rejected : delivered)
     line.open()
@@ -317,7 +359,7 @@ describe('refusals', () => {
   test('what is too large is halved until it fits, and later requests begin smaller', async () => {
     const line = gate()
     const b = open({ reply: line.reply, queue: { batch: { max_size: 0 } } })
-    await b.sending.consume(batchOf(1))
+    await occupy(b, 1)
     await b.sending.consume(batchOf(...run(10, 50_000)))
     b.destination.reply = ids => (ids.length > 20_000 ? tooLarge : delivered)
     line.open()
@@ -420,7 +462,8 @@ describe('shutdown', () => {
   test('sends what is held, then closes', async () => {
     const line = gate()
     const { sending, destination } = open({ reply: line.reply })
-    for (const id of run(1, 50)) await sending.consume(batchOf(id))
+    await occupy({ sending }, 1)
+    for (const id of run(2, 49)) await sending.consume(batchOf(id))
     const down = sending.shutdown(new AbortController().signal)
     await settled()
     expect(destination.closed).toBe(0)
