@@ -174,6 +174,8 @@ function addRows(sums: Sums, instrument: Observable, counter: RowCounter, signal
   for (const account of ledger.accounts) {
     if (account.kind !== counter.kind || account.signal !== signal) continue
     if (counter.type !== undefined && typeOf(account.id) !== counter.type) continue
+    // As in the Collector, nothing is told before the first rows: until then it is not known how they come.
+    if (counter.share !== undefined && account.received === 0) continue
     const shares = counter.share === undefined ? [] : [...account.transports]
     for (const [transport, share] of shares) sums.add(instrument, { receiver: account.id, transport }, counter.share!(share))
     if (shares.length === 0) sums.add(instrument, { [counter.key]: account.id }, counter.value(account, ledger))

@@ -24,7 +24,7 @@ const page = async (url: string) => (await fetch(url)).text()
 
 describe('own metrics over HTTP', () => {
   test('as the Collector serves its own: no unit suffix, no _total, no scope labels, the resource in target_info', async () => {
-    ledger.account('receiver', 'otlp', 'traces').accepted = 1_234_567
+    ledger.account('receiver', 'otlp', 'traces').receive(1_234_567, 0)
     ledger.account('processor', 'batch', 'traces', 'traces').accepted = 2
     telemetry.meter('x').createUpDownCounter('a.b', { unit: 's', description: 'is\nit' }).add(1, { 'a.b': 'q"', n: 5 })
     telemetry.meter('y').createUpDownCounter('a.b', { unit: 's', description: 'is\nit' }).add(2)

@@ -42,8 +42,8 @@ describe('metrics', () => {
   test("what the ledger knows, on the Collector's names", async () => {
     const { ledger, budget, telemetry } = own()
     const received = ledger.account('receiver', 'otlp', 'traces')
-    received.accepted = 5
-    received.refused = 2
+    received.receive(5, 2)
+    ledger.account('receiver', 'idle', 'traces')
     const both = ledger.account('receiver', 'otlp/2', 'traces')
     both.receive(3, 1, 'http')
     both.receive(4, 0, 'grpc')
@@ -68,6 +68,7 @@ describe('metrics', () => {
       'otelcol_receiver_refused_spans{receiver=otlp/2,transport=http}': 2,
       'otelcol_receiver_accepted_spans{receiver=otlp/2,transport=grpc}': 4,
       'otelcol_receiver_accepted_spans{receiver=otlp/2}': undefined,
+      'otelcol_receiver_accepted_spans{receiver=idle}': undefined,
       'otelcol_exporter_sent_metric_points{exporter=otlp_http}': 11,
       'otelcol_exporter_send_failed_metric_points{exporter=otlp_http}': 4,
       'otelcol_exporter_enqueue_failed_metric_points{exporter=otlp_http}': 8,

@@ -63,7 +63,7 @@ describe('own metrics', () => {
       .createHistogram('h', { unit: 's', advice: { explicitBucketBoundaries: [1, 2] } })
       .record(1.5, { k: 'v' })
     await receiver.start()
-    w.ledger.account('receiver', 'otlp', 'logs').accepted = 2 ** 40
+    w.ledger.account('receiver', 'otlp', 'logs').receive(2 ** 40, 0)
     await w.clock.advance(2000)
     expect(w.batches).toHaveLength(2)
     const [resource] = w.json('metrics')[1]!['resourceMetrics'] as unknown as [
