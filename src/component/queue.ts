@@ -16,7 +16,14 @@ export const queueSettings = () =>
         .default(true)
         .describe('Off: a sender waits until its batch has been delivered, and gets the error when it could not be.'),
       num_consumers: z.number().int().min(1).default(10).describe('The most requests that are under way at once.'),
-      queue_size: z.number().int().min(1).default(1000).describe('The most that is held, waiting or under way, in the unit of `sizer`.'),
+      queue_size: z
+        .number()
+        .int()
+        .min(1)
+        .default(10_000)
+        .describe(
+          'The most that is held, waiting or under way, in the unit of `sizer`. More than the 1000 of the Collector, whose requests have been put together before they are counted.',
+        ),
       sizer: z
         .enum(['requests', 'items', 'bytes'])
         .default('requests')
