@@ -1,6 +1,9 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { ConfigFileError, loadConfiguration } from '../src/component/config.ts'
+import { showProblem } from '../src/component/errors.ts'
+import { aliases, components } from '../src/components.ts'
 import { misuses } from './commands/misuses.ts'
 import { corpus } from './config/corpus.ts'
 
@@ -62,3 +65,33 @@ const elsewhere = [
   '… is not a private key in PEM',
   '… is not the key of that certificate',
 ]
+
+describe('examples', () => {
+  const files = globSync(['README.md', 'docs/**/*.md', 'src/**/README.md'], { cwd: root })
+  const blocks = files.flatMap(file =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/^```yaml\n([\s\S]*?)^```/gm)].map(
+      ([, text], i) => [`${file} ${i + 1}`, text!] as const,
+    ),
+  )
+  test('there are some', () => expect(blocks.length).toBeGreaterThan(8))
+  test.each(blocks)('%s is right', (name, text) => {
+    expect(problems(name, text)).toEqual([])
+  })
+
+  /** Of a part of a configuration, what does not come from its being a part. */
+  function problems(name: string, text: string): string[] {
+    if (/^(#.*\n)*$/.test(text)) return []
+    const env = new Proxy<Record<string, string>>(
+      {},
+      { get: () => 'a-value-of-some-length', has: () => true, getOwnPropertyDescriptor: () => ({ value: '', configurable: true }) },
+    )
+    try {
+      loadConfiguration([{ name, text }], { env, factories: components, aliases })
+      return []
+    } catch (error) {
+      if (!(error instanceof ConfigFileError)) throw error
+      const ofTheWhole = /^(there is no pipeline|the pipeline has no|no .* is called|the extension .* does not run)/
+      return error.problems.filter(({ message }) => !ofTheWhole.test(message)).map(showProblem)
+    }
+  }
+})

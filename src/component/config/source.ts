@@ -41,7 +41,10 @@ export function readSource(source: Source, problems: LocatedProblem[]): Located 
   const first = document.errors[0]
   if (first !== undefined) {
     // One mistake upsets the parser for what follows: only the first is worth reading.
-    problems.push({ at: at(first.pos[0]), path: [], ...syntaxProblem(first.code, first.message) })
+    const where = at(first.pos[0])
+    const line = source.text.split('\n')[where.line - 1] ?? ''
+    const unquoted = /[{[,].*[^"'$]\$\{/.test(line) ? { remedy: 'inside of { } or [ ], put "${…}" in quotes' } : {}
+    problems.push({ at: where, path: [], ...syntaxProblem(first.code, first.message), ...unquoted })
     return undefined
   }
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) return undefined
