@@ -95,6 +95,8 @@ export class HttpServer {
       if (expectsContinue) response.writeContinue()
       new Exchange(this, request, response, { intake, encoding: answersIn, compressed, limit: this.maxBodyBytes }).begin()
     } catch (refusal) {
+      // Who was not told to go on may send the body or the next request: nobody could tell which.
+      if (expectsContinue) response.shouldKeepAlive = false
       refuse(this, request, response, refusal, answersIn)
     }
   }
