@@ -1,18 +1,13 @@
 /** The command line, and the door to the outside: here, and nowhere else, are the environment, files, signals and chance. */
-import { readFileSync } from 'node:fs'
-import { readdir, readFile, statfs } from 'node:fs/promises'
-import { totalmem } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
-import pino from 'pino'
-import type { World } from './app.ts'
 import { readArguments } from './commands/arguments.ts'
 import { type Command, type Outside, UsageError } from './commands/command.ts'
 import { commandHelp, commands, helpText } from './commands/index.ts'
-import type { Files, MemoryUse } from './component/component.ts'
 import { ConfigError, StartError } from './component/errors.ts'
-import { systemClock } from './lib/clock.ts'
 import { closest } from './lib/distance.ts'
+import { packageVersion, systemLog, systemWorld } from './world.ts'
 
 /** @returns the exit code: 0 where all went well, 1 where anything did not */
 export async function main(argv: readonly string[], outside: Outside = theOutside()): Promise<number> {
@@ -65,56 +60,28 @@ function explanation(error: unknown): string | undefined {
 const remedyLine = (remedy: string | undefined) => (remedy === undefined ? '' : `\n  ${remedy}`)
 
 function theOutside(): Outside {
-  const version = packageVersion()
-  const loggers = pinoLogger()
+  const log = systemLog()
   // `thalamus schema | head` closes our output: no reason to fall over.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   return {
     env: process.env,
-    version,
+    version: packageVersion(),
     print: line => void process.stdout.write(`${line}\n`),
     complain: line => void process.stderr.write(`${line}\n`),
     read: path => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
-    log: (component, level) => loggers.child({ component }, { level }),
+    log,
     start: async configuration => {
       // Only what runs needs all of it: `check` and `help` are quick.
       const { start } = await import('./app.ts')
       const { level } = configuration.service.telemetry.logs
       return start(
         configuration,
-        theWorld(version, component => loggers.child({ component }, { level })),
+        systemWorld(component => log(component, level)),
       )
     },
     onStop: stopSignals,
     exit: code => process.exit(code),
   }
-}
-
-function theWorld(version: string, log: World['log']): World {
-  return { clock: systemClock, random: () => Math.random(), files: nodeFiles, memory: memoryUse, log, version }
-}
-
-/** JSON lines on standard error, synchronous: what is said last is read first. */
-function pinoLogger() {
-  const formatters = { level: (label: string) => ({ level: label }) }
-  return pino({ base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }))
-}
-
-const nodeFiles: Files = {
-  read: path => readFile(path),
-  readSync: path => readFileSync(path, 'utf8'),
-  list: path => readdir(path),
-  async statfs(path) {
-    const { bsize, blocks, bfree, bavail } = await statfs(path)
-    return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
-  },
-}
-
-function memoryUse(): MemoryUse {
-  const { heapUsed, external } = process.memoryUsage()
-  // 0 or an absurdly large number where no control group sets a limit.
-  const constrained = process.constrainedMemory()
-  return { usedBytes: heapUsed + external, limitBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem() }
 }
 
 /** [ms] what still holds the process open when the run is over holds it no longer than this */
@@ -129,10 +96,4 @@ function stopSignals(run: (signal: string) => void): Disposable {
       void wait(lingerMs, undefined, { ref: false }).then(() => process.exit())
     },
   }
-}
-
-/** The package's own, beside `src` and `dist` alike. */
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-  return version
 }

@@ -1,0 +1,65 @@
+/**
+ * Thalamus as a library: the same pipeline inside your own process.
+ *
+ *     import { start } from 'thalamus'
+ *     await using app = await start({ config: 'receivers: …' })
+ */
+import { type App, start as startApp, type World } from './app.ts'
+import { defaultConfiguration } from './commands/default.ts'
+import type { AnyFactory } from './component/component.ts'
+import { loadConfiguration } from './component/config.ts'
+import { aliases, components } from './components.ts'
+import { systemLog, systemWorld } from './world.ts'
+
+export type { App, Listening, Undelivered, World } from './app.ts'
+export {
+  type AnyFactory,
+  type Component,
+  type Consumer,
+  type Consumers,
+  type Context,
+  connector,
+  exporter,
+  extension,
+  processor,
+  receiver,
+} from './component/component.ts'
+export { ConfigFileError } from './component/config.ts'
+export { PermanentError, RetryableError, StartError } from './component/errors.ts'
+export type { Room } from './component/room.ts'
+export type { BatchOf, LogBatch, MetricBatch, Reader, SpanBatch } from './model/batch.ts'
+export type { Dictionary, SeriesEntry } from './model/dictionary.ts'
+export { Raw } from './model/raw.ts'
+export type { Signal } from './model/signal.ts'
+
+export interface StartOptions {
+  /** YAML, in the Collector's shape; several are merged in order. Without it: what `thalamus` runs without a file. */
+  readonly config?: string | readonly string[]
+  /** `key.path=value`, merged last */
+  readonly set?: readonly string[]
+  /** for `${env:NAME}`; nothing of the process's environment is read unless it is given here */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** components of your own, known to `config` by their type beside ours */
+  readonly components?: readonly AnyFactory[]
+  /** time, chance, files and log, for whoever wants other ones */
+  readonly world?: Partial<World>
+}
+
+/** What runs, with `await using`: leaving the scope drains and stops it. */
+export interface RunningApp extends App, AsyncDisposable {}
+
+/**
+ * @throws {ConfigFileError} with every problem of the configuration
+ * @throws {StartError} when a component cannot start; nothing is left running
+ */
+export async function start(options: StartOptions = {}): Promise<RunningApp> {
+  const texts = options.config === undefined ? [defaultConfiguration] : [options.config].flat()
+  const configuration = loadConfiguration(
+    texts.map((text, i) => ({ name: texts.length === 1 ? 'config' : `config[${i}]`, text })),
+    { sets: options.set ?? [], env: options.env ?? {}, factories: [...components, ...(options.components ?? [])], aliases },
+  )
+  const log = systemLog()
+  const { level } = configuration.service.telemetry.logs
+  const app = await startApp(configuration, { ...systemWorld(component => log(component, level)), ...options.world })
+  return Object.assign(app, { [Symbol.asyncDispose]: async () => void (await app.shutdown()) })
+}

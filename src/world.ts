@@ -1,0 +1,50 @@
+/** The world outside, for whoever runs for real: the command line, and the library in somebody's process. */
+import { readFileSync } from 'node:fs'
+import { readdir, readFile, statfs } from 'node:fs/promises'
+import { totalmem } from 'node:os'
+import pino from 'pino'
+import type { World } from './app.ts'
+import type { Files, Logger, MemoryUse } from './component/component.ts'
+import { systemClock } from './lib/clock.ts'
+
+type Level = 'debug' | 'info' | 'warn' | 'error'
+
+/** Time, chance, files and memory as they are. `log` makes the logger of one component. */
+export function systemWorld(log: World['log']): World {
+  return { clock: systemClock, random: () => Math.random(), files: nodeFiles, memory: memoryUse, log, version: packageVersion() }
+}
+
+/** Every component with a child of one logger of its own. */
+export function systemLog(): (component: string, level: Level) => Logger {
+  const loggers = pinoLogger()
+  return (component, level) => loggers.child({ component }, { level })
+}
+
+/** JSON lines on standard error, synchronous: what is said last is read first. */
+function pinoLogger() {
+  const formatters = { level: (label: string) => ({ level: label }) }
+  return pino({ base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }))
+}
+
+const nodeFiles: Files = {
+  read: path => readFile(path),
+  readSync: path => readFileSync(path, 'utf8'),
+  list: path => readdir(path),
+  async statfs(path) {
+    const { bsize, blocks, bfree, bavail } = await statfs(path)
+    return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
+  },
+}
+
+function memoryUse(): MemoryUse {
+  const { heapUsed, external } = process.memoryUsage()
+  // 0 or an absurdly large number where no control group sets a limit.
+  const constrained = process.constrainedMemory()
+  return { usedBytes: heapUsed + external, limitBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem() }
+}
+
+/** The package's own, beside `src` and `dist` alike. */
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  return version
+}
