@@ -34,6 +34,15 @@ function anyMessage(message: Message, next: () => number, depth: number): Record
   }
   return result
 }
+/** Puts `value` in the place of some member of some object or list within. */
+function replaceSomewhere(within: Record<string, unknown> | unknown[], value: unknown, next: () => number): void {
+  const keys = Object.keys(within)
+  const key = keys[Math.floor(next() * keys.length)]
+  if (key === undefined) return
+  const member = (within as Record<string, unknown>)[key]
+  if (typeof member === 'object' && member !== null && next() < 0.8) replaceSomewhere(member as Record<string, unknown>, value, next)
+  else (within as Record<string, unknown>)[key] = value
+}
 const isDefault = (value: unknown) => value === '' || value === 0 || value === '0' || value === false
 const pick = <T>(list: readonly T[], next: () => number): T => list[Math.floor(next() * list.length)]!
 function anyScalar(type: string, name: string, next: () => number): unknown {
@@ -144,6 +153,38 @@ describe('JSON to protobuf and back', () => {
   ] as const)('refuses in %s: %j', (signal, body, message) => {
     expect(() => jsonToProtobuf(signal, bytes(body))).toThrow(MalformedError)
     expect(() => jsonToProtobuf(signal, bytes(body))).toThrow(message)
+  })
+
+  test.each(signals)('%s: any shape but the right one is refused in words, at a place, and never crashes', signal => {
+    const next = seeded(90 + signals.indexOf(signal))
+    const wrong = [null, 5, -1, 1.5, '', 'x', true, [], {}, [null], { a: 1 }, '1e999', 1e300, [[[]]], '\u0000', Number.MAX_SAFE_INTEGER]
+    let refused = 0
+    for (let i = 0; i < 800; i++) {
+      const request = anyMessage(requestOf[signal], next, 0)
+      replaceSomewhere(request, pick(wrong, next), next)
+      try {
+        protobufToJson(signal, jsonToProtobuf(signal, bytes(request)))
+      } catch (error) {
+        refused++
+        expect(error).toBeInstanceOf(MalformedError)
+        expect((error as Error).message).toMatch(/^(request|resource(Metrics|Spans|Logs))[\w.[\]]*: (must|has both) /)
+      }
+    }
+    expect(refused).toBeGreaterThan(150)
+  })
+
+  test('text that is cut or mutated is refused, or still a request', () => {
+    const next = seeded(5)
+    const whole = bytes(anyMessage(requestOf.traces, next, 0))
+    for (let i = 0; i < 3_000; i++) {
+      const mutant = Uint8Array.from(whole.subarray(0, next() < 0.5 ? whole.length : Math.floor(next() * whole.length)))
+      if (mutant.length > 0) mutant[Math.floor(next() * mutant.length)] = Math.floor(next() * 256)
+      try {
+        jsonToProtobuf('traces', mutant)
+      } catch (error) {
+        expect(error).toBeInstanceOf(MalformedError)
+      }
+    }
   })
 
   test('refuses what is not UTF-8', () => {

@@ -136,13 +136,15 @@ export class Host implements Receiver {
   async #snapshot(): Promise<void> {
     const { budget } = this.#cx
     if (budget.exceeded) return this.#errored.add(this.#lastRows, { receiver: this.#cx.id })
-    const bytes = encode('metrics', await this.#measure())
-    budget.charge(bytes.length)
-    try {
-      await this.#handOver(bytes)
-    } finally {
-      budget.refund(bytes.length)
-    }
+    await this.#source.attemptAsync('snapshot', async () => {
+      const bytes = encode('metrics', await this.#measure())
+      budget.charge(bytes.length)
+      try {
+        await this.#handOver(bytes)
+      } finally {
+        budget.refund(bytes.length)
+      }
+    })
   }
 
   async #measure(): Promise<object> {

@@ -96,13 +96,12 @@ export class Slow<T> {
     if (this.#running !== undefined) return this.#running
     if (this.#clock.monotonic() < this.#due) return Promise.resolve()
     this.#due = this.#clock.monotonic() + SLOW_MS
-    this.#running = this.#read()
-      .then(value => {
-        this.value = value
-      })
-      .finally(() => {
-        this.#running = undefined
-      })
+    const settle = (value: T | undefined) => {
+      this.value = value
+      this.#running = undefined
+    }
+    // Whoever reads has said what went wrong.
+    this.#running = this.#read().then(settle, () => settle(undefined))
     return this.#running
   }
 }
