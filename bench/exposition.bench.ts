@@ -106,11 +106,7 @@ function pages(what: string, bodies: readonly Uint8Array[]): void {
   const labels = new LabelFields()
   const formats = {
     text: () => textPage(families, classic),
-    openmetrics: () =>
-      textPage(
-        families,
-        openMetrics(() => false),
-      ),
+    openmetrics: () => textPage(families, openMetrics(families)),
     protobuf: () => protobufPage(families, labels),
   }
   let size = 0

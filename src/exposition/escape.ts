@@ -28,36 +28,65 @@ function replaced(character: string, escaping: Escaping): string {
   return character === '.' ? '_dot_' : '__'
 }
 
+/** [rows] after so many others may run */
+const rowsAtOnce = 2000
+
 /**
- * The same page with every name escaped. Families that come out with one name and type are one, the first one's help stays;
+ * The same page with every name escaped, made in steps. Families that come out with one name and type are one, the first one's help stays;
  * with another type the later one is left out. Of series that come out the same the first stays. `leftOut` counts both.
  */
-export function escapeFamilies(
+export function* escapeFamilies(
   families: readonly Family[],
   escaping: Escaping,
+  labels: EscapedLabels,
   leftOut: (rows: number) => void = () => {},
-): readonly Family[] {
+): Generator<undefined, readonly Family[]> {
   if (escaping === 'allow-utf-8') return families
   const byName = new Map<string, EscapedFamily>()
   const names = new SampleNames<EscapedFamily>()
-  const cache = new Map<string, string>()
-  const escapeLabels = (labels: string) => {
-    let escaped = cache.get(labels)
-    if (escaped === undefined) cache.set(labels, (escaped = showLabels(escapedLabels(readLabels(labels), escaping))))
-    return escaped
-  }
+  const row = newRow()
   for (const family of families) {
-    const name = escapeName(family.name, escaping, 'metric')
-    let into = byName.get(name)
-    if (into === undefined) {
-      into = new EscapedFamily(name, family)
-      if (names.claim(into, name, family.type)) byName.set(name, into)
-      else into = undefined
+    const into = familyFor(family, escapeName(family.name, escaping, 'metric'), byName, names)
+    for (let i = 0; i < family.length; i++) {
+      if (family.read(i, row) && into?.add(family, i, labels.of(row.labels, escaping)) !== true) leftOut(1)
+      if (i % rowsAtOnce === rowsAtOnce - 1) yield undefined
     }
-    if (into === undefined || into.type !== family.type) leftOut(family.length)
-    else leftOut(family.length - into.add(family, escapeLabels))
   }
   return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Undefined where the name is taken by another type. */
+function familyFor(family: Family, name: string, byName: Map<string, EscapedFamily>, names: SampleNames<EscapedFamily>) {
+  const found = byName.get(name)
+  if (found !== undefined) return found.type === family.type ? found : undefined
+  const made = new EscapedFamily(name, family)
+  if (!names.claim(made, name, family.type)) return undefined
+  byName.set(name, made)
+  return made
+}
+
+/** Remembers from page to page what a label text becomes: reading it again costs more than all the rest. */
+export class EscapedLabels {
+  readonly #known = new Map<string, string>()
+  #escaping: Escaping | undefined
+  readonly #max: number
+
+  constructor(max = 200_000) {
+    this.#max = max
+  }
+
+  of(labels: string, escaping: Escaping): string {
+    if (escaping !== this.#escaping || this.#known.size >= this.#max) {
+      this.#known.clear()
+      this.#escaping = escaping
+    }
+    let escaped = this.#known.get(labels)
+    if (escaped === undefined) {
+      escaped = showLabels(escapedLabels(readLabels(labels), escaping))
+      this.#known.set(labels, escaped)
+    }
+    return escaped
+  }
 }
 
 /** Labels whose names come out the same share one, their values joined by `;`. */
@@ -92,24 +121,14 @@ class EscapedFamily implements Family {
     return this.#labels.length
   }
 
-  /** @returns how many rows of `family` are here, or have nothing to show */
-  add(family: Family, escapeLabels: (labels: string) => string): number {
-    const row = newRow()
-    let kept = 0
-    for (let i = 0; i < family.length; i++) {
-      kept++
-      if (!family.read(i, row)) continue
-      const labels = escapeLabels(row.labels)
-      if (this.#seen.has(labels)) {
-        kept--
-        continue
-      }
-      this.#seen.add(labels)
-      this.#families.push(family)
-      this.#indices.push(i)
-      this.#labels.push(labels)
-    }
-    return kept
+  /** @returns false where a series with these labels is there already */
+  add(family: Family, i: number, labels: string): boolean {
+    if (this.#seen.has(labels)) return false
+    this.#seen.add(labels)
+    this.#families.push(family)
+    this.#indices.push(i)
+    this.#labels.push(labels)
+    return true
   }
 
   read(i: number, row: Row): boolean {

@@ -98,13 +98,10 @@ export class SampleNames<F> {
   release(name: string, type: FamilyType): void {
     for (const sample of sampleNames(name, type)) this.#owners.delete(sample)
   }
-
-  has(name: string): boolean {
-    return this.#owners.has(name)
-  }
 }
 
-function sampleNames(name: string, type: FamilyType): string[] {
+/** Every name that samples of such a family have, and its own. */
+export function sampleNames(name: string, type: FamilyType): string[] {
   const names = [name]
   if (type === 'histogram') names.push(`${name}_bucket`)
   if (type === 'histogram' || type === 'summary') names.push(`${name}_sum`, `${name}_count`)

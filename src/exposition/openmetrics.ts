@@ -1,16 +1,17 @@
 /**
  * OpenMetrics 1.0.0. `_created` is not written: Prometheus takes it for a series of its own unless told otherwise, and knows
- * start times from the protobuf format. A counter whose name has no `_total`, or whose name without it is another family's, is
+ * start times from the protobuf format. A counter whose name has no `_total`, or whose name without it is taken, is
  * of unknown type here, as the format demands.
  */
-import type { Exemplar, Family } from './families.ts'
+import { type Exemplar, type Family, sampleNames } from './families.ts'
 import { escapeValue, type Label, showName } from './labels.ts'
 import { hasUnit } from './naming.ts'
 import { showFloat, showOpenFloat, wholeMs } from './number.ts'
 import { type Dialect, showMetricName } from './text.ts'
 
-/** `taken`: is there another family of that name on the page? */
-export function openMetrics(taken: (name: string) => boolean): Dialect {
+/** `families`: all that will be on the page. */
+export function openMetrics(families: readonly Family[]): Dialect {
+  const taken = new Set(families.flatMap(({ name, type }) => sampleNames(name, type)))
   return {
     head(family) {
       const { name, type } = shownAs(family, taken)
@@ -30,10 +31,10 @@ export function openMetrics(taken: (name: string) => boolean): Dialect {
   }
 }
 
-function shownAs({ name, type }: Family, taken: (name: string) => boolean): { name: string; type: string } {
+function shownAs({ name, type }: Family, taken: ReadonlySet<string>): { name: string; type: string } {
   if (type !== 'counter') return { name, type }
   const stem = name.replace(/_total$/, '')
-  return stem === name || stem === '' || taken(stem) ? { name, type: 'unknown' } : { name: stem, type }
+  return stem === name || stem === '' || taken.has(stem) ? { name, type: 'unknown' } : { name: stem, type }
 }
 
 const seconds = (ms: number): string => String(wholeMs(ms) / 1000)

@@ -5,7 +5,7 @@ import type { Account } from '../../component/ledger.ts'
 import type { Leaf, Room } from '../../component/room.ts'
 import { loadServerTls, serverTls } from '../../component/server-tls.ts'
 import { duration, endpoint } from '../../component/settings.ts'
-import { escapeFamilies } from '../../exposition/escape.ts'
+import { EscapedLabels, escapeFamilies } from '../../exposition/escape.ts'
 import { isEscaping, labelName, type Strategy, strategies } from '../../exposition/naming.ts'
 import type { Choice, Format } from '../../exposition/negotiate.ts'
 import { openMetrics } from '../../exposition/openmetrics.ts'
@@ -75,6 +75,7 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
   /** every name on the page is one that every scraper takes */
   readonly #escapes: boolean
   readonly #labelFields = new LabelFields()
+  readonly #escapedLabels = new EscapedLabels()
 
   constructor(cx: Context, settings: Settings) {
     this.#cx = cx
@@ -93,7 +94,7 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
     const formats: Format[] = settings.enable_open_metrics ? ['text', 'protobuf', 'openmetrics'] : ['text', 'protobuf']
     const { endpoint, path, max_concurrent_scrapes: maxScrapes } = settings
     const where = { endpoint, path, maxScrapes, formats: new Set(formats), setting: `exporters.${cx.id}.endpoint` }
-    this.#server = new ScrapeServer(where, cx.clock, choice => this.#page(choice))
+    this.#server = new ScrapeServer(where, cx, choice => this.#page(choice))
     this.#sweepMs = Math.max(1000, Math.min(settings.metric_expiration, 60_000) / 2)
   }
 
@@ -135,15 +136,14 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
     this.#account.taken += batch.rows - dropped
   }
 
-  #page(choice: Choice): Iterable<Uint8Array | undefined> {
+  *#page(choice: Choice): Generator<Uint8Array | undefined> {
     const all = this.#state.page.families()
-    const families = this.#escapes ? all : escapeFamilies(all, choice.escaping)
-    if (choice.format === 'text') return textPage(families, classic)
-    if (choice.format === 'protobuf') return protobufPage(families, this.#labelFields)
-    return textPage(
-      families,
-      openMetrics(name => families.some(family => family.name === name)),
-    )
+    let leftOut = 0
+    const count = (rows: number) => void (leftOut += rows)
+    const families = this.#escapes ? all : yield* escapeFamilies(all, choice.escaping, this.#escapedLabels, count)
+    if (leftOut > 0) this.#refusals.escaped(leftOut)
+    if (choice.format === 'protobuf') yield* protobufPage(families, this.#labelFields)
+    else yield* textPage(families, choice.format === 'text' ? classic : openMetrics(families))
   }
 }
 

@@ -16,7 +16,7 @@ const messages: Readonly<Partial<Record<Reason, string>>> = {
 export class Refusals {
   readonly #log: Logger
   readonly #clock: Clock
-  readonly #said = new Map<Reason, { at: number; suppressed: number }>()
+  readonly #said = new Map<string, { at: number; suppressed: number }>()
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log
@@ -24,14 +24,27 @@ export class Refusals {
   }
 
   say(reason: Reason, { name, type, unit }: SeriesEntry): void {
+    this.#throttled(reason, { reason, metric: name, type, unit }, messages[reason] ?? 'a series was left out')
+  }
+
+  /** For a scraper that does not take every name, some came out the same. */
+  escaped(rows: number): void {
+    this.#throttled(
+      'escaped',
+      { rows },
+      'series were left out of a page: their names are the same in the escaping that the scraper asks for',
+    )
+  }
+
+  #throttled(key: string, facts: object, message: string): void {
     const now = this.#clock.monotonic()
-    const before = this.#said.get(reason)
+    const before = this.#said.get(key)
     if (before !== undefined && now - before.at < quietMs) {
       before.suppressed++
       return
     }
-    this.#said.set(reason, { at: now, suppressed: 0 })
+    this.#said.set(key, { at: now, suppressed: 0 })
     const suppressed = before === undefined || before.suppressed === 0 ? {} : { suppressed: before.suppressed }
-    this.#log.warn({ reason, metric: name, type, unit, ...suppressed }, messages[reason] ?? 'a series was left out')
+    this.#log.warn({ ...facts, ...suppressed }, message)
   }
 }

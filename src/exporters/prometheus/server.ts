@@ -1,13 +1,15 @@
 /** The listener that scrapers ask: one path, GET and HEAD, as many scrapes at once as were allowed. */
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { pipeline } from 'node:stream/promises'
 import type { TlsOptions } from 'node:tls'
 import { constants, createGzip } from 'node:zlib'
+import type { Counter } from '@opentelemetry/api'
+import type { Context } from '../../component/component.ts'
 import { listen } from '../../component/listen.ts'
 import { splitEndpoint } from '../../component/settings.ts'
 import { acceptsGzip, type Choice, type Format, negotiate } from '../../exposition/negotiate.ts'
-import type { Clock } from '../../lib/clock.ts'
 
 export interface ServerSettings {
   readonly endpoint: string
@@ -24,18 +26,21 @@ const scrapeTimeoutMs = 120_000
 
 export class ScrapeServer {
   readonly #settings: ServerSettings
-  readonly #clock: Clock
+  readonly #cx: Context
+  readonly #scrapes: Counter
   /** the page in pieces; undefined: nothing to send now, but others shall run */
   readonly #page: (choice: Choice) => Iterable<Uint8Array | undefined>
   #server: Server | undefined
   /** scrapes under way */
   scraping = 0
-  /** scrapes turned away because too many were under way */
-  refused = 0
 
-  constructor(settings: ServerSettings, clock: Clock, page: (choice: Choice) => Iterable<Uint8Array | undefined>) {
+  constructor(settings: ServerSettings, cx: Context, page: (choice: Choice) => Iterable<Uint8Array | undefined>) {
     this.#settings = settings
-    this.#clock = clock
+    this.#cx = cx
+    this.#scrapes = cx.meter.createCounter('thalamus_prometheus_scrapes', {
+      unit: '{scrape}',
+      description: 'Scrapes of the Prometheus page, by outcome.',
+    })
     this.#page = page
   }
 
@@ -65,7 +70,7 @@ export class ScrapeServer {
       return refuse(response, 405, 'only GET and HEAD')
     }
     if (this.scraping >= this.#settings.maxScrapes) {
-      this.refused++
+      this.#scrapes.add(1, { outcome: 'refused' })
       response.setHeader('retry-after', '1')
       return refuse(response, 503, `${this.scraping} scrapes are under way`)
     }
@@ -78,14 +83,17 @@ export class ScrapeServer {
 
   async #send(choice: Choice, gzip: boolean, response: ServerResponse): Promise<void> {
     this.scraping++
-    const timeout = this.#clock.after(scrapeTimeoutMs, () => response.destroy())
+    const timeout = this.#cx.clock.after(scrapeTimeoutMs, () => response.destroy())
     try {
       const pieces = unhurried(this.#page(choice))
-      if (!gzip) return await pipeline(pieces, response)
-      response.setHeader('content-encoding', 'gzip')
-      await pipeline(pieces, createGzip({ level: constants.Z_BEST_SPEED }), response)
-    } catch {
-      // The scraper has gone away; there is nobody to tell.
+      if (gzip) response.setHeader('content-encoding', 'gzip')
+      if (gzip) await pipeline(pieces, createGzip({ level: constants.Z_BEST_SPEED }), response)
+      else await pipeline(pieces, response)
+      this.#scrapes.add(1, { outcome: 'served' })
+    } catch (error) {
+      this.#scrapes.add(1, { outcome: 'broken' })
+      // Who has gone away cannot be told. Anything but a broken connection is a bug.
+      if ((error as NodeJS.ErrnoException).code === undefined) this.#cx.log.error({ error }, 'a page could not be made')
     } finally {
       timeout[Symbol.dispose]()
       this.scraping--

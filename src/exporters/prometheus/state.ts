@@ -327,14 +327,15 @@ export class State {
   }
 
   #expired(slot: number): boolean {
-    return this.#clock.now() - this.#seen[slot]! > this.#settings.expirationMs
+    return this.#seen[slot]! < this.#clock.now() - this.#settings.expirationMs
   }
 
   /** Frees what has not been seen for long, and gives every series that found no place another try. Returns how many were freed. */
   sweep(): number {
     const freed = new Set<number>()
+    const oldest = this.#clock.now() - this.#settings.expirationMs
     for (let slot = 0; slot < this.page.capacity; slot++) {
-      if (!this.page.inUse(slot) || !this.#expired(slot)) continue
+      if (!(this.#seen[slot]! < oldest) || !this.page.inUse(slot)) continue
       freed.add(slot)
       this.page.remove(slot)
       this.#targets.leave(slot)
