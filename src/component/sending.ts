@@ -148,7 +148,9 @@ export class Sending<S extends Signal> implements Exporter<S> {
   }
 
   reserve(bytes: number, room: Room): void {
+    const { refusals } = room
     this.#queue.reserve(bytes, room)
+    if (room.refusals > refusals && !this.#queue.closed) this.#trouble.full({ requests: this.#queue.held, rows: this.#heldRows })
   }
 
   consume(batch: BatchOf[S], room?: Room): Promise<void> {

@@ -35,6 +35,11 @@ export class Trouble {
     this.#say('warn', why, facts, 'sending failed, will try again')
   }
 
+  /** What comes is dropped or must wait; which of them, whoever asked for room knows and counts. */
+  full(facts: object): void {
+    this.#say('warn', 'the queue is full', facts, 'no room: batches are dropped, or wait')
+  }
+
   /** Rows are gone. */
   dropped(why: string, facts: object): void {
     this.#say('error', why, facts, 'rows were dropped')

@@ -1,4 +1,5 @@
 /** A destination that a test answers for, and a format of four bytes a row, so that rows can be told apart in any piece. */
+import type { Meter } from '@opentelemetry/api'
 import { queueSettings } from '../../src/component/queue.ts'
 import { retrySettings } from '../../src/component/retry.ts'
 import type { Cutter, Destination, Outcome } from '../../src/component/sending.ts'
@@ -86,8 +87,8 @@ export interface Bench {
   dropped(): Record<string, number>
 }
 
-export function bench(options: { queue?: object; retry?: object; reply?: Reply; seed?: number } = {}): Bench {
-  const cx = testContext({ seed: options.seed ?? 1, id: 'otlp_http' })
+export function bench(options: { queue?: object; retry?: object; reply?: Reply; seed?: number; meter?: Meter } = {}): Bench {
+  const cx = testContext({ seed: options.seed ?? 1, id: 'otlp_http', ...(options.meter === undefined ? {} : { meter: options.meter }) })
   const destination = new Answering(options.reply)
   const settings = { sending_queue: queueSettings().parse(options.queue), retry_on_failure: retrySettings().parse(options.retry) }
   const sending = new Sending(cx, 'metrics', settings, destination, cutter)

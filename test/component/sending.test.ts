@@ -1,3 +1,4 @@
+import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
 import { afterEach, describe, expect, test } from 'vitest'
 import { PermanentError, RetryableError } from '../../src/component/errors.ts'
 import { Room } from '../../src/component/room.ts'
@@ -509,7 +510,55 @@ describe('shutdown', () => {
   })
 })
 
+describe('own metrics', () => {
+  test('say what is held, what is under way, and how large requests are', async () => {
+    const reader = new InMemoryReader()
+    const provider = new MeterProvider({ readers: [reader] })
+    const line = gate()
+    const { sending } = open({ reply: line.reply, meter: provider.getMeter('test') })
+    await sending.start()
+    await occupy({ sending }, 1)
+    await sending.consume(batchOf(2, 3))
+    expect(await reader.values()).toMatchObject({
+      otelcol_exporter_queue_size: 2,
+      otelcol_exporter_queue_capacity: 10_000,
+      otelcol_exporter_in_flight_requests: 1,
+      otelcol_exporter_queue_batch_send_size: { count: 1, sum: 1 },
+      otelcol_exporter_queue_batch_send_size_bytes: { count: 1, sum: 4 },
+    })
+    line.open()
+    await settled()
+    line.open()
+    await settled()
+    expect(await reader.values()).toMatchObject({
+      otelcol_exporter_queue_size: 0,
+      otelcol_exporter_in_flight_requests: 0,
+      otelcol_exporter_queue_batch_send_size: { count: 2, sum: 3 },
+    })
+    await provider.shutdown()
+  })
+})
+
+class InMemoryReader extends MetricReader {
+  protected async onShutdown() {}
+  protected async onForceFlush() {}
+  async values(): Promise<Record<string, unknown>> {
+    const { resourceMetrics } = await this.collect()
+    const metrics = resourceMetrics.scopeMetrics.flatMap(scope => scope.metrics)
+    return Object.fromEntries(metrics.flatMap(m => m.dataPoints.map(point => [m.descriptor.name, point.value])))
+  }
+}
+
 describe('the log', () => {
+  test('says that the queue is full', async () => {
+    const { sending, cx } = open({ queue: { queue_size: 1 }, reply: gate().reply })
+    await sending.consume(batchOf(1))
+    for (const _ of [1, 2, 3]) sending.reserve(4, new Room())
+    expect(cx.lines).toEqual([
+      { level: 'warn', message: 'no room: batches are dropped, or wait', fields: { why: 'the queue is full', requests: 1, rows: 1 } },
+    ])
+  })
+
   test('says the first failure, then how many more, then that it is over', async () => {
     let fail = true
     const { sending, cx } = open({ reply: () => (fail ? later : delivered), retry: { randomization_factor: 0 } })

@@ -294,6 +294,15 @@ describe('answers', () => {
   })
 })
 
+test('no secret is in the log', async () => {
+  const replies: Reply[] = [{ status: 503 }, 'reset', 'garbage', 'hang', { status: 401, body: 'no' }]
+  const b = await open(() => replies.shift() ?? { status: 400 }, { headers: { Authorization: 'Basic c2VjcmV0', 'x-key': 'secret' } })
+  await b.send(1, 2)
+  await idle(b)
+  expect(b.cx.lines.length).toBeGreaterThan(3)
+  expect(JSON.stringify(b.cx.lines)).not.toMatch(/c2VjcmV0|secret/)
+})
+
 test('shutdown breaks off what hangs', async () => {
   const b = await open(() => 'hang')
   await b.send(1, 2)

@@ -36,7 +36,8 @@ export function call(
 ): Promise<Answer | NoAnswer> {
   return new Promise(resolve => {
     const stream = begin(connection, headers)
-    if (stream instanceof Error) return resolve({ why: stream.message, lost: false, stale: false })
+    // The connection was on its way out and had not said so: the next is a new one.
+    if (stream instanceof Error) return resolve({ why: stream.message, lost: false, stale: true })
     const { session } = connection
     let written = false
     let failure: string | undefined

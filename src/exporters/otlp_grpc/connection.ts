@@ -36,7 +36,7 @@ export class Connection {
 
   /** The connection to call on; perhaps not established yet. Why it broke, every call on it is told. */
   get session(): ClientHttp2Session {
-    this.#session ??= this.#connect()
+    if (this.#session === undefined || this.#session.closed || this.#session.destroyed) this.#session = this.#connect()
     return this.#session
   }
 
