@@ -129,6 +129,53 @@ describe('on one connection', () => {
     expect(outcomes[0]!.got.length).toBe(30)
   })
 
+  /** The first status line that a connection gets for `bytes` and an end. (Node cuts off garbage after a request, we answer it too.) */
+  async function fate(port: number, bytes: Uint8Array): Promise<string | undefined> {
+    const socket = connect(port, '127.0.0.1')
+    let seen = ''
+    socket.on('data', chunk => (seen += chunk.toString('latin1')))
+    socket.on('error', () => {})
+    socket.end(bytes)
+    if (!socket.closed) await once(socket, 'close').catch(() => {})
+    return seen.match(/HTTP\/1\.1 \d+/)?.[0]
+  }
+
+  test.each([1, 2, 3, 4])('heads with faults are answered as node:http answers them (seed %i)', async seed => {
+    const random = seeded(seed)
+    const odd = [
+      '\r',
+      '\n',
+      '\r\n',
+      ' ',
+      ':',
+      '\0',
+      'x',
+      '0',
+      '9',
+      '-',
+      ',',
+      'Content-Length: 3\r\n',
+      'Transfer-Encoding: chunked\r\n',
+      '\t',
+      '\x80',
+    ]
+    const body = rowsBody('metrics', [1])
+    const accepted: number[] = []
+    const servers = [await serve(false), await serve(true)]
+    for (let i = 0; i < 60; i++) {
+      const request = post(body, 'user-agent: x\r\naccept: */*\r\n')
+      const at = Math.floor(random() * (request.length - body.length))
+      const cut = random() < 0.5 ? 1 : 0
+      const piece = Buffer.from(odd[Math.floor(random() * odd.length)]!, 'latin1')
+      const faulty = Buffer.concat([request.subarray(0, at), piece, request.subarray(at + cut)])
+      const [expected, got] = [await fate(servers[0]!.port, faulty), await fate(servers[1]!.port, faulty)]
+      expect({ faulty: faulty.toString('latin1'), got }).toEqual({ faulty: faulty.toString('latin1'), got: expected })
+    }
+    for (const { cx } of servers) accepted.push(cx.account('metrics').accepted)
+    expect(accepted[1]).toBe(accepted[0])
+    expect(accepted[0]).toBeGreaterThan(0)
+  })
+
   test('who keeps a connection and says nothing, or half, is let go in time', async () => {
     const { cx, port } = await serve(true)
     const idle = connect(port, '127.0.0.1')

@@ -191,7 +191,7 @@ class Connection {
       this.#later = []
       this.#begin(rest.length === 0 ? later : Buffer.concat([later, ...rest]))
       this.#socket.resume()
-      if (this.#senderEnded && (this.is as State) === 'reading') this.#socket.destroy()
+      if (this.#senderEnded && (this.is as State) === 'reading') this.#socket.end(cutOff)
     })
   }
 
@@ -206,7 +206,8 @@ class Connection {
   /** Nothing more will come; what is under way is still answered. */
   readonly #ended = (): void => {
     this.#senderEnded = true
-    if (this.is !== 'offered') this.#socket.destroy()
+    if (this.is === 'reading') this.#socket.write(cutOff)
+    if (this.is !== 'offered') this.#socket.end()
   }
 
   /** What is under way downstream stays charged until it settles. */
@@ -268,5 +269,8 @@ function written(status: string, { headers, body }: Success, last: boolean): Buf
   head += last ? 'connection: close\r\n\r\n' : '\r\n'
   return body === undefined ? Buffer.from(head, 'latin1') : Buffer.concat([Buffer.from(head, 'latin1'), body])
 }
+
+/** What node:http says to a body that ends too soon. */
+const cutOff = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n'
 
 function ignore(): void {}
