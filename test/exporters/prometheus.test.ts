@@ -1,6 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { gunzipSync } from 'node:zlib'
+import { createNoopMeter } from '@opentelemetry/api'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Exporter } from '../../src/component/component.ts'
 import { Room } from '../../src/component/room.ts'
@@ -271,6 +272,15 @@ describe('two that want one name', () => {
       { ...gauge('a_b', number(1, { attributes: { x: 1 } })), description: 'another' },
     ])
     expect(await page()).toContain('# HELP a_b one\n')
+  })
+
+  test('only when names are escaped for an old scraper: the first stays, and it is said', async () => {
+    const { send, page, number, cx } = await set({ translation_strategy: 'NoTranslation' })
+    await send([gauge('a.b', number(1)), gauge('a_b', number(2)), counter('a-b', number(3))])
+    expect(await page('text/plain;escaping=allow-utf-8')).toContain('{"a.b"} 1\n')
+    expect(cx.lines).toEqual([])
+    expect(await page()).toBe('# TYPE a_b counter\na_b 3\n')
+    expect(cx.lines).toEqual([{ level: 'warn', message: expect.stringContaining('escaping'), fields: { rows: 2 } }])
   })
 
   test('a metric called target_info is refused', async () => {
@@ -579,6 +589,19 @@ describe('HTTP', () => {
     await clock.advance(121_000)
     slow.on('error', () => {}).resume()
     expect(await cut).toBe(false)
+  })
+
+  test('scrapes are counted by outcome', async () => {
+    const counted: unknown[] = []
+    const meter = Object.assign(createNoopMeter(), {
+      createCounter: (name: string) => ({ add: (n: number, attributes: object) => counted.push([name, n, attributes]) }),
+    })
+    const cx = testContext({ id: 'prometheus', meter })
+    const exporter = prometheus.create.metrics!(cx, prometheus.config.parse({ endpoint: '127.0.0.1:0' }))
+    await exporter.start!()
+    onTestFinished(() => exporter.shutdown!(AbortSignal.abort()))
+    await (await fetch(cx.urls[0]!.url)).text()
+    await expect.poll(() => counted).toEqual([['thalamus_prometheus_scrapes', 1, { outcome: 'served' }]])
   })
 
   test('over TLS', async () => {
