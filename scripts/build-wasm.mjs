@@ -7,7 +7,7 @@ const { error, stderr } = await asc.main(
   [
     'src/otlp/assembly/index.ts',
     ...['--outFile', 'src/otlp/decode.wasm', '--baseDir', root],
-    ...['--runtime', 'minimal', '--optimizeLevel', '3', '--shrinkLevel', '0', '--converge', '--noAssert'],
+    ...['--runtime', 'minimal', '--optimizeLevel', '3', '--shrinkLevel', '0', '--converge', '--noAssert', '--importMemory'],
     ...['--enable', 'simd', '--enable', 'bulk-memory'],
   ],
   {},

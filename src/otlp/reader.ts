@@ -18,6 +18,8 @@ export interface ReaderOptions {
   readonly maxSeries?: number
   /** Distinct span names, event names and severity texts at most; others get -1. Default 100,000. */
   readonly maxTexts?: number
+  /** [bytes] for names, and one request at a time with its columns, at most; more is an Error. Default 4 GiB, which is what there can be. */
+  readonly maxMemory?: number
   /** Unix epoch milliseconds, to know what is idle. Default: the system's clock. */
   readonly now?: () => number
   /** 128 bits for the hash of names; random unless given. */
@@ -37,15 +39,19 @@ export function memoryOf(reader: Reader): number {
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => WasmModule
   readonly Instance: new (module: WasmModule, imports: Record<string, Record<string, unknown>>) => { readonly exports: unknown }
+  readonly Memory: new (pages: { initial: number; maximum: number }) => WasmMemory
   readonly RuntimeError: new (message: string) => Error
+}
+interface WasmMemory {
+  /** another one after every growth */
+  readonly buffer: ArrayBuffer
 }
 interface WasmModule {
   readonly [Symbol.toStringTag]: 'WebAssembly.Module'
 }
 
-/** What assembly/index.ts exports. Sizes in bytes, times in ms, pointers as unsigned offsets into `memory`. */
+/** What assembly/index.ts exports. Sizes in bytes, times in ms, pointers as unsigned offsets into its memory. */
 interface Decoder {
-  readonly memory: { readonly buffer: ArrayBuffer }
   setup(seed0: bigint, seed1: bigint, maxSeries: number, maxTexts: number): void
   room(size: number): number
   metrics(size: number, now: number): number
@@ -99,7 +105,8 @@ class WasmReader implements Reader {
   readonly dictionary: WasmDictionary
   readonly #decoder: Decoder
   readonly #now: () => number
-  #memory: ArrayBuffer
+  readonly #memory: WasmMemory
+  #buffer: ArrayBuffer
   #bytes: Uint8Array
   #words: Uint32Array
   #window = 0
@@ -110,20 +117,21 @@ class WasmReader implements Reader {
   #pageBytes = new Uint8Array()
   #pageUsed = pageSize
 
-  constructor({ maxSeries = 1_000_000, maxTexts = 100_000, now = systemClock.now, seed }: ReaderOptions) {
-    const imports = { env: { abort: outOfMemory }, reader: { malformed: throwMalformed } }
+  constructor({ maxSeries = 1_000_000, maxTexts = 100_000, maxMemory = 2 ** 32, now = systemClock.now, seed }: ReaderOptions) {
+    this.#memory = new WebAssembly.Memory({ initial: 1, maximum: Math.max(1, Math.floor(maxMemory / 65_536)) })
+    const imports = { env: { memory: this.#memory, abort: outOfMemory }, reader: { malformed: throwMalformed } }
     this.#decoder = new WebAssembly.Instance(compile(), imports).exports as Decoder
     const [seed0, seed1] = seed ?? crypto.getRandomValues(new BigUint64Array(2))
     this.#decoder.setup(seed0!, seed1!, maxSeries, maxTexts)
     this.#now = now
-    this.#memory = this.#decoder.memory.buffer
-    this.#bytes = new Uint8Array(this.#memory)
-    this.#words = new Uint32Array(this.#memory)
-    this.dictionary = new WasmDictionary(this.#decoder)
+    this.#buffer = this.#memory.buffer
+    this.#bytes = new Uint8Array(this.#buffer)
+    this.#words = new Uint32Array(this.#buffer)
+    this.dictionary = new WasmDictionary(this.#decoder, this.#memory)
   }
 
   get memory(): number {
-    return this.#decoder.memory.buffer.byteLength
+    return this.#memory.buffer.byteLength
   }
 
   get overflowed(): number {
@@ -169,7 +177,7 @@ class WasmReader implements Reader {
     const size = packedSize(this.#words, at >>> 2)
     this.#overflowed += packedOverflow(this.#words, at >>> 2)
     if (size > pageSize / 4) {
-      const columns = new Uint32Array(this.#memory.slice(at, at + size))
+      const columns = new Uint32Array(this.#buffer.slice(at, at + size))
       if (this.#windowSize > kept || size > kept) this.#release()
       return batchOf(signal, raw, this.dictionary, columns, 0)
     }
@@ -192,11 +200,11 @@ class WasmReader implements Reader {
 
   /** Views die when memory grows. */
   #view(): void {
-    const { buffer } = this.#decoder.memory
-    if (buffer === this.#memory) return
-    this.#memory = buffer
-    this.#bytes = new Uint8Array(this.#memory)
-    this.#words = new Uint32Array(this.#memory)
+    const { buffer } = this.#memory
+    if (buffer === this.#buffer) return
+    this.#buffer = buffer
+    this.#bytes = new Uint8Array(buffer)
+    this.#words = new Uint32Array(buffer)
   }
 }
 
@@ -253,13 +261,15 @@ interface Entry {
 
 class WasmDictionary implements Dictionary {
   readonly #decoder: Decoder
+  readonly #memory: WasmMemory
   /** A generation changes only when the series is freed. */
   #generations = new Uint32Array()
   /** Filled as asked for; emptied when ids are freed. */
   #texts: (string | undefined)[] = []
 
-  constructor(decoder: Decoder) {
+  constructor(decoder: Decoder, memory: WasmMemory) {
     this.#decoder = decoder
+    this.#memory = memory
   }
 
   get size(): number {
@@ -317,7 +327,7 @@ class WasmDictionary implements Dictionary {
   forget(freedSeries: number): void {
     this.#texts = []
     if (freedSeries === 0) return
-    const words = new Uint32Array(this.#decoder.memory.buffer, this.#decoder.generations() >>> 0, 2 * this.capacity)
+    const words = new Uint32Array(this.#memory.buffer, this.#decoder.generations() >>> 0, 2 * this.capacity)
     this.#generations = Uint32Array.from({ length: this.capacity }, (_, series) => words[2 * series + 1]!)
   }
 
@@ -329,7 +339,7 @@ class WasmDictionary implements Dictionary {
   #entry(kind: keyof typeof kinds, id: number): Entry | undefined {
     const at = this.#decoder.entry(kinds[kind], id) >>> 0
     if (at === 0) return undefined
-    const { buffer } = this.#decoder.memory
+    const { buffer } = this.#memory
     const [, , parent, salt, length, , , , , , canon, extra] = new Int32Array(buffer, at, 12)
     const more = kind === 'metric' ? canon! : 0
     const bytes = new Uint8Array(buffer.slice(at + 48, at + 48 + length! + more))

@@ -215,7 +215,7 @@ const shapes = {
   11: { type: 'summary', group: 'summaries', attributes: 7, flags: 8, exemplars: -1 },
 } as const
 type Shape = (typeof shapes)[keyof typeof shapes]
-export const isData = (number: number): number is keyof typeof shapes => number in shapes
+const isData = (number: number): number is keyof typeof shapes => number in shapes
 
 class Points {
   readonly metrics: { from: number; to: number; parent: number }[] = []

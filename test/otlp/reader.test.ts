@@ -422,10 +422,10 @@ describe('what the OpenTelemetry SDK for JavaScript sends', () => {
     const exporter = new InMemorySpanExporter()
     const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] })
     const tracer = provider.getTracer('lib')
-    const parent = tracer.startSpan('parent', { kind: 1, startTime: 1000 })
-    const child = tracer.startSpan('child', { startTime: 1001, attributes: { a: 1 } }, trace.setSpan(ROOT_CONTEXT, parent))
-    child.setStatus({ code: 2 }).end(1003.5)
-    parent.end(2000)
+    const parent = tracer.startSpan('parent', { kind: 1, startTime: [1, 0] })
+    const child = tracer.startSpan('child', { startTime: [1, 1_000_000], attributes: { a: 1 } }, trace.setSpan(ROOT_CONTEXT, parent))
+    child.setStatus({ code: 2 }).end([1, 3_500_000])
+    parent.end([2, 0])
     const spans = exporter.getFinishedSpans()
     await provider.shutdown()
     const bytes = ProtobufTraceSerializer.serializeRequest(spans)!
@@ -486,6 +486,31 @@ describe('the decoder', () => {
     expect(series(reader, gauge([`a=${text}`], ['a=1']))).toEqual([1, 2])
     expect(reader.dictionary.series(2).attributes).toEqual([['a', '1']])
     expect(series(reader, gauge(['a=1']))).toEqual([2])
+  })
+
+  test('where memory ends, requests fail and nothing else does', { timeout: 60_000 }, () => {
+    let now = 0
+    const reader = createReader({ now: () => now, maxMemory: 8 << 20 })
+    const first = series(reader, gauge(['a=1'], ['a=2']))
+    for (let cycle = 0; cycle < 3; cycle++) {
+      const outcomes = new Set<string>()
+      for (let i = 0; i < 60; i++) {
+        now++
+        try {
+          series(reader, manySeries((cycle * 60 + i) * 2000, 2000))
+          outcomes.add('read')
+        } catch (error) {
+          expect(error).not.toBeInstanceOf(MalformedError)
+          outcomes.add(String(error).replace(/\d+ bytes.*/s, 'n bytes'))
+        }
+        // What is known needs no memory.
+        expect(series(reader, gauge(['a=1'], ['a=2']))).toEqual(first)
+      }
+      expect([...outcomes]).toEqual(['read', 'Error: otlp reader: no memory left to read a metrics request of n bytes'])
+      expect(reader.sweep(now, 1)).toBeGreaterThan(10_000)
+      expect(reader.dictionary.size).toBe(2)
+    }
+    expect(memoryOf(reader)).toBeLessThanOrEqual(8 << 20)
   })
 
   test('millions of empty rows are refused, and nothing else is', { timeout: 60_000 }, () => {

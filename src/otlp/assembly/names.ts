@@ -4,7 +4,7 @@
 // followed it last time: exports come in a stable order, so the next name is mostly found by one comparison and no hash.
 import { equal, hash } from "./bytes"
 import { canonicalResource, canonicalScope, canonicalSeries } from "./canonical"
-import { CANONICAL, OTHER, address, used } from "./scratch"
+import { CANONICAL, OTHER, PIECES, address, append, clear, used } from "./scratch"
 
 export const RESOURCE = 0, SCOPE = 1, METRIC = 2, SERIES = 3, TEXT = 4, BOUNDS = 5
 const KINDS = 6
@@ -156,10 +156,14 @@ function intern(parent: i32, salt: i32, extra: i32, a: usize, length: usize): us
   return known
 }
 
+/** Whether names of this kind have attributes, which may be written in many ways. */
+// @ts-ignore: decorator
+@inline function hasForms(kind: i32): bool { return kind == SERIES || kind == RESOURCE || kind == SCOPE }
+
 /** First sight of a name written in this way. */
 function add(h: u64, parent: i32, salt: i32, extra: i32, a: usize, length: usize): usize {
   const kind = salt & 7
-  const hasForm = kind == SERIES || kind == RESOURCE || kind == SCOPE
+  const hasForm = hasForms(kind)
   let form: u32 = 0
   if (hasForm) {
     // Also where it cannot be kept: what is malformed must be refused.
@@ -277,19 +281,17 @@ export function metric(parent: i32, traits: i32, name: usize, nameLength: usize,
 
 function slowMetric(parent: i32, salt: i32, name: usize, nameLength: usize, unit: usize, unitLength: usize, description: usize, descriptionLength: usize): usize {
   const length = nameLength + unitLength
-  // The entry is made first, so that name and unit lie together to be hashed.
-  const e = entry(0, parent, salt, <i32>nameLength, name, nameLength, unitLength + descriptionLength + 4)
-  memory.copy(e + HEAD + nameLength, unit, unitLength)
-  const h = hash(e + HEAD, length, parent, salt)
-  const known = find(h, parent, salt, <i32>nameLength, e + HEAD, length)
-  if (known != 0 || isFull(METRIC)) {
-    heap.free(e)
-    if (known != 0) store<f64>(known, now, SEEN)
-    return known
-  }
+  // Together, to be hashed.
+  clear(PIECES)
+  append(PIECES, name, nameLength)
+  append(PIECES, unit, unitLength)
+  const a = address(PIECES)
+  const h = hash(a, length, parent, salt)
+  const known = find(h, parent, salt, <i32>nameLength, a, length)
+  if (known != 0) store<f64>(known, now, SEEN)
+  if (known != 0 || isFull(METRIC)) return known
   widen()
-  store<u64>(e, h)
-  store<u32>(e, <u32>length, LENGTH)
+  const e = entry(h, parent, salt, <i32>nameLength, a, length, descriptionLength)
   store<u32>(e, <u32>descriptionLength, CANON)
   memory.copy(e + HEAD + length, description, descriptionLength)
   store<u32>(e, <u32>e, TARGET)
@@ -327,20 +329,20 @@ export function sweep(ms: f64, idle: f64): i32 {
     const target = <usize>load<u32>(e, TARGET)
     if (target != e && load<f64>(target, SEEN) < load<f64>(e, SEEN)) store<f64>(target, load<f64>(e, SEEN), SEEN)
   }
-  let kept: u32 = 0
+  let idlers: u32 = 0
   for (let i: u32 = 0; i <= mask; i++) {
     const e = <usize>load<u32>(slots + (<usize>i << 3))
-    if (e != 0 && ms - load<f64>(e, SEEN) < idle) kept++
+    if (e != 0 && ms - load<f64>(e, SEEN) >= idle) idlers++
   }
-  return kept == count ? 0 : forget(ms, idle, kept)
+  return idlers == 0 ? 0 : forget(ms, idle)
 }
 
-function forget(ms: f64, idle: f64, kept: u32): i32 {
-  let size: u32 = 1024
-  while (size < (kept + 1) << 1) size <<= 1
-  const newSlots = zeros(<usize>size << 3), newForms = zeros(<usize>size << 2)
+/** Needs no memory that it does not free first: it must succeed when there is none. */
+function forget(ms: f64, idle: f64): i32 {
   lastResource = lastScope = lastMetric = lastSeries = lastBounds = 0
   count = formCount = aliases = 0
+  // What stays is chained by `next`, which is void anyway where a neighbour goes.
+  let chain: usize = 0
   let freed = 0
   for (let i: u32 = 0; i <= mask; i++) {
     const e = <usize>load<u32>(slots + (<usize>i << 3))
@@ -348,17 +350,34 @@ function forget(ms: f64, idle: f64, kept: u32): i32 {
     const owner = load<u32>(e, TARGET) == <u32>e
     const kind = load<i32>(e, SALT) & 7
     if (ms - load<f64>(e, SEEN) < idle) {
-      store<u32>(e, 0, NEXT)
-      place(newSlots, size - 1, e); count++
+      store<u32>(e, <u32>chain, NEXT)
+      chain = e
+      count++
       if (!owner) aliases++
-      else if (kind == SERIES || kind == RESOURCE || kind == SCOPE) { placeForm(newForms, size - 1, e); formCount++ }
+      else if (hasForms(kind)) formCount++
     } else {
       if (owner) { freeId(kind, load<i32>(e, ID)); freed += <i32>(kind == SERIES) }
       heap.free(e)
     }
   }
   heap.free(slots); heap.free(forms)
-  slots = newSlots; mask = size - 1
-  forms = newForms; formMask = size - 1
+  mask = tableSize(count) - 1
+  slots = zeros(<usize>(mask + 1) << 3)
+  formMask = tableSize(formCount) - 1
+  forms = zeros(<usize>(formMask + 1) << 2)
+  while (chain != 0) {
+    const e = chain
+    chain = load<u32>(e, NEXT)
+    store<u32>(e, 0, NEXT)
+    place(slots, mask, e)
+    if (load<u32>(e, TARGET) == <u32>e && hasForms(load<i32>(e, SALT) & 7)) placeForm(forms, formMask, e)
+  }
   return freed
+}
+
+/** At most half full, and never larger than a table that held more. */
+function tableSize(entries: u32): u32 {
+  let size: u32 = 1024
+  while (size < (entries + 1) << 1) size <<= 1
+  return size
 }
