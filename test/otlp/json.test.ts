@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { MalformedError } from '../../src/model/batch.ts'
 import { signals } from '../../src/model/signal.ts'
 import { jsonToProtobuf, protobufToJson } from '../../src/otlp/json.ts'
-import { type Message, requestOf } from '../../src/otlp/schema.ts'
+import { requestOf } from '../../src/otlp/schema.ts'
+import { anyRequest, pick } from '../kit/any-request.ts'
 import { seeded } from '../kit/context.ts'
 
 const bytes = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
@@ -10,30 +11,6 @@ const there = (signal: 'metrics' | 'traces' | 'logs', value: unknown) => protobu
 const point = (fields: object) => ({ resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'm', gauge: { dataPoints: [fields] } }] }] }] })
 const attribute = (value: unknown) => ({ resourceLogs: [{ scopeLogs: [{ logRecords: [{ attributes: [{ key: 'k', value }] }] }] }] })
 
-/** Any request in the one JSON shape that `protobufToJson` gives back: what comes in that way must come out equal. */
-function anyMessage(message: Message, next: () => number, depth: number): Record<string, unknown> {
-  const result: Record<string, unknown> = {}
-  const chosen = new Map<string, string>()
-  for (const field of message.fields) {
-    if (field.oneof === undefined) continue
-    const members = message.fields.filter(f => f.oneof === field.oneof)
-    chosen.set(field.oneof, members[Math.floor(next() * members.length)]!.name)
-  }
-  for (const field of message.fields) {
-    if (field.oneof === undefined ? next() < 0.4 : chosen.get(field.oneof) !== field.name) continue
-    if (typeof field.type !== 'string' && depth > 14) continue
-    const value = () =>
-      typeof field.type === 'string' ? anyScalar(field.type, field.name, next) : anyMessage(field.type as Message, next, depth + 1)
-    if (field.repeated) {
-      const list = Array.from({ length: Math.floor(next() * 3) }, value)
-      if (list.length > 0) result[field.name] = list
-    } else {
-      const given = value()
-      if (field.presence || typeof field.type !== 'string' || !isDefault(given)) result[field.name] = given
-    }
-  }
-  return result
-}
 /** Puts `value` in the place of some member of some object or list within. */
 function replaceSomewhere(within: Record<string, unknown> | unknown[], value: unknown, next: () => number): void {
   const keys = Object.keys(within)
@@ -43,41 +20,12 @@ function replaceSomewhere(within: Record<string, unknown> | unknown[], value: un
   if (typeof member === 'object' && member !== null && next() < 0.8) replaceSomewhere(member as Record<string, unknown>, value, next)
   else (within as Record<string, unknown>)[key] = value
 }
-const isDefault = (value: unknown) => value === '' || value === 0 || value === '0' || value === false
-const pick = <T>(list: readonly T[], next: () => number): T => list[Math.floor(next() * list.length)]!
-function anyScalar(type: string, name: string, next: () => number): unknown {
-  const i64 = ['0', '1', '-1', '9007199254740993', '-9223372036854775808', '9223372036854775807']
-  const u64 = ['0', '1', '127', '128', '300', '9007199254740993', '1544712660300000001', '18446744073709551615']
-  switch (type) {
-    case 'string':
-      return pick(['', 'a', 'größer als ein Byte', '温度', '😀', 'x'.repeat(40), 'y'.repeat(300)], next)
-    case 'bytes':
-      return pick(['', 'AA==', 'AQID', '/+8='], next)
-    case 'id':
-      return pick(['', `${name === 'traceId' ? 'deadbeef00112233' : ''}aabbccddeeff0011`], next)
-    case 'bool':
-      return next() < 0.5
-    case 'double':
-      return pick([0, '-0', 1.5, -1e300, 5e-324, 2 ** 60, 'NaN', 'Infinity', '-Infinity'], next)
-    case 'int64':
-    case 'sfixed64':
-      return pick(i64, next)
-    case 'fixed64':
-    case 'uint64':
-      return pick(u64, next)
-    case 'uint32':
-    case 'fixed32':
-      return pick([0, 1, 257, 4294967295], next)
-    default:
-      return pick([0, 1, -1, 2, 2147483647, -2147483648], next)
-  }
-}
 
 describe('JSON to protobuf and back', () => {
   test.each(signals)('%s: whatever the schema allows comes back equal', signal => {
     const next = seeded(20 + signals.indexOf(signal))
     for (let i = 0; i < 300; i++) {
-      const request = anyMessage(requestOf[signal], next, 0)
+      const request = anyRequest(requestOf[signal], next)
       const wire = jsonToProtobuf(signal, bytes(request))
       expect(protobufToJson(signal, wire)).toEqual(request)
       expect(jsonToProtobuf(signal, bytes(protobufToJson(signal, wire)))).toEqual(wire)
@@ -160,7 +108,7 @@ describe('JSON to protobuf and back', () => {
     const wrong = [null, 5, -1, 1.5, '', 'x', true, [], {}, [null], { a: 1 }, '1e999', 1e300, [[[]]], '\u0000', Number.MAX_SAFE_INTEGER]
     let refused = 0
     for (let i = 0; i < 800; i++) {
-      const request = anyMessage(requestOf[signal], next, 0)
+      const request = anyRequest(requestOf[signal], next)
       replaceSomewhere(request, pick(wrong, next), next)
       try {
         protobufToJson(signal, jsonToProtobuf(signal, bytes(request)))
@@ -175,7 +123,7 @@ describe('JSON to protobuf and back', () => {
 
   test('text that is cut or mutated is refused, or still a request', () => {
     const next = seeded(5)
-    const whole = bytes(anyMessage(requestOf.traces, next, 0))
+    const whole = bytes(anyRequest(requestOf.traces, next))
     for (let i = 0; i < 3_000; i++) {
       const mutant = Uint8Array.from(whole.subarray(0, next() < 0.5 ? whole.length : Math.floor(next() * whole.length)))
       if (mutant.length > 0) mutant[Math.floor(next() * mutant.length)] = Math.floor(next() * 256)
