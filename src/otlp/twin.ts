@@ -319,14 +319,7 @@ function readPoint(body: Body, points: Points, shape: Shape, from: number, start
     else if (at.is(3, FIXED64)) point.time = ms(at.fixed64)
     else if (at.is(shape.flags, VARINT)) point.flags = Number(at.uint64 & 0xffff_ffffn)
     else if (at.is(shape.exemplars, BYTES))
-      points.exemplars.push(
-        readExemplar(
-          body,
-          at,
-          exemplarGroups.findIndex(group => group === shape.group),
-          row,
-        ),
-      )
+      points.exemplars.push(readExemplar(body, at, (exemplarGroups as readonly string[]).indexOf(shape.group), row))
     else if (shape.group === 'numbers') readNumber(point, at)
     else if (shape.group === 'histograms') readHistogram(body, point, pieces, at)
     else if (shape.group === 'exponentials') readExponential(point, pieces, at)
