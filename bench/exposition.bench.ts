@@ -1,6 +1,6 @@
 /**
  * What the prometheus exporter costs: nanoseconds per point beside forwarding, and milliseconds per page.
- * `node bench/exposition.bench.ts`
+ * `npm run bench -- exposition`
  */
 import { cpus } from 'node:os'
 import { gzipSync } from 'node:zlib'
@@ -128,12 +128,16 @@ function pages(what: string, bodies: readonly Uint8Array[]): void {
   measure(`gzip, ${what}, text (off the event loop)`, 'ms', 1, () => void gzipSync(text, { level: 1 }))
 }
 
-console.log(`${cpus()[0]?.model}, Node ${process.version}, median of ${rounds}, fastest … slowest`)
-consume('1,000 series', numbers(1000))
-consume('100,000 series', numbers(100_000))
-consume('1,000 histograms', histograms(1000))
-pages('10,000 numbers', numbers(10_000))
-pages('100,000 numbers', numbers(100_000))
-pages('1,000 histograms', histograms(1000))
-const first = numbers(100_000)
-measure('first sight, 100,000 series', 'ms', 1, () => void filled(first))
+export async function bench(): Promise<void> {
+  console.log(`${cpus()[0]?.model}, Node ${process.version}, median of ${rounds}, fastest … slowest`)
+  consume('1,000 series', numbers(1000))
+  consume('100,000 series', numbers(100_000))
+  consume('1,000 histograms', histograms(1000))
+  pages('10,000 numbers', numbers(10_000))
+  pages('100,000 numbers', numbers(100_000))
+  pages('1,000 histograms', histograms(1000))
+  const first = numbers(100_000)
+  measure('first sight, 100,000 series', 'ms', 1, () => void filled(first))
+}
+
+if (import.meta.main) await bench()
