@@ -213,6 +213,12 @@ describe('what is on the page', () => {
     ])
   })
 
+  test('a const label called le does not make a bucket of a histogram', async () => {
+    const { send, lines, histogram } = await set({ const_labels: { le: 'x' } })
+    await send([{ name: 'h', histogram: { aggregationTemporality: 2, dataPoints: [histogram([1], [], 1)] } }])
+    expect(await lines()).toEqual(['h_bucket{exported_le="x",le="+Inf"} 1', 'h_sum{exported_le="x"} 1', 'h_count{exported_le="x"} 1'])
+  })
+
   test('values of every kind', async () => {
     const { send, lines, number } = await set()
     const attributes = { a: true, b: 1.5, c: 9007199254740993n, d: new Uint8Array([0, 1, 2]), e: [1, 'x', [true]], f: null }
@@ -482,6 +488,12 @@ describe('exemplars', () => {
     await send([counter('c', number(1, { exemplars: list })), gauge('g', number(1, { exemplars: list }))])
     expect(await exemplars(await page(openText))).toEqual(['{span_id="b7ad6b7169203331",a_b="x"} 1 1700000000.005'])
     expect(await exemplars(await page())).toEqual([])
+  })
+
+  test('labels of exemplars are plain, whatever the names on the page', async () => {
+    const { send, page, number } = await set({ translation_strategy: 'NoTranslation' })
+    await send([counter('c', number(1, { exemplars: [exemplar(1, 1, { 'a.b': 'x' })] }))])
+    expect(await exemplars(await page(openText))).toEqual(['{span_id="b7ad6b7169203331",a_b="x"} 1 1700000000.001'])
   })
 
   test('a histogram keeps the newest of each bucket, over many points', async () => {

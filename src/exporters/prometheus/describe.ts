@@ -48,7 +48,7 @@ export class Describer {
     const labels = this.#joined(pointAttributes(entry, this.#labelling), reserved)
     if (this.#labelling.scope) for (const [name, value] of this.#scopeOf(entry.scope)) labels.set(name, value)
     for (const [name, value] of identity) labels.set(name, value)
-    for (const [name, value] of this.#labelling.constLabels) labels.set(name, value)
+    for (const [name, value] of this.#labelling.constLabels) labels.set(name === reserved ? `exported_${name}` : name, value)
     return { family, labels: showLabels(labels), target }
   }
 

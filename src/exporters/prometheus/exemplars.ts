@@ -1,7 +1,7 @@
 /** The exemplars of a batch, kept until newer ones come: one for a counter, one a bucket, the ten newest of an exponential histogram. */
 import type { Exemplar } from '../../exposition/families.ts'
 import type { Label } from '../../exposition/labels.ts'
-import { labelName, type Translation } from '../../exposition/naming.ts'
+import { labelName } from '../../exposition/naming.ts'
 import { fitExemplar } from '../../exposition/openmetrics.ts'
 import type { ExemplarColumns } from '../../model/batch.ts'
 import { readAttributes } from '../../otlp/attributes.ts'
@@ -12,22 +12,22 @@ import { showValue } from './describe.ts'
 const maxKeptBytes = 1024
 const maxOfExponential = 10
 const filteredAttributes = 7
+/** Whatever the names on the page: exemplars are not escaped again for scrapers that ask, so their labels are plain from the start. */
+const plain = { strategy: 'UnderscoreEscapingWithSuffixes' } as const
 
 /** Reads its attributes when somebody looks at it. */
 class KeptExemplar implements Exemplar {
   readonly value: number
   readonly time: number
   readonly #ids: readonly Label[]
-  readonly #translation: Translation
   /** the whole field; undefined once it has been read */
   #field: Uint8Array | undefined
   #labels: readonly Label[] | undefined
 
-  constructor(columns: ExemplarColumns, i: number, bytes: Uint8Array, translation: Translation) {
+  constructor(columns: ExemplarColumns, i: number, bytes: Uint8Array) {
     this.value = columns.value[i]!
     this.time = columns.time[i]!
     this.#ids = idLabels(columns.ids.subarray(i * 24, i * 24 + 24))
-    this.#translation = translation
     const from = columns.from[i]!
     const to = columns.to[i]!
     this.#field = to - from <= maxKeptBytes ? Uint8Array.prototype.slice.call(bytes, from, to) : undefined
@@ -47,7 +47,7 @@ class KeptExemplar implements Exemplar {
     if (!field.next() || field.wire !== BYTES) return []
     const labels = new Map<string, string>()
     for (const [key, value] of readAttributes(this.#field, field.start, field.end, filteredAttributes)) {
-      const name = labelName(key, this.#translation)
+      const name = labelName(key, plain)
       if (name !== 'trace_id' && name !== 'span_id' && !labels.has(name)) labels.set(name, showValue(value))
     }
     return [...labels]
@@ -67,11 +67,6 @@ export type Keeping = { readonly is: 'one' } | { readonly is: 'buckets'; readonl
 
 export class Exemplars {
   readonly #bySlot = new Map<number, Exemplar[]>()
-  readonly #translation: Translation
-
-  constructor(translation: Translation) {
-    this.#translation = translation
-  }
 
   of(slot: number): readonly Exemplar[] {
     return this.#bySlot.get(slot) ?? none
@@ -86,7 +81,7 @@ export class Exemplars {
     const time = columns.time[i]!
     const place = placeFor(kept, keeping, columns.value[i]!)
     if (kept[place] !== undefined && kept[place].time > time) return
-    kept[place] = new KeptExemplar(columns, i, bytes, this.#translation)
+    kept[place] = new KeptExemplar(columns, i, bytes)
     this.#bySlot.set(slot, kept)
   }
 }

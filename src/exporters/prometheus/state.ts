@@ -85,7 +85,7 @@ export class State {
     this.#clock = clock
     this.#refused = refused
     this.#describer = new Describer(settings)
-    this.#exemplars = new Exemplars(settings)
+    this.#exemplars = new Exemplars()
     this.#targets = new Targets(targetInfo(settings))
     this.page = new Page((slot, row) => this.#show(slot, row))
     this.page.reserve(this.#targets)
