@@ -35,6 +35,8 @@ export class Account {
   limited = 0
   /** [rows] receivers: what `accepted` and `refused` are made of, by transport (`http`, `grpc`), where there are several */
   readonly transports = new Map<string, { accepted: number; refused: number }>()
+  /** exporters: where rows go (`server.address` and the like), as own telemetry tells what was sent */
+  destination: Readonly<Record<string, string | number>> = {}
   /** [rows] at this moment; set by whoever holds. */
   held: () => number = () => 0
 

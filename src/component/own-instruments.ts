@@ -22,6 +22,8 @@ interface RowCounter {
   /** `%` stands for what a row is called */
   readonly description: string
   readonly value: (account: Account, ledger: Ledger) => number
+  /** told with where the rows went */
+  readonly where?: true
   /** of receivers that know what came by which transport: told for each instead */
   readonly share?: (of: { readonly accepted: number; readonly refused: number }) => number
 }
@@ -48,6 +50,7 @@ const rowCounters: readonly RowCounter[] = [
     name: 'exporter_sent',
     key: 'exporter',
     description: 'Number of % successfully sent to destination.',
+    where: true,
     value: a => a.taken,
   },
   {
@@ -55,6 +58,7 @@ const rowCounters: readonly RowCounter[] = [
     name: 'exporter_send_failed',
     key: 'exporter',
     description: 'Number of % in failed attempts to send to destination.',
+    where: true,
     value: a => a.droppedTotal - (a.dropped.get('queue_full') ?? 0),
   },
   {
@@ -178,7 +182,8 @@ function addRows(sums: Sums, instrument: Observable, counter: RowCounter, signal
     if (counter.share !== undefined && account.received === 0) continue
     const shares = counter.share === undefined ? [] : [...account.transports]
     for (const [transport, share] of shares) sums.add(instrument, { receiver: account.id, transport }, counter.share!(share))
-    if (shares.length === 0) sums.add(instrument, { [counter.key]: account.id }, counter.value(account, ledger))
+    if (shares.length === 0)
+      sums.add(instrument, { [counter.key]: account.id, ...(counter.where && account.destination) }, counter.value(account, ledger))
   }
 }
 

@@ -54,6 +54,7 @@ describe('metrics', () => {
     ledger.account('processor', 'memory_limiter/small', 'logs', 'logs/2').accepted = 1
     const sent = ledger.account('exporter', 'otlp_http', 'metrics')
     sent.taken = 11
+    sent.destination = { 'server.address': 'there', 'server.port': 4318 }
     sent.drop('rejected', 4)
     sent.drop('queue_full', 2)
     ledger.wire('metrics', 'otlp_http', 'metrics').drop('queue_full', 6)
@@ -69,8 +70,8 @@ describe('metrics', () => {
       'otelcol_receiver_accepted_spans{receiver=otlp/2,transport=grpc}': 4,
       'otelcol_receiver_accepted_spans{receiver=otlp/2}': undefined,
       'otelcol_receiver_accepted_spans{receiver=idle}': undefined,
-      'otelcol_exporter_sent_metric_points{exporter=otlp_http}': 11,
-      'otelcol_exporter_send_failed_metric_points{exporter=otlp_http}': 4,
+      'otelcol_exporter_sent_metric_points{exporter=otlp_http,server.address=there,server.port=4318}': 11,
+      'otelcol_exporter_send_failed_metric_points{exporter=otlp_http,server.address=there,server.port=4318}': 4,
       'otelcol_exporter_enqueue_failed_metric_points{exporter=otlp_http}': 8,
       'otelcol_processor_incoming_items{processor=memory_limiter/small,otel.signal=logs}': 11,
       'otelcol_processor_outgoing_items{processor=memory_limiter/small,otel.signal=logs}': 7,

@@ -49,5 +49,8 @@ export default exporter({
   },
 })
 
-const create = <S extends Signal>(cx: Context, signal: S, settings: OtlpGrpcSettings): Sending<S> =>
-  new Sending(cx, signal, settings, new GrpcDestination(cx, signal, settings), cutter)
+function create<S extends Signal>(cx: Context, signal: S, settings: OtlpGrpcSettings): Sending<S> {
+  const { hostname, port } = new URL(/^https?:\/\//.test(settings.endpoint) ? settings.endpoint : `http://${settings.endpoint}`)
+  cx.account(signal).destination = { 'server.address': hostname, ...(port !== '' && { 'server.port': Number(port) }) }
+  return new Sending(cx, signal, settings, new GrpcDestination(cx, signal, settings), cutter)
+}

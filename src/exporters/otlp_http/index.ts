@@ -71,7 +71,10 @@ export default exporter({
 })
 
 function create<S extends Signal>(cx: Context, signal: S, settings: OtlpHttpSettings): Sending<S> {
-  return new Sending(cx, signal, settings, new HttpDestination(cx, signal, settings, urlFor(cx, signal, settings)), cutter)
+  const url = urlFor(cx, signal, settings)
+  const port = url.port === '' ? {} : { 'server.port': Number(url.port) }
+  cx.account(signal).destination = { 'server.address': url.hostname, ...port, 'url.path': url.pathname }
+  return new Sending(cx, signal, settings, new HttpDestination(cx, signal, settings, url), cutter)
 }
 
 function urlFor(cx: Context, signal: Signal, settings: OtlpHttpSettings): URL {
