@@ -6,7 +6,7 @@ import { type Context, exporter } from '../../component/component.ts'
 import { queueSettings } from '../../component/queue.ts'
 import { retrySettings } from '../../component/retry.ts'
 import { Sending } from '../../component/sending.ts'
-import { duration } from '../../component/settings.ts'
+import { duration, splitEndpoint } from '../../component/settings.ts'
 import type { Signal } from '../../model/signal.ts'
 import * as cutter from '../../otlp/cut.ts'
 import { GrpcDestination } from './destination.ts'
@@ -50,7 +50,7 @@ export default exporter({
 })
 
 function create<S extends Signal>(cx: Context, signal: S, settings: OtlpGrpcSettings): Sending<S> {
-  const { hostname, port } = new URL(/^https?:\/\//.test(settings.endpoint) ? settings.endpoint : `http://${settings.endpoint}`)
-  cx.account(signal).destination = { 'server.address': hostname, ...(port !== '' && { 'server.port': Number(port) }) }
+  const { host, port } = splitEndpoint(settings.endpoint.replace(/^https?:\/\/|\/$/g, ''))
+  cx.account(signal).destination = { 'server.address': host, 'server.port': port }
   return new Sending(cx, signal, settings, new GrpcDestination(cx, signal, settings), cutter)
 }
