@@ -8,10 +8,11 @@ import type { Signal } from '../../src/model/signal.ts'
 import { jsonToProtobuf, protobufToJson } from '../../src/otlp/json.ts'
 import { createReader } from '../../src/otlp/reader.ts'
 import { testContext } from '../kit/context.ts'
-import { paperworkContract } from '../kit/contract.ts'
+import { paperworkContract, takingExporterContract } from '../kit/contract.ts'
 import { rowsBody } from '../kit/rows.ts'
 
 paperworkContract(debug)
+takingExporterContract({ factory: debug })
 
 function open(settings: object = {}, signal: Signal = 'metrics') {
   const cx = testContext({ id: 'debug', reader: createReader() })

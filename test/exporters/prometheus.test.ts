@@ -14,11 +14,12 @@ import { parsePage, samplesOf } from '../exposition/parse.ts'
 import { createAuthority } from '../kit/certificates.ts'
 import { VirtualClock } from '../kit/clock.ts'
 import { testContext } from '../kit/context.ts'
-import { fingerprint, paperworkContract, read, surroundings } from '../kit/contract.ts'
+import { fingerprint, paperworkContract, read, surroundings, takingExporterContract } from '../kit/contract.ts'
 import { golden } from '../kit/golden.ts'
 import { metricsRequest } from '../kit/otlp.ts'
 
 paperworkContract(prometheus)
+takingExporterContract({ factory: prometheus, settings: { endpoint: '127.0.0.1:0' } })
 
 type Attributes = Record<string, unknown>
 interface PointOptions {

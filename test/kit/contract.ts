@@ -4,8 +4,17 @@
  */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { AnyFactory, Component, Consumer, ConfigSchema, ExporterFactory, ProcessorFactory, ReceiverFactory } from '../../src/component/component.ts'
-import { Ledger, type Kind } from '../../src/component/ledger.ts'
+import type {
+  AnyFactory,
+  Component,
+  ConfigSchema,
+  Consumer,
+  ExporterFactory,
+  ProcessorFactory,
+  ReceiverFactory,
+} from '../../src/component/component.ts'
+import { PermanentError, RetryableError } from '../../src/component/errors.ts'
+import { type Account, type Kind, Ledger } from '../../src/component/ledger.ts'
 import { Room } from '../../src/component/room.ts'
 import type { AnyBatch, BatchOf } from '../../src/model/batch.ts'
 import { Raw } from '../../src/model/raw.ts'
@@ -300,7 +309,136 @@ export function exporterContract({ factory, destination, until, bound }: Exporte
   })
 }
 
+export interface TakingExporterLaws {
+  readonly factory: ExporterFactory
+  readonly settings?: object
+}
+
+/** For exporters without a queue, which take at `consume`: pages that are scraped, the terminal. */
+export function takingExporterContract({ factory, settings = {} }: TakingExporterLaws): void {
+  const supported = signals.filter(signal => factory.create[signal] !== undefined)
+  describe.each(supported)(`exporter ${factory.type}, %s`, signal => {
+    function set() {
+      const { cx, clock, ledger } = surroundings('exporter', factory.type)
+      const create = factory.create[signal] as (cx: TestContext, settings: object) => Component & Consumer<Signal>
+      return { cx, clock, ledger, component: create(cx, factory.config.parse(settings)), account: cx.account(signal) }
+    }
+    const aborted = AbortSignal.abort()
+
+    test('shutdown without start, and twice', async () => {
+      const { component } = set()
+      await component.shutdown?.(aborted)
+      await component.shutdown?.(aborted)
+    })
+    test('start and shutdown leave no timer', async () => {
+      const { component, clock } = set()
+      await component.start?.()
+      await component.shutdown?.(aborted)
+      expect(clock.pending).toBe(0)
+    })
+    test('conservation: what is accepted is taken, or dropped and counted, at once', async () => {
+      const { component, cx, ledger, account } = set()
+      await component.start?.()
+      for (let id = 1; id <= 40; id++) {
+        await send(component, read(cx, signal, [id, id + 1000]))
+        expect(ledger.imbalance).toBe(0)
+        expect(account.taken + account.droppedTotal).toBe(2 * id)
+      }
+      expect(account.accepted).toBe(80)
+      await component.shutdown?.(aborted)
+    })
+    test('room: nothing is reserved, and it is never full', () => {
+      const { component } = set()
+      const room = new Room()
+      component.reserve(2 ** 40, room)
+      expect(room.mustWait).toBe(false)
+      room.release()
+    })
+    test('manners: a batch is unchanged after hand-over, another decode, and growth of memory', async () => {
+      const { component, cx } = set()
+      await component.start?.()
+      const batch = read(cx, signal, [1, 2, 3])
+      const before = fingerprint(batch)
+      await send(component, batch)
+      grow(cx)
+      expect(fingerprint(batch)).toBe(before)
+      await component.shutdown?.(aborted)
+    })
+  })
+}
+
 // ------------------------------------------------------------------------------------------------ receivers
+
+export interface MeasuringReceiverLaws {
+  readonly signal: Signal
+  /** A receiver that hands on what it measures every second, in a world where there is something to measure. */
+  readonly create: (next: { readonly [S in Signal]?: Consumer<S> }, clock: VirtualClock, ledger: Ledger) => Component & { account: Account }
+}
+
+/** For receivers that nobody sends to: what cannot be handed on is refused and counted, and never piles up. */
+export function measuringReceiverContract(name: string, { signal, create }: MeasuringReceiverLaws): void {
+  describe(`receiver ${name}, ${signal}`, () => {
+    function set(plan: () => Answer) {
+      const clock = new VirtualClock()
+      const ledger = new Ledger()
+      let offered = 0
+      const downstream: Consumer<Signal> = {
+        reserve() {},
+        async consume(batch) {
+          offered += batch.rows
+          switch (plan()) {
+            case 'later':
+              throw new RetryableError('not now')
+            case 'never':
+              throw new PermanentError('not ever')
+            case 'hang':
+              return new Promise(() => {})
+          }
+        },
+      }
+      const component = create({ [signal]: downstream }, clock, ledger)
+      return { clock, ledger, component, account: component.account, offered: () => offered }
+    }
+    test('shutdown without start, and twice', async () => {
+      const { component } = set(() => 'yes')
+      await component.shutdown?.(AbortSignal.timeout(1000))
+      await component.shutdown?.(AbortSignal.timeout(1000))
+    })
+    test('start and shutdown leave no timer', async () => {
+      const { component, clock } = set(() => 'yes')
+      await component.start?.()
+      await component.shutdown?.(AbortSignal.timeout(1000))
+      expect(clock.pending).toBe(0)
+    })
+    test.each<[string, readonly Answer[]]>([
+      ['always yes', ['yes']],
+      ['always later', ['later']],
+      ['always never', ['never']],
+      ['mixed', ['yes', 'later', 'never']],
+    ])('accepted ∪ refused = received: %s', async (_, answers) => {
+      const { component, clock, ledger, account, offered } = set(atRandom(seeded(13), answers))
+      await component.start?.()
+      for (let second = 0; second < 20; second++) {
+        await clock.advance(1000)
+        expect(ledger.imbalance).toBe(0)
+      }
+      await component.shutdown?.(AbortSignal.timeout(1000))
+      expect(offered()).toBeGreaterThan(10)
+      expect(account.received).toBe(offered())
+      expect(account.accepted + account.refused).toBe(account.received)
+      if (answers.length === 1) expect(account.refused).toBe(answers[0] === 'yes' ? 0 : account.received)
+    })
+    test('bounds: a stuck downstream has one snapshot, however long it takes', async () => {
+      const { component, clock, offered } = set(() => 'hang')
+      await component.start?.()
+      await clock.advance(3000)
+      const first = offered()
+      expect(first).toBeGreaterThan(0)
+      await clock.advance(60_000)
+      expect(offered()).toBe(first)
+    })
+  })
+}
 
 export interface ReceiverLaws {
   readonly factory: ReceiverFactory
@@ -359,7 +497,16 @@ export function fingerprint(batch: AnyBatch): string {
   hash.update(batch.raw.bytes())
   const groups: object[] =
     batch.signal === 'metrics'
-      ? [batch.resources, batch.scopes, batch.metrics, batch.numbers, batch.histograms, batch.exponentials, batch.summaries, batch.exemplars]
+      ? [
+          batch.resources,
+          batch.scopes,
+          batch.metrics,
+          batch.numbers,
+          batch.histograms,
+          batch.exponentials,
+          batch.summaries,
+          batch.exemplars,
+        ]
       : batch.signal === 'traces'
         ? [batch.resources, batch.scopes, batch.spans]
         : [batch.resources, batch.scopes, batch.records]

@@ -14,7 +14,7 @@ import factory, { type Settings } from '../../src/receivers/host/index.ts'
 import { offByDefault } from '../../src/receivers/host/points.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
 import { type TestWorld, testContext } from '../kit/context.ts'
-import { paperworkContract } from '../kit/contract.ts'
+import { measuringReceiverContract, paperworkContract } from '../kit/contract.ts'
 
 paperworkContract(factory)
 
@@ -162,6 +162,15 @@ const linux: Record<string, string> = {
   '/etc/machine-id': 'abc123\n',
   '/etc/os-release': 'PRETTY_NAME="Some Linux 1"\nNAME=Some\nVERSION_ID="1"\n',
 }
+
+measuringReceiverContract('host', {
+  signal: 'metrics',
+  create: (next, clock, ledger) => {
+    const { cx } = machine(linux, {}, { clock, ledger })
+    const component = new Host(cx, factory.config.parse({}) as Settings, next.metrics!, 'linux')
+    return Object.assign(component, { account: cx.account('metrics') })
+  },
+})
 
 describe('a snapshot of Linux', () => {
   test('is everything, on the names of the conventions', async () => {

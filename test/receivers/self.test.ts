@@ -17,14 +17,12 @@ import factory, { type Settings } from '../../src/receivers/self/index.ts'
 import { Self } from '../../src/receivers/self/self.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
 import { testContext } from '../kit/context.ts'
-import { paperworkContract } from '../kit/contract.ts'
+import { measuringReceiverContract, paperworkContract } from '../kit/contract.ts'
 import { rowsBody } from '../kit/rows.ts'
 
 paperworkContract(factory)
 
-function world(settings: object = {}) {
-  const ledger = new Ledger()
-  const clock = new VirtualClock(1_800_000_000_000)
+function world(settings: object = {}, clock = new VirtualClock(1_800_000_000_000), ledger = new Ledger()) {
   const budget = new Budget()
   const reader = createReader()
   const telemetry = createOwnTelemetry({
@@ -53,6 +51,14 @@ function world(settings: object = {}) {
     batches.filter(b => b.signal === signal).map(b => protobufToJson(signal, b.raw.bytes()) as Record<string, never>)
   return { ledger, clock, budget, reader, telemetry, cx, batches, answer, next, self, json }
 }
+
+measuringReceiverContract('self', {
+  signal: 'metrics',
+  create: (next, clock, ledger) => {
+    const { cx, self } = world({}, clock, ledger)
+    return Object.assign(self(next), { account: cx.account('metrics') })
+  },
+})
 
 describe('own metrics', () => {
   test('arrive at every interval, cumulative, as of the service thalamus', async () => {
