@@ -34,8 +34,8 @@ interface Row extends Case {
   readonly shape: Shape
   readonly collector: readonly Measured[]
   readonly thalamus: readonly Measured[]
-  /** at the request rate at which the Collector was saturated */
-  readonly atItsRate: Measured
+  /** at the request rate at which the Collector was saturated in the same round */
+  readonly atItsRate: readonly Measured[]
 }
 
 export async function bench(args: readonly string[]): Promise<void> {
@@ -75,13 +75,14 @@ async function measure(one: Case, shape: Shape, rounds: number, seconds: number)
   await using ours = await Subject.start(Thalamus, shape)
   const collector: Measured[] = []
   const thalamus: Measured[] = []
+  const atItsRate: Measured[] = []
   for (let round = 0; round < rounds; round++) {
     const load = { ...one.load, seconds, warmSeconds: round === 0 ? 2 : 1 }
-    collector.push(await theirs.load(load))
+    const saturated = await theirs.load(load)
+    collector.push(saturated)
     thalamus.push(await ours.load(load))
+    atItsRate.push(await ours.load({ ...one.load, seconds, rate: saturated.requests / saturated.seconds }))
   }
-  const rate = median(collector.map(m => m.requests / m.seconds))
-  const atItsRate = await ours.load({ ...one.load, seconds, rate })
   return { ...one, shape, collector, thalamus, atItsRate }
 }
 
@@ -126,7 +127,7 @@ function markdown(rows: readonly Row[], findings: readonly Finding[], rounds: nu
     `${times(row).toFixed(1)}×`,
     `${row.must}× / ${row.stretch}×`,
     verdict(row),
-    `${p99(row.collector).toFixed(1)} / ${row.atItsRate.p99ms.toFixed(1)} ms`,
+    `${p99(row.collector).toFixed(1)} / ${p99(row.atItsRate).toFixed(1)} ms`,
     `${megabytes(row.collector)} / ${megabytes(row.thalamus)} MB`,
   ])
   const lines = [head, head.map(() => '---'), ...body].map(cells => `| ${cells.join(' | ')} |`)
