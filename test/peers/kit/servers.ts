@@ -113,7 +113,8 @@ export class Thalamus implements AsyncDisposable, Otlp {
   static async start(configure: (ports: Otlp) => Configuration, flags: readonly string[] = []): Promise<Thalamus> {
     const [httpPort, grpcPort, apiPort] = (await freePorts(3)) as [number, number, number]
     const config = configure({ httpPort, grpcPort })
-    const service = { ...config.service, telemetry: { metrics: { level: 'none' } }, api: { endpoint: `${LOOPBACK}:${apiPort}` } }
+    const telemetry = { metrics: { level: 'none' }, traces: { level: 'none' } }
+    const service = { ...config.service, telemetry, api: { endpoint: `${LOOPBACK}:${apiPort}` } }
     const folder = new Folder()
     const file = folder.write('thalamus.yaml', { ...config, service })
     const server = await boot(folder, {
