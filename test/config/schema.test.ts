@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { defaultConfiguration } from '../../src/commands/default.ts'
 import { configurationJsonSchema, type JsonSchema } from '../../src/component/config.ts'
-import { components } from '../../src/components.ts'
+import { aliases, components } from '../../src/components.ts'
 import { corpus } from './corpus.ts'
 import { factories } from './factories.ts'
 
@@ -66,13 +67,23 @@ describe('the JSON Schema of a configuration file', () => {
     'missing-setting',
     'variant-unknown',
     'endpoint-without-port',
+    'duration-in-words',
+    'duration-without-unit',
+    'negative-duration',
     'service-reader',
   ])('%s is refused', name => {
     const [file] = corpus(`bad/${name}.bad.yaml`)
     expect(accepts(schema, yaml(file!.text))).toBe(false)
   })
 
-  test('the default configuration is accepted by the schema of the real components', () => {
-    expect(accepts(configurationJsonSchema(components), yaml(defaultConfiguration))).toBe(true)
+  test('asserts no format: a validator would take "duration" for another, and refuse those that it does not know', () => {
+    expect(JSON.stringify(configurationJsonSchema(components, aliases))).not.toContain('"format"')
+  })
+
+  test('the default configuration, and that of the README, are accepted by the schema of the real components', () => {
+    const real = configurationJsonSchema(components, aliases)
+    const [, example] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(new URL('../../README.md', import.meta.url), 'utf8'))!
+    expect(accepts(real, yaml(defaultConfiguration))).toBe(true)
+    expect(accepts(real, yaml(example!))).toBe(true)
   })
 })

@@ -46,8 +46,15 @@ function lenient(schema: unknown): unknown {
   const inner = Object.fromEntries(
     Object.entries(schema).map(([key, value]) => [key, key === 'properties' ? properties(value) : lenientAt(key, value)]),
   )
-  return orSubstitution(inner)
+  return orSubstitution(withoutFormat(inner))
 }
+
+/** Our formats are for our tables: to a validator "duration" is ISO 8601, and "endpoint" is nothing. What it shall know is a pattern. */
+function withoutFormat({ format, ...schema }: JsonSchema): JsonSchema {
+  return format === 'duration' ? { ...schema, pattern: durationPattern } : schema
+}
+
+const durationPattern = '^(0|\\+?((\\d+(\\.\\d*)?|\\.\\d+)(ns|us|µs|ms|s|m|h|d|w))+)$'
 
 /** Keywords whose values are schemas; the rest (`default`, `enum`, …) are values and stay. */
 const nested = new Set(['items', 'additionalProperties', 'anyOf', 'oneOf', 'allOf', '$defs'])
