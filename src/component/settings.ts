@@ -6,12 +6,12 @@ import { z } from 'zod'
 import { parseBytes } from '../lib/bytes.ts'
 import { parseDuration } from '../lib/duration.ts'
 
-/** Written `5s`, `200ms`, `1m30s`; read as milliseconds. Give defaults with `.prefault('5s')`. */
+/** Written `5s`, `200ms`, `1m30s`, or a plain 0; read as milliseconds. Give defaults with `.prefault('5s')`. */
 export const duration = (options: { min?: number } = {}) =>
   z
-    .string()
-    .transform((text, ctx) => {
-      const ms = parseDuration(text)
+    .union([z.string(), z.literal(0)])
+    .transform((value, ctx) => {
+      const ms = parseDuration(String(value))
       if (ms === undefined) {
         ctx.addIssue({ code: 'custom', message: 'must be a duration such as "5s", "200ms" or "1m30s"' })
         return z.NEVER

@@ -53,6 +53,11 @@ service: { pipelines: { metrics: { receivers: [host], processors: [batch], expor
   expect(read.exporters.get('debug')!.settings).toEqual({ verbosity: 'normal' })
 })
 
+test.each(['0', '0s', '${env:NONE:-0}'])('no time at all may be written %s, as for the Collector', written => {
+  const text = debug('').replace('service: {', `service: { consume_timeout: ${JSON.stringify(written).replace('"0"', '0')},`)
+  expect(load(text).service.consumeTimeoutMs).toBe(0)
+})
+
 test('a list from the environment replaces, and its problems are hidden', () => {
   const text = `
 receivers: { host: { scrapers: '\${env:SCRAPERS}' } }

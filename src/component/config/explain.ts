@@ -99,7 +99,6 @@ function sentence(issue: Issue, path: Path, checked: Checked): Sentence {
     return { message: issue.message }
   const value = find(checked.located, path)?.value
   const { format } = metaAt(checked.schema, path)
-  if (issue.code === 'invalid_type' && format === 'duration') return wrongDuration(value)
   if (issue.code === 'invalid_type' && format === 'endpoint') return { message: 'must be "host:port", for example "127.0.0.1:4318"' }
   if (issue.code === 'invalid_value') return wrongChoice(issue.values.map(String), value)
   const remedy = issue.code === 'invalid_type' ? retype(issue.expected, value, [...checked.prefix, ...path]) : undefined
@@ -126,6 +125,7 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, checked: 
   const best = fitting.toSorted((a, b) => a.length - b.length)[0]
   if (best !== undefined) return best.flatMap(inner => explain({ ...inner, path: [...issue.path, ...inner.path] }, checked))
   const { format } = metaAt(checked.schema, path)
+  if (format === 'duration') return [wrong(path, wrongDuration(find(checked.located, path)?.value), checked)]
   if (format === 'bytes') return [wrong(path, { message: 'must be a size such as 1048576 or "64MiB"' }, checked)]
   const choices = [...new Set(issue.errors.flatMap(branch => branch.slice(0, 1).map(wanted)))]
   return [wrong(path, { message: `must be ${choices.join(' or ')}` }, checked)]
