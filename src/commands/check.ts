@@ -13,10 +13,13 @@ export const check: Command = {
     if (files.length === 0) throw new UsageError('check needs a file', 'write thalamus check FILE')
     const configuration = await load(args, outside)
     if (configuration.warnings.length > 0) outside.complain(`warnings:\n${showProblems(configuration.warnings)}`)
-    outside.print([`${files.join(', ')}: ok`, ...describePipelines(configuration)].join('\n'))
+    outside.print([`${files.map(shown).join(', ')}: ok`, ...describePipelines(configuration)].join('\n'))
     return 0
   },
 }
+
+/** `yaml:TEXT` is too long to repeat, and may hold what nobody shall read. */
+const shown = (file: string) => (file.startsWith('yaml:') ? 'yaml' : file)
 
 /** `metrics: otlp, host -> memory_limiter -> batch -> prometheus` */
 export function describePipelines({ service }: LoadedConfiguration): string[] {
