@@ -12,10 +12,17 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, run) {
-    const timer = setTimeout(run, ms)
+    let timer: NodeJS.Timeout
+    const wait = (leftMs: number) => {
+      timer = leftMs > longestMs ? setTimeout(() => wait(leftMs - longestMs), longestMs) : setTimeout(run, leftMs)
+    }
+    wait(ms)
     return { [Symbol.dispose]: () => clearTimeout(timer) }
   },
 }
+
+/** What is longer, setTimeout runs at once: a destination that asks for a month of peace would get a storm. */
+const longestMs = 2 ** 31 - 1
 
 /** Runs every `ms`, never twice at once: the next wait begins when `run` has settled. `run` handles its own errors. */
 export function every(clock: Clock, ms: number, run: () => unknown): Disposable {
