@@ -13,6 +13,8 @@ export function listen(server: Server, host: string, port: number, setting: stri
     server.once('error', failed)
     server.listen({ host, port }, () => {
       server.off('error', failed)
+      // Without a listener an accept that fails (too many open files) would end the process.
+      server.on('error', () => {})
       const bound = server.address()
       const boundPort = typeof bound === 'object' && bound !== null ? bound.port : port
       resolve(`${scheme}://${host.includes(':') ? `[${host}]` : host}:${boundPort}`)

@@ -123,8 +123,8 @@ export class Door {
   }
 }
 
-/** Without a listener an accept that fails (too many open files) would end the process. */
-export function surviveAccepting(server: Server, door: Door): void {
+/** Says why senders cannot connect: too many open files, most often. */
+export function sayAccepting(server: Server, door: Door): void {
   let saidAt = Number.NEGATIVE_INFINITY
   server.on('error', err => {
     const now = door.clock.monotonic()

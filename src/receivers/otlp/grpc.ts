@@ -16,7 +16,7 @@ import { splitEndpoint } from '../../component/settings.ts'
 import { every } from '../../lib/clock.ts'
 import type { Signal } from '../../model/signal.ts'
 import { Call, refuseCall } from './call.ts'
-import { type Door, surviveAccepting } from './door.ts'
+import { type Door, sayAccepting } from './door.ts'
 import type { GrpcSettings } from './settings.ts'
 import { close, Sockets } from './sockets.ts'
 import { grpcCode, outOfMemory, Refusal, shuttingDown } from './verdict.ts'
@@ -69,7 +69,7 @@ export class GrpcServer {
   async listen(setting: string): Promise<void> {
     const { host, port } = splitEndpoint(this.#settings.endpoint)
     this.url = await listen(this.#server, host, port, setting, this.#scheme)
-    surviveAccepting(this.#server, this.door)
+    sayAccepting(this.#server, this.door)
     const { max_connection_idle: idleMs } = this.#settings.keepalive.server_parameters
     if (idleMs > 0) this.#sweep = every(this.door.clock, idleMs / 2, () => this.#closeTheIdle(idleMs))
   }

@@ -10,7 +10,7 @@ import type { Encoding } from '../../otlp/status.ts'
 import type { Form } from './body.ts'
 import { answerPreflight, type Cors, createCors } from './cors.ts'
 import type { ContentEncoding } from './decompress.ts'
-import { type Door, surviveAccepting } from './door.ts'
+import { type Door, sayAccepting } from './door.ts'
 import { Exchange, refuse } from './exchange.ts'
 import { PlainRequests } from './plain.ts'
 import { encodings, type HttpSettings } from './settings.ts'
@@ -62,7 +62,7 @@ export class HttpServer {
   async listen(setting: string): Promise<void> {
     const { host, port } = splitEndpoint(this.#settings.endpoint)
     this.url = await listen(this.#server, host, port, setting, this.#scheme)
-    surviveAccepting(this.#server, this.door)
+    sayAccepting(this.#server, this.door)
   }
 
   /** Requests that have begun are finished; `signal` cuts them off. */
