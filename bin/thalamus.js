@@ -4,8 +4,10 @@ import { existsSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 
 // Bodies live outside the heap, a gigabyte of them a second. V8 13 collects the whole heap whenever 32 MB of such memory have come and
-// gone, which was a third of all CPU time under load; with this it weighs them as part of the heap, as later versions do by themselves.
+// gone, which was a third of all CPU time under load; with the first flag it weighs them as part of the heap, as later versions do by
+// themselves. The second lets the heap grow fourfold before it is collected, V8's own upper bound: a fifth less CPU per row, no more memory.
 if (process.versions.v8.startsWith('13.')) setFlagsFromString('--external-memory-accounted-in-global-limit')
+setFlagsFromString('--heap-growing-percent=300')
 
 const source = new URL('../src/main.ts', import.meta.url)
 const { main } = await import((existsSync(source) ? source : new URL('../dist/main.js', import.meta.url)).href)
