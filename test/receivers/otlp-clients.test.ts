@@ -1,13 +1,15 @@
 /** What real clients make of the receiver: the OpenTelemetry SDK's exporters, and @grpc/grpc-js below one of them. */
 import { inspect } from 'node:util'
+import { context, logs, metrics, propagation, trace } from '@opentelemetry/api'
 import { OTLPMetricExporter as GrpcMetrics } from '@opentelemetry/exporter-metrics-otlp-grpc'
 import { OTLPMetricExporter as ProtoMetrics } from '@opentelemetry/exporter-metrics-otlp-proto'
 import { OTLPTraceExporter as GrpcTraces } from '@opentelemetry/exporter-trace-otlp-grpc'
 import { OTLPTraceExporter as JsonTraces } from '@opentelemetry/exporter-trace-otlp-http'
 import { OTLPTraceExporter as ProtoTraces } from '@opentelemetry/exporter-trace-otlp-proto'
 import { MeterProvider, PeriodicExportingMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics'
+import { NodeSDK } from '@opentelemetry/sdk-node'
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { Consumer, Consumers } from '../../src/component/component.ts'
 import { RetryableError } from '../../src/component/errors.ts'
 import type { AnyBatch } from '../../src/model/batch.ts'
@@ -89,3 +91,29 @@ test('the SDK over gRPC, which does not try again, is told the code and the word
   expect(inspect(problem)).toContain('14 UNAVAILABLE: not yet')
   await provider.shutdown()
 })
+
+test.each(['http/protobuf', 'http/json', 'grpc', undefined])(
+  'an application that is told nothing but where to send; protocol: %s',
+  async protocol => {
+    const { batches, cx, grpc, http } = await serve()
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', protocol === 'grpc' ? grpc : http)
+    if (protocol !== undefined) vi.stubEnv('OTEL_EXPORTER_OTLP_PROTOCOL', protocol)
+    for (const signal of ['TRACES', 'METRICS', 'LOGS']) vi.stubEnv(`OTEL_${signal}_EXPORTER`, 'otlp')
+    const sdk = new NodeSDK({ serviceName: 'shop', autoDetectResources: false })
+    try {
+      sdk.start()
+      trace.getTracer('app').startSpan('order').end()
+      metrics.getMeter('app').createCounter('orders').add(1)
+      logs.getLogger('app').emit({ body: 'ordered' })
+      await sdk.shutdown()
+    } finally {
+      vi.unstubAllEnvs()
+      for (const api of [trace, metrics, logs, context, propagation]) api.disable()
+    }
+    for (const signal of signals) {
+      expect([signal, cx.account(signal).accepted, cx.account(signal).refused]).toEqual([signal, 1, 0])
+      const [batch] = batches.filter(one => one.signal === signal)
+      expect(batch?.rows).toBe(1)
+    }
+  },
+)
