@@ -79,8 +79,8 @@ class Running implements App {
   readonly #ownMetrics: OwnMetrics
   readonly #problems = new Map<string, string>()
   readonly #authenticators = new Map<string, Authenticator>()
-  /** in the order of their start, which is the reverse of their shutdown */
-  readonly #started: Component[] = []
+  /** in the order of their start */
+  readonly #started: Started[] = []
   readonly #timers: Disposable[] = []
   #ready = false
   #stopped: Promise<readonly Undelivered[]> | undefined
@@ -108,7 +108,7 @@ class Running implements App {
 
   async start(): Promise<void> {
     const { service } = this.#configuration
-    const extensions = service.extensions.map(id => ({ id, component: this.#extension(id) }))
+    const extensions = service.extensions.map(id => ({ kind: 'extension' as const, component: this.#extension(id) }))
     const graph = buildGraph(this.#configuration, {
       clock: this.#world.clock,
       ledger: this.ledger,
@@ -119,9 +119,9 @@ class Running implements App {
     for (const endpoint of service.telemetry.metrics.endpoints) {
       this.#heard('telemetry', 'own metrics', await this.#ownMetrics.start(endpoint))
     }
-    for (const { component } of [...extensions, ...graph.nodes]) {
-      this.#started.push(component)
-      await component.start?.()
+    for (const node of [...extensions, ...graph.nodes]) {
+      this.#started.push(node)
+      await node.component.start?.()
     }
     this.#watch()
     this.#ready = true
@@ -135,17 +135,8 @@ class Running implements App {
   async #drain(): Promise<readonly Undelivered[]> {
     this.#ready = false
     for (const timer of this.#timers) timer[Symbol.dispose]()
-    const deadline = new AbortController()
-    const timer = this.#world.clock.after(this.#configuration.service.shutdownTimeoutMs, () => deadline.abort())
     const before = new Map(this.ledger.accounts.map(account => [account, account.dropped.get('shutdown') ?? 0]))
-    for (const component of this.#started.toReversed()) {
-      try {
-        await component.shutdown?.(deadline.signal)
-      } catch (error) {
-        this.#world.log('service').error({ error: String(error) }, 'a component failed to shut down')
-      }
-    }
-    timer[Symbol.dispose]()
+    await this.#stopAll()
     await this.#ownMetrics.shutdown()
     await this.#api.shutdown()
     await this.#telemetry.shutdown()
@@ -153,6 +144,30 @@ class Running implements App {
       const rows = (account.dropped.get('shutdown') ?? 0) - (before.get(account) ?? 0) + account.held()
       return rows > 0 ? [{ exporter: account.id, signal: account.signal, rows }] : []
     })
+  }
+
+  /**
+   * Every component after its feeders. Receivers side by side, and exporters, so that no destination takes the time of another;
+   * and senders that never finish have half of the time, so that what others were told is held can still be sent.
+   */
+  async #stopAll(): Promise<void> {
+    const { shutdownTimeoutMs } = this.#configuration.service
+    using begun = new Deadline(this.#world.clock, shutdownTimeoutMs / 2)
+    using held = new Deadline(this.#world.clock, shutdownTimeoutMs)
+    const latestFirst = this.#started.toReversed()
+    const of = (...kinds: Started['kind'][]) => latestFirst.filter(({ kind }) => kinds.includes(kind))
+    await Promise.all(of('receiver').map(({ component }) => this.#stop(component, begun.signal)))
+    for (const { component } of of('processor', 'connector')) await this.#stop(component, held.signal)
+    await Promise.all(of('exporter').map(({ component }) => this.#stop(component, held.signal)))
+    for (const { component } of of('extension')) await this.#stop(component, held.signal)
+  }
+
+  async #stop(component: Component, signal: AbortSignal): Promise<void> {
+    try {
+      await component.shutdown?.(signal)
+    } catch (error) {
+      this.#world.log('service').error({ error: String(error) }, 'a component failed to shut down')
+    }
   }
 
   /** Frees what is idle, and says so if rows do not add up. */
@@ -208,6 +223,26 @@ class Running implements App {
       status: this.status,
       health: problem => void (problem === undefined ? this.#problems.delete(id) : this.#problems.set(id, problem)),
     }
+  }
+}
+
+interface Started {
+  readonly kind: Kind | 'extension'
+  readonly component: Component
+}
+
+/** Aborts when its time is over. */
+class Deadline implements Disposable {
+  readonly #controller = new AbortController()
+  readonly #timer: Disposable
+  constructor(clock: Clock, ms: number) {
+    this.#timer = clock.after(ms, () => this.#controller.abort())
+  }
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+  [Symbol.dispose](): void {
+    this.#timer[Symbol.dispose]()
   }
 }
 

@@ -14,6 +14,11 @@ export class Sockets {
   destroy(): void {
     for (const socket of this.#open) socket.destroy()
   }
+
+  /** Those that never said a word: nothing of theirs is under way, and nobody knows how long they would stay. */
+  destroyTheSilent(): void {
+    for (const socket of this.#open) if (socket.bytesRead === 0) socket.destroy()
+  }
 }
 
 /** Closes; what is under way ends by itself, or is cut off when `signal` aborts. */
@@ -24,6 +29,7 @@ export function close(server: Server, sockets: Sockets, signal: AbortSignal): Pr
       signal.removeEventListener('abort', cut)
       resolve()
     })
+    sockets.destroyTheSilent()
     if (signal.aborted) cut()
     else signal.addEventListener('abort', cut, { once: true })
   })
