@@ -134,6 +134,52 @@ ${service('    metrics: { receivers: [otlp], exporters: [otlp_http] }')}`)
   })
 })
 
+test('who has to show a token or a password shows it, over both protocols; who does not is not let in', async () => {
+  const to = await sink()
+  const inner = await run(`
+extensions:
+  bearertokenauth: { token: a-token-of-some-length }
+  basicauth: { htpasswd: { inline: "lab:a-password" } }
+receivers:
+  otlp:
+    protocols:
+      http: { endpoint: "127.0.0.1:0", auth: { authenticator: bearertokenauth } }
+      grpc: { endpoint: "127.0.0.1:0", auth: { authenticator: basicauth } }
+exporters: { otlp_http: { endpoint: "${to.url}", compression: none } }
+${service('    traces: { receivers: [otlp], exporters: [otlp_http] }', 'extensions: [bearertokenauth, basicauth]')}`)
+  const at = (protocol: RegExp) => inner.listening.find(({ component, what }) => component === 'otlp' && protocol.test(what))!.url
+  const [http, grpc] = [at(/http/i), at(/grpc/i)]
+  const body = rowsBody('traces', [1, 2, 3])
+  const outer = await run(`${otlp}
+extensions:
+  bearertokenauth: { token: a-token-of-some-length }
+  basicauth/known: { client_auth: { username: lab, password: a-password } }
+  basicauth/unknown: { client_auth: { username: lab, password: another } }
+exporters:
+  otlp_http/known: { endpoint: "${http}", auth: { authenticator: bearertokenauth } }
+  otlp_http/unknown: { endpoint: "${http}", auth: { authenticator: basicauth/known } }
+  otlp_grpc/known: { endpoint: "${grpc}", auth: { authenticator: basicauth/known } }
+  otlp_grpc/unknown: { endpoint: "${grpc}", auth: { authenticator: basicauth/unknown } }
+${service(
+  '    traces: { receivers: [otlp], exporters: [otlp_http/known, otlp_http/unknown, otlp_grpc/known, otlp_grpc/unknown] }',
+  'extensions: [bearertokenauth, basicauth/known, basicauth/unknown]',
+)}`)
+  expect((await post(outer, '/v1/traces', body)).status).toBe(200)
+  expect(await outer.shutdown()).toEqual([])
+  const exporters = outer.ledger.accounts.filter(({ kind }) => kind === 'exporter')
+  expect(Object.fromEntries(exporters.map(({ id, taken, dropped }) => [id, [taken, Object.fromEntries(dropped)]]))).toEqual({
+    'otlp_http/known': [3, {}],
+    'otlp_http/unknown': [0, { permanent: 3 }],
+    'otlp_grpc/known': [3, {}],
+    'otlp_grpc/unknown': [0, { permanent: 3 }],
+  })
+  await inner.shutdown()
+  expect(to.joined('/v1/traces')).toEqual(Buffer.concat([body, body]))
+  const said = JSON.stringify(lines.lines)
+  expect(said).toContain('the token is not known')
+  expect(said).not.toMatch(/a-token-of|a-password|another/)
+})
+
 test('past max_series rows lose their name and keep their bytes: all are forwarded, the rest is counted', async () => {
   const to = await sink()
   const app = await run(`${otlp}
