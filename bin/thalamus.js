@@ -3,6 +3,13 @@
 import { existsSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 22 || (major === 22 && minor < 15)) {
+  console.error(`Node ${process.versions.node} is too old: Thalamus needs 22.15 or newer
+  install one; in the repository, npm start and npx thalamus use the one that npm ci has brought`)
+  process.exit(1)
+}
+
 // Bodies live outside the heap, a gigabyte of them a second. V8 13 collects the whole heap whenever 32 MB of such memory have come and
 // gone, which was a third of all CPU time under load; with the first flag it weighs them as part of the heap, as later versions do by
 // themselves. The second lets the heap grow fourfold before it is collected, V8's own upper bound: a fifth less CPU per row, no more memory.

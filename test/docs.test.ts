@@ -59,6 +59,7 @@ describe('docs/errors.md', () => {
 
 /** Said where neither the corpus nor a literal shows it: each has a test of its own. */
 const elsewhere = [
+  'Node … is too old: …',
   'more than … values',
   'no permission to read it',
   'stopped: not everything was delivered',

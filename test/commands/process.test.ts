@@ -13,8 +13,13 @@ service:
   pipelines: { metrics: { receivers: [otlp], exporters: [prometheus] } }`
 
 /** Runs until it ends; `onOutput` hears what it prints, so far, and may send a signal. */
-function thalamus(argv: string[], onOutput: (soFar: string, kill: (signal: NodeJS.Signals) => void) => void = () => {}) {
-  const child = spawn(join(root, 'node_modules/.bin/node'), [join(root, 'bin/thalamus.js'), ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
+function thalamus(
+  argv: string[],
+  onOutput: (soFar: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
+  node: string[] = [],
+) {
+  const args = [...node, join(root, 'bin/thalamus.js'), ...argv]
+  const child = spawn(join(root, 'node_modules/.bin/node'), args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let out = ''
   let err = ''
   child.stdout.on('data', chunk => {
@@ -35,6 +40,13 @@ test('check of a wrong file ends with 1 and says where', async () => {
   const { code, out, err } = await thalamus(['check', join(root, 'test/config/bad/typo-section.bad.yaml')])
   expect({ code, out }).toEqual({ code: 1, out: '' })
   expect(err).toContain('typo-section.bad.yaml:5:1: unknown section "exporter"\n  did you mean "exporters"?\n')
+})
+
+test('a Node that is too old is told so, whatever else it could not do', async () => {
+  const old = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"22.14.0"}})'
+  const { code, out, err } = await thalamus(['check'], undefined, ['--import', old])
+  expect({ code, out }).toEqual({ code: 1, out: '' })
+  expect(err).toMatch(/^Node 22\.14\.0 is too old: Thalamus needs 22\.15 or newer\n {2}install one; /)
 })
 
 test('runs, serves, and ends with 0 on SIGTERM', async () => {
