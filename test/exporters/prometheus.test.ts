@@ -345,6 +345,20 @@ describe('what is dropped', () => {
 })
 
 describe('time', () => {
+  test.each([3_600_000, -3_600_000])(
+    'the machine’s clock is set by %d ms: what is alive stays, what has ended goes in time',
+    async jump => {
+      const { send, lines, number, clock } = await set({ metric_expiration: '2m' })
+      await send([gauge('alive', number(1)), gauge('ended', number(1))])
+      clock.jump(jump)
+      await clock.advance(60_000)
+      expect(await lines()).toEqual(['alive 1', 'ended 1'])
+      await clock.advance(90_000)
+      await send([gauge('alive', number(2))])
+      expect(await lines()).toEqual(['alive 2'])
+    },
+  )
+
   test('a series that is not updated leaves the page, and comes back as new', async () => {
     const { send, lines, number, clock } = await set({ metric_expiration: '2m' })
     await send([delta('a', number(5)), gauge('b', number(1))])

@@ -4,13 +4,14 @@ import type { Clock } from '../../src/lib/clock.ts'
 export class VirtualClock implements Clock {
   #now: number
   readonly #start: number
+  #jumped = 0
   readonly #due = new Set<{ at: number; run: () => unknown }>()
   constructor(startMs = 1_700_000_000_000) {
     this.#now = startMs
     this.#start = startMs
   }
   now() {
-    return this.#now
+    return this.#now + this.#jumped
   }
   monotonic() {
     return this.#now - this.#start
@@ -19,6 +20,10 @@ export class VirtualClock implements Clock {
     const entry = { at: this.#now + ms, run }
     this.#due.add(entry)
     return { [Symbol.dispose]: () => this.#due.delete(entry) }
+  }
+  /** Somebody sets the machine's clock: wall time moves, and nothing else. */
+  jump(ms: number): void {
+    this.#jumped += ms
   }
   /** Timers that are armed: a component that has shut down leaves none. */
   get pending(): number {

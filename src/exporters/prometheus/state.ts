@@ -43,7 +43,7 @@ interface Known {
   slots: Int32Array
   /** by series: which generation `slots` speaks of; NaN: none */
   generations: Float64Array
-  /** [ms] when its last batch came */
+  /** [ms, monotonic] when its last batch came */
   usedAt: number
 }
 
@@ -65,7 +65,10 @@ export class State {
   readonly #exemplars: Exemplars
   readonly #known = new Map<Dictionary, Known>()
   #current: Known | undefined
+  /** [ms] when the batch in hand came: by the wall, for points without a time of their own … */
   #now = 0
+  /** … and by the clock that nobody sets, to know what is alive */
+  #came = 0
 
   #kinds = new Uint8Array(0)
   #alive = new Uint8Array(0)
@@ -95,6 +98,7 @@ export class State {
   take(batch: MetricBatch): void {
     this.dropped.fill(0)
     this.#now = this.#clock.now()
+    this.#came = this.#clock.monotonic()
     const known = this.#of(batch.dictionary)
     this.#takeNumbers(known, batch)
     this.#takeHistograms(known, batch)
@@ -122,7 +126,7 @@ export class State {
           this.#starts[slot] = from
         }
         this.#times[slot] = at
-        this.#seen[slot] = now
+        this.#seen[slot] = this.#came
         this.#alive[slot] = 1
       }
     }
@@ -134,7 +138,7 @@ export class State {
       const slot = this.#accept(known, batch.dictionary, rows, i, HISTOGRAM)
       if (slot < 0) continue
       const held = this.#held[slot] as HistogramState
-      this.#renew(slot, rows, i, held.take(batch, i, this.#goesOn(slot, rows.start[i]!), this.#now))
+      this.#renew(slot, rows, i, held.take(batch, i, this.#goesOn(slot, rows.start[i]!), this.#came))
     }
   }
 
@@ -184,7 +188,7 @@ export class State {
   #renew(slot: number, rows: PointColumns, i: number, added: boolean): void {
     if (!added) this.#starts[slot] = rows.start[i]!
     this.#times[slot] = rows.time[i]! || this.#now
-    this.#seen[slot] = this.#now
+    this.#seen[slot] = this.#came
     this.#alive[slot] = 1
   }
 
@@ -244,7 +248,7 @@ export class State {
       this.#known.set(dictionary, known)
       this.#current = known
     }
-    known.usedAt = this.#now
+    known.usedAt = this.#came
     if (known.slots.length < dictionary.capacity) {
       const size = roomFor(dictionary.capacity)
       known.slots = grown(known.slots, new Int32Array(size))
@@ -270,7 +274,7 @@ export class State {
     if (description === undefined) return 'invalid_name'
     const family = this.page.family(description.family, entry.description.toWellFormed())
     if (family === undefined) return 'type_conflict'
-    const existing = family.byLabels.get(description.labels)
+    const existing = this.page.find(family, description.labels)
     if (existing !== undefined) return this.#share(existing, entry)
     if (this.page.size >= this.#settings.maxSeries) {
       this.page.removeIfEmpty(family)
@@ -297,7 +301,7 @@ export class State {
     this.#counters[slot] = description.family.type === 'counter' ? 1 : 0
     this.#times[slot] = Number.NEGATIVE_INFINITY
     this.#starts[slot] = 0
-    this.#seen[slot] = this.#now
+    this.#seen[slot] = this.#came
     this.#held[slot] = heldFor(entry)
     if (description.target !== undefined) this.#targets.enter(slot, description.target)
   }
@@ -327,13 +331,13 @@ export class State {
   }
 
   #expired(slot: number): boolean {
-    return this.#seen[slot]! < this.#clock.now() - this.#settings.expirationMs
+    return this.#seen[slot]! < this.#clock.monotonic() - this.#settings.expirationMs
   }
 
   /** Frees what has not been seen for long, and gives every series that found no place another try. Returns how many were freed. */
   sweep(): number {
     const freed = new Set<number>()
-    const oldest = this.#clock.now() - this.#settings.expirationMs
+    const oldest = this.#clock.monotonic() - this.#settings.expirationMs
     for (let slot = 0; slot < this.page.capacity; slot++) {
       if (!(this.#seen[slot]! < oldest) || !this.page.inUse(slot)) continue
       freed.add(slot)
@@ -352,7 +356,7 @@ export class State {
       const slot = slots[series]!
       if (slot < 0 || freed.has(slot)) generations[series] = Number.NaN
     }
-    if (this.#clock.now() - known.usedAt <= this.#settings.expirationMs) return
+    if (this.#clock.monotonic() - known.usedAt <= this.#settings.expirationMs) return
     this.#known.delete(known.dictionary)
     if (this.#current === known) this.#current = undefined
   }
