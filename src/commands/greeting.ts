@@ -13,20 +13,26 @@ export function greeting(app: Pick<App, 'listening' | 'unheard'>, configuration:
   ]
 }
 
-/** `metrics: otlp, host -> prometheus; traces, logs: dropped (no exporter)` */
+/** `metrics: otlp, host -> prometheus; traces, logs: dropped (no exporter; --forward URL sends them on)` */
 function flows({ unheard }: Pick<App, 'unheard'>, { service }: LoadedConfiguration): string {
   const running = service.pipelines.map(({ id, receivers, exporters }) => `${id}: ${receivers.join(', ')} -> ${exporters.join(', ')}`)
   const dropped = signals.filter(
     signal => unheard.some(other => other.signal === signal) && !service.pipelines.some(pipeline => pipeline.signal === signal),
   )
-  return [...running, ...(dropped.length === 0 ? [] : [`${dropped.join(', ')}: dropped (no exporter)`])].join('; ')
+  return [...running, ...(dropped.length === 0 ? [] : [`${dropped.join(', ')}: dropped (no exporter; --forward URL sends them on)`])].join(
+    '; ',
+  )
 }
 
-function places(listening: readonly Listening[], { receivers }: LoadedConfiguration): { receives: string; serves: string } {
+/** What people look at comes first: pages of exporters, then our own. */
+function places(listening: readonly Listening[], { receivers, exporters }: LoadedConfiguration): { receives: string; serves: string } {
   const show = (list: readonly Listening[]) => list.map(({ what, url }) => `${what} ${url}`).join(', ') || 'nothing over the network'
   return {
     receives: show(listening.filter(place => receivers.has(place.component))),
-    serves: show(listening.filter(place => !receivers.has(place.component))),
+    serves: show([
+      ...listening.filter(place => exporters.has(place.component)),
+      ...listening.filter(place => !receivers.has(place.component) && !exporters.has(place.component)),
+    ]),
   }
 }
 
