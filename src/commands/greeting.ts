@@ -19,9 +19,8 @@ function flows({ unheard }: Pick<App, 'unheard'>, { service }: LoadedConfigurati
   const dropped = signals.filter(
     signal => unheard.some(other => other.signal === signal) && !service.pipelines.some(pipeline => pipeline.signal === signal),
   )
-  return [...running, ...(dropped.length === 0 ? [] : [`${dropped.join(', ')}: dropped (no exporter; --forward URL sends them on)`])].join(
-    '; ',
-  )
+  const lost = dropped.length === 0 ? [] : [`${dropped.join(', ')}: dropped (no exporter; --forward URL sends them on)`]
+  return [...running, ...lost].join('; ')
 }
 
 /** What people look at comes first: pages of exporters, then our own. */
