@@ -89,7 +89,7 @@ class Running implements App {
     this.#configuration = configuration
     this.#world = world
     const { service } = configuration
-    this.#reader = createReader({ maxSeries: service.maxSeries, now: () => world.clock.now() })
+    this.#reader = createReader({ maxSeries: service.maxSeries, now: () => world.clock.monotonic() })
     this.#telemetry = createOwnTelemetry({
       ledger: this.ledger,
       budget: this.#budget,
@@ -174,10 +174,12 @@ class Running implements App {
   #watch(): void {
     const { clock } = this.#world
     const log = this.#world.log('service')
+    // Never while a batch that speaks of it may be waiting somewhere.
+    const idleMs = Math.max(SERIES_IDLE_MS, 2 * this.#configuration.service.consumeTimeoutMs)
     let said = 0
     this.#timers.push(
       every(clock, SWEEP_INTERVAL_MS, () => {
-        const series = this.#reader.sweep(clock.now(), SERIES_IDLE_MS)
+        const series = this.#reader.sweep(clock.monotonic(), idleMs)
         if (series > 0) log.debug({ series }, 'idle series were forgotten')
       }),
       every(clock, BALANCE_INTERVAL_MS, () => {

@@ -8,6 +8,7 @@ import { components } from '../src/components.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { Raw } from '../src/model/raw.ts'
 import { createReader } from '../src/otlp/reader.ts'
+import { VirtualClock } from './kit/clock.ts'
 import { seeded, testContext } from './kit/context.ts'
 import { rowIds, rowsBody } from './kit/rows.ts'
 import { metricsBody } from './kit/series.ts'
@@ -19,7 +20,7 @@ afterEach(async () => {
 })
 
 const lines = testContext()
-const world: World = {
+const systemWorld: World = {
   clock: systemClock,
   random: seeded(1),
   files: lines.files,
@@ -28,7 +29,7 @@ const world: World = {
   version: '0.0.0-test',
 }
 
-async function run(text: string): Promise<App> {
+async function run(text: string, world: World = systemWorld): Promise<App> {
   const configuration = loadConfiguration([{ name: 'test.yaml', text }], { env: {}, factories: components })
   const app = await start(configuration, world)
   cleanUp.push(() => app.shutdown())
@@ -196,6 +197,24 @@ ${service('    metrics: { receivers: [otlp], exporters: [prometheus, otlp_http] 
   const account = app.ledger.accounts.find(({ id }) => id === 'prometheus')!
   expect(Object.fromEntries(account.dropped)).toEqual({ series_limit: 900 })
   expect(app.ledger.imbalance).toBe(0)
+})
+
+test('series are forgotten when they are idle, not when somebody sets the machine’s clock', async () => {
+  const clock = new VirtualClock()
+  const { log, lines: said } = testContext()
+  const app = await run(
+    `${otlp}
+exporters: { prometheus: { endpoint: "127.0.0.1:0" } }
+${service('    metrics: { receivers: [otlp], exporters: [prometheus] }')}`,
+    { ...systemWorld, clock, log: () => log },
+  )
+  expect((await post(app, '/v1/metrics', metricsBody(3))).status).toBe(200)
+  const forgotten = () => said.filter(({ message }) => message === 'idle series were forgotten').map(({ fields }) => fields)
+  clock.jump(3_600_000)
+  await clock.advance(9 * 60_000)
+  expect(forgotten()).toEqual([])
+  await clock.advance(3 * 60_000)
+  expect(forgotten()).toEqual([{ series: 3 }])
 })
 
 describe('starting', () => {

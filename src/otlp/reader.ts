@@ -20,7 +20,7 @@ export interface ReaderOptions {
   readonly maxTexts?: number
   /** [bytes] for names, and one request at a time with its columns, at most; more is an Error. Default 4 GiB, which is what there can be. */
   readonly maxMemory?: number
-  /** Unix epoch milliseconds, to know what is idle. Default: the system's clock. */
+  /** Milliseconds of any clock, the one that `sweep` is given too, to know what is idle. Default: the system's wall clock. */
   readonly now?: () => number
   /** 128 bits for the hash of names; random unless given. */
   readonly seed?: readonly [bigint, bigint]
