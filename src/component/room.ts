@@ -9,17 +9,23 @@ export interface Leaf {
   freed(signal: AbortSignal): Promise<void>
 }
 
+/** One place, or several that were merged and are used together. */
+interface Reservation {
+  readonly leaf: Leaf
+  /** [bytes] of each */
+  readonly sizes: number[]
+}
+
 export class Room {
-  #leaves: Leaf[] = []
-  #bytes: number[] = []
+  #reservations: Reservation[] = []
   readonly #full: Leaf[] = []
   #blocked = false
   #skipped: object[] | undefined
+  #parts: { readonly of: object; readonly room: Room }[] | undefined
 
   /** `leaf` can hold `bytes` more and keeps them free until they are taken or released. */
   admit(leaf: Leaf, bytes: number): void {
-    this.#leaves.push(leaf)
-    this.#bytes.push(bytes)
+    this.#reservations.push({ leaf, sizes: [bytes] })
   }
 
   /** `leaf` has no room. `blocks`: the sender shall wait rather than let this branch drop (`block_on_overflow`). */
@@ -42,50 +48,62 @@ export class Room {
     return this.#skipped?.includes(branch) === true
   }
 
+  /** What lies below `processor` is a part of its own: merging it with another batch's touches no other pipeline. */
+  divide(processor: object, part: Room): void {
+    this.#parts ??= []
+    this.#parts.push({ of: processor, room: part })
+    this.#full.push(...part.#full)
+    this.#blocked ||= part.#blocked
+  }
+  partOf(processor: object): Room | undefined {
+    return this.#parts?.find(part => part.of === processor)?.room
+  }
+
   get mustWait(): boolean {
-    return this.#full.length > 0 && (this.#blocked || this.#leaves.length === 0)
+    return this.#full.length > 0 && (this.#blocked || !this.#admitted)
   }
 
-  has(leaf: Leaf): boolean {
-    return this.#leaves.includes(leaf)
+  get #admitted(): boolean {
+    return this.#reservations.length > 0 || this.#parts?.some(({ room }) => room.#admitted) === true
   }
 
-  /** How many reservations `leaf` has here: more than one where rooms were merged. */
+  /** How many reservations the next `take` of `leaf` uses: more than one where rooms were merged. */
   reservations(leaf: Leaf): number {
-    let count = 0
-    for (const admitted of this.#leaves) if (admitted === leaf) count++
-    return count
+    return this.#reservations.find(reservation => reservation.leaf === leaf)?.sizes.length ?? 0
   }
 
   /** The same leaves admitted, so that two batches may travel as one. */
   sameLeaves(other: Room): boolean {
-    return this.#leaves.length === other.#leaves.length && this.#leaves.every(leaf => other.has(leaf))
+    const [mine, theirs] = [this.#reservations, other.#reservations]
+    const [myParts, theirParts] = [this.#parts ?? [], other.#parts ?? []]
+    return (
+      mine.length === theirs.length &&
+      mine.every(({ leaf }, i) => leaf === theirs[i]!.leaf) &&
+      myParts.length === theirParts.length &&
+      myParts.every((part, i) => part.of === theirParts[i]!.of && part.room.sameLeaves(theirParts[i]!.room))
+    )
   }
 
-  /** Takes over what `other` holds. */
+  /** Takes over what `other`, which has the same leaves, holds. */
   merge(other: Room): void {
-    this.#leaves.push(...other.#leaves)
-    this.#bytes.push(...other.#bytes)
-    other.#leaves = []
-    other.#bytes = []
+    other.#reservations.forEach(({ sizes }, i) => void this.#reservations[i]!.sizes.push(...sizes))
+    other.#reservations = []
+    other.#parts?.forEach(({ room }, i) => void this.#parts![i]!.room.merge(room))
   }
 
-  /** [bytes] reserved at `leaf`, which charges the true size from here on; 0 if it admitted nothing. */
+  /** [bytes] reserved at `leaf` for one hand-over, which charges the true size from here on; 0 if it admitted nothing. */
   take(leaf: Leaf): number {
-    let bytes = 0
-    for (let i = this.#leaves.length - 1; i >= 0; i--) {
-      if (this.#leaves[i] !== leaf) continue
-      bytes += this.#bytes[i]!
-      this.#leaves.splice(i, 1)
-      this.#bytes.splice(i, 1)
-    }
-    return bytes
+    const at = this.#reservations.findIndex(reservation => reservation.leaf === leaf)
+    if (at < 0) return 0
+    const [taken] = this.#reservations.splice(at, 1)
+    return taken!.sizes.reduce((sum, bytes) => sum + bytes, 0)
   }
 
   release(): void {
-    for (let i = 0; i < this.#leaves.length; i++) this.#leaves[i]!.release(this.#bytes[i]!)
-    this.#leaves = []
-    this.#bytes = []
+    const unused = this.#reservations
+    this.#reservations = []
+    for (const { leaf, sizes } of unused) for (const bytes of sizes) leaf.release(bytes)
+    for (const { room } of this.#parts ?? []) room.release()
   }
 
   /** Resolves when one of the full leaves may have room, or when `signal` aborts. */

@@ -1,6 +1,6 @@
 import type { Consumer, Processor } from '../../component/component.ts'
 import type { Account } from '../../component/ledger.ts'
-import type { Room } from '../../component/room.ts'
+import { Room } from '../../component/room.ts'
 import type { BatchOf, Reader } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
 import type { Signal } from '../../model/signal.ts'
@@ -36,10 +36,13 @@ export class Batcher<S extends Signal> implements Processor<S> {
   }
 
   reserve(bytes: number, room: Room): void {
-    this.#next.reserve(bytes, room)
+    const below = new Room()
+    this.#next.reserve(bytes, below)
+    room.divide(this, below)
   }
 
-  consume(batch: BatchOf[S], room?: Room): Promise<void> {
+  consume(batch: BatchOf[S], whole?: Room): Promise<void> {
+    const room = whole?.partOf(this) ?? whole
     if (!this.#busy) return this.#send(batch, room)
     return new Promise((resolve, reject) => this.#waiting.push({ batch, room, resolve, reject }))
   }
