@@ -155,9 +155,9 @@ export class Sending<S extends Signal> implements Exporter<S> {
 
   consume(batch: BatchOf[S], room?: Room): Promise<void> {
     const queue = this.#queue
-    const claimed = room !== undefined && queue.claim(room)
     if (queue.closed) return Promise.reject(new RetryableError(`${this.#cx.id} is shutting down`))
     if (batch.rows === 0) return held
+    const claimed = room !== undefined && queue.claim(room)
     if (!claimed && !queue.fits(batch.raw.size)) return this.#overflow(batch.rows, room)
     if (this.#answers) return this.#awaitAnswer(batch)
     this.#account.accepted += batch.rows
@@ -291,11 +291,11 @@ export class Sending<S extends Signal> implements Exporter<S> {
         const waitMs = Math.max(backOffMs(retry, ++failures, this.#cx.random()), outcome.retryAfterMs)
         const elapsed = this.#cx.clock.monotonic() - since
         if (this.#stop.signal.aborted) continue
+        if (outcome.retryAfterMs > 0) this.#notBefore = Math.max(this.#notBefore, this.#cx.clock.monotonic() + outcome.retryAfterMs)
         if (!retry.enabled || (retry.max_elapsed_time > 0 && elapsed + waitMs > retry.max_elapsed_time)) {
           return this.#drop(load, 'retry_exhausted', outcome.why, book)
         }
         this.#trouble.failed(outcome.why, { rows: load.rows, retryAfterMs: Math.round(waitMs) })
-        if (outcome.retryAfterMs > 0) this.#notBefore = Math.max(this.#notBefore, this.#cx.clock.monotonic() + outcome.retryAfterMs)
         await sleep(this.#cx.clock, waitMs, this.#stop.signal)
       }
       if (outcome.lost && !this.#stop.signal.aborted) this.#account.resent += load.rows

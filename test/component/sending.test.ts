@@ -222,6 +222,22 @@ describe('bounds', () => {
     expect(woken).toBe(true)
   })
 
+  test('whoever waits for room is woken when what was reserved is not needed', async () => {
+    const { sending } = open({ queue: { queue_size: 1 } })
+    const [empty, waiting] = [new Room(), new Room()]
+    sending.reserve(0, empty)
+    sending.reserve(4, waiting)
+    expect(waiting.mustWait).toBe(true)
+    let woken = false
+    void waiting.freed(new AbortController().signal).then(() => {
+      woken = true
+    })
+    await sending.consume(batchOf(), empty)
+    empty.release()
+    await settled()
+    expect(woken).toBe(true)
+  })
+
   test('whoever waits for room stops waiting when told to', async () => {
     const { sending } = open({ queue: { queue_size: 1 }, reply: gate().reply })
     await sending.consume(batchOf(1))
@@ -256,6 +272,21 @@ describe('bounds', () => {
 })
 
 describe('retry', () => {
+  test('what shall come back later than its patience lasts is dropped, and what waits behind it is not sent before', async () => {
+    const { sending, destination, dropped, cx } = open({
+      queue: { num_consumers: 1 },
+      reply: () => ({ ...later, retryAfterMs: 600_000 }),
+    })
+    await occupy({ sending }, 1)
+    expect(dropped()).toEqual({ retry_exhausted: 1 })
+    await sending.consume(batchOf(2))
+    await cx.clock.advance(599_000)
+    expect(destination.requests).toEqual([[1]])
+    destination.reply = () => delivered
+    await cx.clock.advance(1_000)
+    expect(destination.delivered).toEqual([2])
+  })
+
   test('what fails for the moment is sent again as it was, after the wait', async () => {
     let failures = 2
     const { sending, destination, cx, dropped } = open({ reply: () => (failures-- > 0 ? later : delivered) })
