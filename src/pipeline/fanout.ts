@@ -46,14 +46,20 @@ export class FanOut<S extends Signal> implements Consumer<S> {
 
   async #waitAndCommit(batch: BatchOf[S], first: Room): Promise<void> {
     const patience = new AbortController()
-    using _timer = this.#clock.after(this.#timeoutMs, () => patience.abort())
+    const timer = this.#clock.after(this.#timeoutMs, () => patience.abort())
     let room = first
-    while (room.mustWait) {
-      room.release()
-      if (patience.signal.aborted) throw new RetryableError('every destination is full', { retryAfterMs: this.#timeoutMs })
-      await room.freed(patience.signal)
-      room = new Room()
-      this.reserve(batch.raw.size, room)
+    try {
+      while (room.mustWait) {
+        room.release()
+        if (patience.signal.aborted) throw new RetryableError('every destination is full', { retryAfterMs: this.#timeoutMs })
+        await room.freed(patience.signal)
+        room = new Room()
+        this.reserve(batch.raw.size, room)
+      }
+    } finally {
+      timer[Symbol.dispose]()
+      // The leaves that are still full forget us.
+      patience.abort()
     }
     return this.#commitAndRelease(batch, room)
   }
@@ -101,7 +107,7 @@ function settle<S extends Signal>(branch: Branch<S>, batch: BatchOf[S], room: Ro
     wire.drop('queue_full', rows)
     return accepted
   }
-  return branch.next.consume(batch, room).then(
+  return consumed(branch.next, batch, room).then(
     () => {
       wire.offered += rows
       wire.taken += rows
@@ -113,6 +119,15 @@ function settle<S extends Signal>(branch: Branch<S>, batch: BatchOf[S], room: Ro
       return error instanceof Error ? error : new Error(String(error))
     },
   )
+}
+
+/** A component that throws must cost no more than one that rejects. */
+function consumed<S extends Signal>(next: Consumer<S>, batch: BatchOf[S], room: Room): Promise<void> {
+  try {
+    return next.consume(batch, room)
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 const accepted: Promise<Outcome> = Promise.resolve(undefined)

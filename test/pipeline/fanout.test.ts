@@ -4,7 +4,7 @@ import { Ledger } from '../../src/component/ledger.ts'
 import { Raw } from '../../src/model/raw.ts'
 import { createReader } from '../../src/otlp/reader.ts'
 import { FanOut, NoExporter } from '../../src/pipeline/fanout.ts'
-import { VirtualClock } from '../kit/clock.ts'
+import { settled, VirtualClock } from '../kit/clock.ts'
 import { seeded } from '../kit/context.ts'
 import { type Answer, atRandom, Downstream } from '../kit/faults.ts'
 import { rowsBody } from '../kit/rows.ts'
@@ -67,7 +67,37 @@ describe('one hand-over', () => {
   })
 })
 
+test('a component that throws instead of rejecting costs no room', async () => {
+  const { ends, fanOut, ledger } = setUp('yes', 'yes')
+  ends[0]!.consume = () => {
+    throw new Error('broken')
+  }
+  await expect(fanOut.consume(batchOf(1))).rejects.toThrow('broken')
+  expect(ends.map(end => end.reserved)).toEqual([0, 0])
+  expect(ledger.imbalance).toBe(0)
+})
+
 describe('when all are full', () => {
+  test('who has found room waits nowhere any more', async () => {
+    const { ends, fanOut } = setUp('full', 'full')
+    let waiting = 0
+    ends[1]!.freed = signal => {
+      waiting++
+      return new Promise(resolve =>
+        signal.addEventListener('abort', () => {
+          waiting--
+          resolve()
+        }),
+      )
+    }
+    const consumed = fanOut.consume(batchOf(1))
+    await settled()
+    expect(waiting).toBe(1)
+    ends[0]!.plan = () => 'yes'
+    await consumed
+    expect(waiting).toBe(0)
+  })
+
   test('waits holding nothing, and goes on when there is room', async () => {
     const { clock, ends, fanOut } = setUp('full', 'full')
     const consumed = fanOut.consume(batchOf(1))

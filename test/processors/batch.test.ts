@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Ledger } from '../../src/component/ledger.ts'
+import type { Reader } from '../../src/model/batch.ts'
 import { Batcher } from '../../src/processors/batch/batcher.ts'
 import batch from '../../src/processors/batch/index.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
@@ -48,4 +49,38 @@ test('everyone in a merge hears how it went', async () => {
   )
   await clock.advance(1000)
   expect(await Promise.all(heard)).toEqual(['taken', 'RetryableError', 'RetryableError'])
+})
+
+test.each<[string, boolean, boolean]>([
+  ['a merge that cannot be read', true, false],
+  ['a component that throws instead of rejecting', false, true],
+])('%s fails who is in it, and nobody after', async (_, unreadable, throws) => {
+  const { cx, clock } = surroundings('processor', 'batch')
+  const next = new Downstream<'metrics'>(clock, () => 'slow')
+  let broken = false
+  const consume = next.consume.bind(next)
+  next.consume = (batch, room) => {
+    if (broken && throws) throw new Error('broken')
+    return consume(batch, room)
+  }
+  const read_: Reader['read'] = (signal, raw) => {
+    if (broken && unreadable) throw new Error('broken')
+    return cx.reader.read(signal, raw)
+  }
+  const reader = { ...cx.reader, dictionary: cx.reader.dictionary, overflowed: 0, sweep: () => 0, read: read_ }
+  const batcher = new Batcher('metrics', reader, new Ledger().account('processor', 'batch', 'metrics'), next, 0)
+  const heard = (id: number) =>
+    batcher.consume(read(cx, 'metrics', [id])).then(
+      () => 'taken',
+      (error: Error) => error.message,
+    )
+  const first = [heard(1), heard(2), heard(3)]
+  await settled()
+  broken = true
+  await clock.advance(1000)
+  expect(await Promise.all(first)).toEqual(['taken', 'broken', 'broken'])
+  broken = false
+  const last = heard(4)
+  await clock.advance(1000)
+  expect(await last).toBe('taken')
 })

@@ -5,9 +5,11 @@ import type { BatchOf, Reader } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
 import type { Signal } from '../../model/signal.ts'
 
-interface Waiting<S extends Signal> {
+interface Offered<S extends Signal> {
   readonly batch: BatchOf[S]
   readonly room: Room | undefined
+}
+interface Waiting<S extends Signal> extends Offered<S> {
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -43,32 +45,28 @@ export class Batcher<S extends Signal> implements Processor<S> {
 
   consume(batch: BatchOf[S], whole?: Room): Promise<void> {
     const room = whole?.partOf(this) ?? whole
-    if (!this.#busy) return this.#send(batch, room)
+    if (!this.#busy) return this.#send([{ batch, room }])
     return new Promise((resolve, reject) => this.#waiting.push({ batch, room, resolve, reject }))
   }
 
-  #send(batch: BatchOf[S], room: Room | undefined): Promise<void> {
+  /** Whatever goes wrong goes wrong for those whose rows these are: the line is free afterwards. */
+  async #send(group: readonly Offered<S>[]): Promise<void> {
     this.#busy = true
-    return this.#next.consume(batch, room).then(
-      () => {
-        this.#account.accepted += batch.rows
-        this.#account.taken += batch.rows
-        this.#freed()
-      },
-      error => {
-        this.#freed()
-        throw error
-      },
-    )
+    try {
+      const batch = this.#merge(group)
+      await this.#next.consume(batch, group[0]!.room)
+      this.#account.accepted += batch.rows
+      this.#account.taken += batch.rows
+    } finally {
+      this.#busy = false
+      this.#sendNext()
+    }
   }
 
-  #freed(): void {
-    this.#busy = false
+  #sendNext(): void {
     if (this.#waiting.length === 0) return
     const group = this.#takeGroup()
-    const [first] = group
-    const settleAll = this.#send(this.#merge(group), first!.room)
-    settleAll.then(
+    this.#send(group).then(
       () => {
         for (const { resolve } of group) resolve()
       },
@@ -91,7 +89,7 @@ export class Batcher<S extends Signal> implements Processor<S> {
     return this.#waiting.splice(0, length)
   }
 
-  #merge(group: readonly Waiting<S>[]): BatchOf[S] {
+  #merge(group: readonly Offered<S>[]): BatchOf[S] {
     const [first, ...others] = group
     if (others.length === 0) return first!.batch
     for (const { room } of others) if (room !== undefined) first!.room?.merge(room)
