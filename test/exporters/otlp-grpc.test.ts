@@ -307,6 +307,24 @@ describe('the connection', () => {
     expect(distrusting.server.received.length).toBe(0)
   })
 
+  test.each(['http', 'https'])('shutdown breaks off a connection over %s that is not established', async scheme => {
+    const { createServer } = await import('node:net')
+    let connections = 0
+    const mute = createServer(socket => {
+      connections++
+      socket.on('error', () => {})
+      socket.resume()
+    })
+    await new Promise<void>(resolve => mute.listen(0, '127.0.0.1', resolve))
+    const { port } = mute.address() as { port: number }
+    const b = await open(undefined, { endpoint: `${scheme}://127.0.0.1:${port}` })
+    await b.send(1)
+    await until(b.cx.clock, () => connections === 1)
+    await b.exporter.shutdown?.(AbortSignal.abort())
+    expect(b.dropped()).toEqual({ shutdown: 1 })
+    await new Promise(resolve => mute.close(resolve))
+  })
+
   test('shutdown breaks off what hangs', async () => {
     const b = await open(() => 'hang')
     await b.send(1, 2)

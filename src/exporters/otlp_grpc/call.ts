@@ -49,7 +49,10 @@ export function call(
       failure ??= why
       stream.close(constants.NGHTTP2_CANCEL)
     }
-    const onStop = () => giveUp('shutting down')
+    const onStop = () => {
+      giveUp('shutting down')
+      connection.abandon()
+    }
     const onTimeout = () => {
       giveUp(`no answer within ${showDuration(timeoutMs)}`)
       connection.suspect(timeoutMs)

@@ -65,6 +65,11 @@ export class Connection {
     })
   }
 
+  /** A call that is given up waits for the connection to be established, however long that takes: so that is given up too. */
+  abandon(): void {
+    if (this.#session?.connecting) this.#session.destroy(new Error('no connection yet'))
+  }
+
   close(): void {
     this.#timer?.[Symbol.dispose]()
     this.#session?.destroy()
