@@ -18,7 +18,8 @@ export interface World {
   /** 0 <= x < 1 */
   readonly random: () => number
   readonly files: Files
-  readonly memory: () => MemoryUse
+  /** `collect` frees what nobody refers to first */
+  readonly memory: (collect?: boolean) => MemoryUse
   /** a logger for one component */
   readonly log: (component: string) => Logger
   readonly version: string

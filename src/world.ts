@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { readdir, readFile, statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import pino from 'pino'
 import type { World } from './app.ts'
 import type { Files, Logger, MemoryUse } from './component/component.ts'
@@ -36,11 +38,23 @@ const nodeFiles: Files = {
   },
 }
 
-function memoryUse(): MemoryUse {
+function memoryUse(collect = false): MemoryUse {
+  if (collect) collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   // 0 or an absurdly large number where no control group sets a limit.
   const constrained = process.constrainedMemory()
   return { usedBytes: heapUsed + external, limitBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem() }
+}
+
+let gc: (() => void) | undefined
+
+/** V8 shows its collector only to contexts that are made after it has been told to. */
+function collectGarbage(): void {
+  if (gc === undefined) {
+    setFlagsFromString('--expose-gc')
+    gc = runInNewContext('gc') as () => void
+  }
+  gc()
 }
 
 /** The package's own, beside `src` and `dist` alike. */

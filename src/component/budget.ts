@@ -8,6 +8,8 @@ export class Budget {
   #hardBytes = Number.POSITIVE_INFINITY
   /** the process as a whole is over its limit, whatever was charged here; set by `memory_limiter` from what it measures */
   pressed = false
+  /** [ms, monotonic] when garbage was last collected because it was, and how long that took */
+  collection = { at: Number.NEGATIVE_INFINITY, tookMs: 0 }
 
   /** `memory_limiter` sets it; without one there is no limit. */
   limit(softBytes: number, hardBytes: number): void {

@@ -113,8 +113,8 @@ export interface Context {
   mount(path: string, handler: Handler): void
   /** The running extension of that id, if it is one that authenticates. */
   authenticator(id: string): Authenticator | undefined
-  /** What this process uses and may use. */
-  memory(): MemoryUse
+  /** What this process uses and may use. `collect` frees what nobody refers to first: everything stands still for as long as that takes. */
+  memory(collect?: boolean): MemoryUse
   /** Tells the user where something of this component listens: `listening('OTLP over HTTP', 'http://127.0.0.1:4318')`. */
   listening(what: string, url: string): void
   /** The running whole, for health checks. */

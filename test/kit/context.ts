@@ -35,7 +35,7 @@ export interface TestWorld {
   readonly budget?: Budget
   readonly ledger?: Ledger
   readonly authenticators?: Readonly<Record<string, Authenticator>>
-  readonly memory?: () => MemoryUse
+  readonly memory?: (collect?: boolean) => MemoryUse
 }
 
 export function testContext(world: TestWorld = {}): TestContext {

@@ -29,19 +29,32 @@ test.each([
   [{ limit_percentage: 10, spike_limit_percentage: 20 }, 'spike_limit_percentage'],
 ])('%j is refused', (settings, path) => expect(factory.config.safeParse(settings).error?.issues[0]?.path).toEqual([path]))
 
-function setUp() {
+function setUp(settings: object = {}) {
   let usedBytes = 0
+  let garbageBytes = 0
+  let collections = 0
   const clock = new VirtualClock()
   const cx = testContext({
     clock,
     kind: 'processor',
     reader: createReader(),
     ledger: new Ledger(),
-    memory: () => ({ usedBytes, limitBytes: 1000 }),
+    memory: collect => {
+      if (collect) {
+        garbageBytes = 0
+        collections++
+      }
+      return { usedBytes: usedBytes + garbageBytes, limitBytes: 1000 }
+    },
   })
   const next = new Downstream<'metrics'>(clock)
-  const limiter = new Limiter('metrics', cx, parse({}), next)
-  return { clock, cx, next, limiter, use: (bytes: number) => (usedBytes = bytes) }
+  const limiter = new Limiter('metrics', cx, parse(settings), next)
+  return {
+    ...{ clock, cx, next, limiter },
+    use: (bytes: number) => (usedBytes = bytes),
+    waste: (bytes: number) => (garbageBytes = bytes),
+    collections: () => collections,
+  }
 }
 
 test('refuses, to be sent again, while memory is over the soft limit, and takes again below it', async () => {
@@ -59,6 +72,35 @@ test('refuses, to be sent again, while memory is over the soft limit, and takes 
   expect(next.taken).toEqual([1, 2])
   expect(cx.lines.map(line => line.level)).toEqual(['warn', 'info'])
   await limiter.shutdown()
+})
+
+test('what is garbage refuses nobody for long: it is collected, but not more often than is set', async () => {
+  const { clock, cx, limiter, waste, collections } = setUp({ min_gc_interval_when_soft_limited: '3s' })
+  await limiter.start()
+  waste(700)
+  await clock.advance(1000)
+  expect([collections(), cx.budget.pressed, cx.lines.length]).toEqual([1, false, 0])
+  waste(700)
+  await clock.advance(2000)
+  expect([collections(), cx.budget.pressed]).toEqual([1, true])
+  await clock.advance(1000)
+  expect([collections(), cx.budget.pressed]).toEqual([2, false])
+  waste(801)
+  await clock.advance(1000)
+  expect([collections(), cx.budget.pressed]).toEqual([3, false])
+  await limiter.shutdown()
+})
+
+test('one collection is for the limiters of all pipelines', async () => {
+  const { clock, cx, next, limiter, use, collections } = setUp()
+  const second = new Limiter('metrics', cx, parse({}), next)
+  await limiter.start()
+  await second.start()
+  use(900)
+  await clock.advance(3000)
+  expect([collections(), cx.budget.pressed]).toEqual([3, true])
+  await limiter.shutdown()
+  await second.shutdown()
 })
 
 test('what receivers and queues have charged counts at once, without waiting for a check', async () => {

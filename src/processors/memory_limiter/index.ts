@@ -19,6 +19,10 @@ const config = z
       .max(100)
       .default(80)
       .describe("Hard limit in percent of the machine's or the control group's memory, where `limit_mib` is 0."),
+    min_gc_interval_when_soft_limited: duration()
+      .prefault('1s')
+      .describe('While memory is over the soft limit, garbage is collected no more often than this. The Collector has 10s.'),
+    min_gc_interval_when_hard_limited: duration().prefault('0s').describe('The same over the hard limit; 0: at every check.'),
     spike_limit_percentage: z.int().min(0).max(100).default(0).describe('Spike limit in percent of the memory, as `limit_percentage`.'),
   })
   .refine(c => c.limit_mib > 0 || c.limit_percentage > 0, {

@@ -52,12 +52,28 @@ export class Limiter<S extends Signal> implements Processor<S> {
   }
 
   #check(): void {
-    const { usedBytes } = this.#cx.memory()
+    const usedBytes = this.#measure()
     const pressed = usedBytes > this.#softBytes
     if (pressed === this.#cx.budget.pressed) return
     this.#cx.budget.pressed = pressed
     if (pressed) this.#cx.log.warn({ usedBytes, softLimitBytes: this.#softBytes }, 'memory is over the soft limit, new data is refused')
     else this.#cx.log.info({ usedBytes, softLimitBytes: this.#softBytes }, 'memory is back under the soft limit')
+  }
+
+  /** [bytes] What is used may be garbage, and while everything is refused nothing makes the runtime collect it: so we do. */
+  #measure(): number {
+    const { budget, clock } = this.#cx
+    const { usedBytes } = this.#cx.memory()
+    if (usedBytes <= this.#softBytes) return usedBytes
+    const { check_interval, min_gc_interval_when_soft_limited, min_gc_interval_when_hard_limited } = this.#settings
+    const interval = usedBytes > budget.hardBytes ? min_gc_interval_when_hard_limited : min_gc_interval_when_soft_limited
+    const begun = clock.monotonic()
+    // One collection is for the limiters of all pipelines; collections take no more than a tenth of the time; a check is never quite on time.
+    const waitMs = Math.max(interval - check_interval / 2, check_interval / 2, 10 * budget.collection.tookMs)
+    if (begun - budget.collection.at < waitMs) return usedBytes
+    const collected = this.#cx.memory(true)
+    budget.collection = { at: begun, tookMs: clock.monotonic() - begun }
+    return collected.usedBytes
   }
 }
 
