@@ -561,6 +561,22 @@ describe('many series', () => {
     expect(reader.dictionary.generation(0)).toBe(20)
   })
 
+  test('of more than a million attribute sets a million have a name, the rest is counted, and memory stands still', {
+    timeout: 60_000,
+  }, () => {
+    const reader = createReader()
+    let unnamed = 0
+    let full = 0
+    for (let from = 0; from < 1_200_000; from += 20_000) {
+      unnamed += series(reader, manySeries(from, 20_000)).filter(id => id === -1).length
+      if (from < 1_000_000) full = memoryOf(reader)
+    }
+    expect([unnamed, reader.overflowed, reader.dictionary.size]).toEqual([200_000, 200_000, 1_000_000])
+    expect(memoryOf(reader)).toBe(full)
+    expect(full).toBeLessThan(512 << 20)
+    expect(series(reader, manySeries(7, 1))).toEqual([7])
+  })
+
   test('100,000 series take tens of megabytes', () => {
     const reader = createReader()
     expect(memoryOf(reader)).toBeLessThan(1 << 20)
