@@ -22,10 +22,16 @@ export function systemLog(): (component: string, level: Level) => Logger {
   return (component, level) => loggers.child({ component }, { level })
 }
 
+/** [bytes] of lines that cannot be written; more are lost */
+const maxUnwrittenBytes = 2 ** 20
+
 /** JSON lines on standard error, synchronous: what is said last is read first. */
 function pinoLogger() {
   const formatters = { level: (label: string) => ({ level: label }) }
-  return pino({ base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ fd: 2, sync: true }))
+  const out = pino.destination({ fd: 2, sync: true, maxLength: maxUnwrittenBytes })
+  // A full disk must not end what runs: lines wait, up to the bound, and go out when there is room again.
+  out.on('error', () => {})
+  return pino({ base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, out)
 }
 
 const nodeFiles: Files = {

@@ -1,5 +1,6 @@
 /** The command line as a process of its own. */
 import { spawn } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
@@ -17,16 +18,17 @@ function thalamus(
   argv: string[],
   onOutput: (soFar: string, kill: (signal: NodeJS.Signals) => void) => void = () => {},
   node: string[] = [],
+  stderr: 'pipe' | number = 'pipe',
 ) {
   const args = [...node, join(root, 'bin/thalamus.js'), ...argv]
-  const child = spawn(join(root, 'node_modules/.bin/node'), args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(join(root, 'node_modules/.bin/node'), args, { stdio: ['ignore', 'pipe', stderr] })
   let out = ''
   let err = ''
-  child.stdout.on('data', chunk => {
+  child.stdout?.on('data', chunk => {
     out += chunk
     onOutput(out, signal => child.kill(signal))
   })
-  child.stderr.on('data', chunk => {
+  child.stderr?.on('data', chunk => {
     err += chunk
     onOutput(out, signal => child.kill(signal))
   })
@@ -65,6 +67,24 @@ test('runs, serves, and ends with 0 on SIGTERM', async () => {
   expect(out).toMatch(
     /^thalamus \d+\.\d+\.\d+ runs: metrics: otlp -> prometheus; traces, logs: dropped \(no exporter; --forward URL sends them on\)\n {2}receives {2}OTLP over HTTP http:\/\/127\.0\.0\.1:\d+\n/,
   )
+  expect(out).toMatch(/\nstopped: everything was delivered\n$/)
+  expect(code).toBe(0)
+})
+
+test.runIf(existsSync('/dev/full'))('a log that cannot be written, because the disk is full, ends nothing', async () => {
+  const full = openSync('/dev/full', 'w')
+  let asked = false
+  const run = thalamus(
+    ['--config', config],
+    (soFar, kill) => {
+      if (asked || !soFar.includes('SDK ')) return
+      asked = true
+      kill('SIGTERM')
+    },
+    [],
+    full,
+  )
+  const { code, out } = await run.finally(() => closeSync(full))
   expect(out).toMatch(/\nstopped: everything was delivered\n$/)
   expect(code).toBe(0)
 })
