@@ -109,7 +109,7 @@ class Running implements App {
 
   async start(): Promise<void> {
     const { service } = this.#configuration
-    const extensions = service.extensions.map(id => ({ kind: 'extension' as const, component: this.#extension(id) }))
+    const extensions = service.extensions.map(id => ({ kind: 'extension' as const, id, component: this.#extension(id) }))
     const graph = buildGraph(this.#configuration, {
       clock: this.#world.clock,
       ledger: this.ledger,
@@ -157,17 +157,20 @@ class Running implements App {
     using held = new Deadline(this.#world.clock, shutdownTimeoutMs)
     const latestFirst = this.#started.toReversed()
     const of = (...kinds: Started['kind'][]) => latestFirst.filter(({ kind }) => kinds.includes(kind))
-    await Promise.all(of('receiver').map(({ component }) => this.#stop(component, begun.signal)))
-    for (const { component } of of('processor', 'connector')) await this.#stop(component, held.signal)
-    await Promise.all(of('exporter').map(({ component }) => this.#stop(component, held.signal)))
-    for (const { component } of of('extension')) await this.#stop(component, held.signal)
+    await Promise.all(of('receiver').map(one => this.#stop(one, begun)))
+    for (const one of of('processor', 'connector')) await this.#stop(one, held)
+    await Promise.all(of('exporter').map(one => this.#stop(one, held)))
+    for (const one of of('extension')) await this.#stop(one, held)
   }
 
-  async #stop(component: Component, signal: AbortSignal): Promise<void> {
+  async #stop({ id, component }: Started, deadline: Deadline): Promise<void> {
+    const log = this.#world.log('service')
     try {
-      await component.shutdown?.(signal)
+      const stopped = component.shutdown?.(deadline.signal).then(() => true)
+      if ((await Promise.race([stopped ?? true, deadline.passed])) === false)
+        log.error({ component: id }, 'a component did not stop in time')
     } catch (error) {
-      this.#world.log('service').error({ error: String(error) }, 'a component failed to shut down')
+      log.error({ component: id, error: String(error) }, 'a component failed to shut down')
     }
   }
 
@@ -231,21 +234,28 @@ class Running implements App {
 
 interface Started {
   readonly kind: Kind | 'extension'
+  readonly id: string
   readonly component: Component
 }
 
-/** Aborts when its time is over. */
+/** [ms] whoever is told that the time is over needs a moment to give up */
+const GRACE_MS = 500
+
+/** `signal` aborts when the time is over; soon after, `passed` says so to who waits for somebody who does not listen. */
 class Deadline implements Disposable {
+  readonly passed: Promise<false>
   readonly #controller = new AbortController()
-  readonly #timer: Disposable
+  readonly #timers: readonly Disposable[]
   constructor(clock: Clock, ms: number) {
-    this.#timer = clock.after(ms, () => this.#controller.abort())
+    const { promise, resolve } = Promise.withResolvers<false>()
+    this.passed = promise
+    this.#timers = [clock.after(ms, () => this.#controller.abort()), clock.after(ms + GRACE_MS, () => resolve(false))]
   }
   get signal(): AbortSignal {
     return this.#controller.signal
   }
   [Symbol.dispose](): void {
-    this.#timer[Symbol.dispose]()
+    for (const timer of this.#timers) timer[Symbol.dispose]()
   }
 }
 

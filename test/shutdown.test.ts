@@ -9,13 +9,14 @@ import { components } from '../src/components.ts'
 import { settled, VirtualClock } from './kit/clock.ts'
 import { seeded, testContext } from './kit/context.ts'
 
-/** Components that tell when they are stopped; whose id ends in `/slow` takes all the time there is. */
+/** Components that tell when they are stopped; whose id ends in `/slow` takes all the time there is, in `/stuck` more than that. */
 async function run(pipelines: string) {
   const story: string[] = []
   const stopping = (cx: Context): Component => ({
     async shutdown(signal) {
       story.push(`${cx.id} begins${signal.aborted ? ', too late' : ''}`)
       if (cx.id.endsWith('/slow')) await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+      if (cx.id.endsWith('/stuck')) await new Promise(() => {})
       story.push(`${cx.id} ends`)
     },
   })
@@ -28,19 +29,19 @@ async function run(pipelines: string) {
     create: { metrics: cx => ({ ...stopping(cx), reserve() {}, consume: () => Promise.resolve() }) },
   })
   const clock = new VirtualClock()
-  const { files, log } = testContext()
+  const { files, lines, log } = testContext()
   const memory = () => ({ usedBytes: 0, limitBytes: 2 ** 34 })
   const world: World = { clock, random: seeded(1), files, memory, log: () => log, version: '0.0.0-test' }
   const text = `
-receivers: { from/1: , from/slow: , otlp: { protocols: { http: { endpoint: "127.0.0.1:0" }, grpc: { endpoint: "127.0.0.1:0" } } } }
-exporters: { to/good: , to/slow:  }
+receivers: { from/1: , from/slow: , from/stuck: , otlp: { protocols: { http: { endpoint: "127.0.0.1:0" }, grpc: { endpoint: "127.0.0.1:0" } } } }
+exporters: { to/good: , to/slow: , to/stuck: }
 service:
   shutdown_timeout: 10s
   api: { endpoint: "127.0.0.1:0" }
   telemetry: { metrics: { level: none } }
   pipelines: { ${pipelines} }`
   const configuration = loadConfiguration([{ name: 'test.yaml', text }], { env: {}, factories: [...components, from, to] })
-  return { app: await start(configuration, world), clock, story }
+  return { app: await start(configuration, world), clock, lines, story }
 }
 
 test('a destination that takes all the time takes none from receivers and other destinations', async () => {
@@ -61,6 +62,19 @@ test('a receiver whose senders never end leaves half of the time to send what is
   await clock.advance(5_000)
   await stopped
   expect(story).toEqual(['from/slow begins', 'from/slow ends', 'to/good begins', 'to/good ends'])
+})
+
+test('who does not stop when the time is over is said, and left', async () => {
+  const { app, clock, lines, story } = await run('metrics: { receivers: [from/stuck], exporters: [to/good, to/stuck] }')
+  const stopped = app.shutdown()
+  await clock.advance(11_000)
+  await stopped
+  expect(story).toEqual(['from/stuck begins', 'to/stuck begins', 'to/good begins', 'to/good ends'])
+  expect(lines.map(({ fields, message }) => [fields['component'], message])).toEqual([
+    ['from/stuck', 'a component did not stop in time'],
+    ['to/stuck', 'a component did not stop in time'],
+  ])
+  expect(clock.pending).toBe(0)
 })
 
 test.each(['http', 'grpc'])('a connection over %s that has never said anything is not waited for', async protocol => {
