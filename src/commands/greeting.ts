@@ -1,7 +1,7 @@
 /** The five lines at start: what runs, where it listens, and what to try next. */
 import type { App, Listening } from '../app.ts'
 import type { LoadedConfiguration } from '../component/config.ts'
-import { signals } from '../model/signal.ts'
+import { type Signal, signals } from '../model/signal.ts'
 
 export function greeting(app: Pick<App, 'listening' | 'unheard'>, configuration: LoadedConfiguration, version: string): string[] {
   const { receives, serves } = places(app.listening, configuration)
@@ -16,11 +16,11 @@ export function greeting(app: Pick<App, 'listening' | 'unheard'>, configuration:
 /** `metrics: otlp, host -> prometheus; traces, logs: dropped (no exporter; --forward URL sends them on)` */
 function flows({ unheard }: Pick<App, 'unheard'>, { service }: LoadedConfiguration): string {
   const running = service.pipelines.map(({ id, receivers, exporters }) => `${id}: ${receivers.join(', ')} -> ${exporters.join(', ')}`)
-  const dropped = signals.filter(
-    signal => unheard.some(other => other.signal === signal) && !service.pipelines.some(pipeline => pipeline.signal === signal),
-  )
+  const hasPipeline = (signal: Signal) => service.pipelines.some(pipeline => pipeline.signal === signal)
+  const dropped = signals.filter(signal => unheard.some(other => other.signal === signal) && !hasPipeline(signal))
   const lost = dropped.length === 0 ? [] : [`${dropped.join(', ')}: dropped (no exporter; --forward URL sends them on)`]
-  return [...running, ...lost].join('; ')
+  const passedBy = unheard.filter(({ signal }) => hasPipeline(signal))
+  return [...running, ...lost, ...passedBy.map(({ receiver, signal }) => `${signal} of ${receiver}: dropped (in no pipeline)`)].join('; ')
 }
 
 /** What people look at comes first: pages of exporters, then our own. */

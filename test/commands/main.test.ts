@@ -125,6 +125,19 @@ stopped: everything was delivered
     expect(outside.lines).toEqual([{ level: 'info', fields: { signal: 'SIGTERM' }, message: 'shutting down' }])
   })
 
+  test('says what is dropped though there is a pipeline of its signal', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good
+    outside.app = {
+      unheard: [
+        { receiver: 'self', signal: 'metrics' },
+        { receiver: 'otlp', signal: 'logs' },
+      ],
+    }
+    const { out } = await outside.thalamus('--config', 'good.yaml')
+    expect(out).toContain('; logs: dropped (no exporter; --forward URL sends them on); metrics of self: dropped (in no pipeline)\n')
+  })
+
   test('says what it could not deliver', async () => {
     const outside = new TestOutside()
     outside.files['good.yaml'] = good
