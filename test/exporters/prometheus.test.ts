@@ -359,6 +359,15 @@ describe('time', () => {
     },
   )
 
+  test('unless told otherwise, a series that has stopped leaves the page after five minutes', async () => {
+    const { send, lines, number, clock } = await set()
+    await send([gauge('a', number(1))])
+    await clock.advance(4 * 60_000)
+    expect(await lines()).toEqual(['a 1'])
+    await clock.advance(90_000)
+    expect(await lines()).toEqual([])
+  })
+
   test('a series that is not updated leaves the page, and comes back as new', async () => {
     const { send, lines, number, clock } = await set({ metric_expiration: '2m' })
     await send([delta('a', number(5)), gauge('b', number(1))])
