@@ -11,10 +11,10 @@ export class Budget {
   /** [ms, monotonic] when garbage was last collected because it was, and how long that took */
   collection = { at: Number.NEGATIVE_INFINITY, tookMs: 0 }
 
-  /** `memory_limiter` sets it; without one there is no limit. */
+  /** `memory_limiter` sets it, of several the lowest; without one there is no limit. */
   limit(softBytes: number, hardBytes: number): void {
-    this.#softBytes = softBytes
-    this.#hardBytes = hardBytes
+    this.#softBytes = Math.min(this.#softBytes, softBytes)
+    this.#hardBytes = Math.min(this.#hardBytes, hardBytes)
   }
 
   get softBytes(): number {

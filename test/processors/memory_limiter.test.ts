@@ -74,6 +74,20 @@ test('refuses, to be sent again, while memory is over the soft limit, and takes 
   await limiter.shutdown()
 })
 
+test('of several limits the lowest holds, and all of them agree on where memory stands', async () => {
+  const { clock, cx, limiter, next, use } = setUp({ limit_percentage: 50 })
+  const other = new Limiter('metrics', cx, parse({ limit_percentage: 80 }), next)
+  await limiter.start()
+  await other.start()
+  expect([cx.budget.softBytes, cx.budget.hardBytes]).toEqual([400, 500])
+  use(500)
+  await clock.advance(10_000)
+  expect(cx.budget.pressed).toBe(true)
+  expect(cx.lines.map(({ level }) => level)).toEqual(['warn'])
+  await limiter.shutdown()
+  await other.shutdown()
+})
+
 test('what is garbage refuses nobody for long: it is collected, but not more often than is set', async () => {
   const { clock, cx, limiter, waste, collections } = setUp({ min_gc_interval_when_soft_limited: '3s' })
   await limiter.start()

@@ -16,7 +16,6 @@ export class Limiter<S extends Signal> implements Processor<S> {
   readonly #account: Account
   readonly #next: Consumer<S>
   #timer: Disposable | undefined
-  #softBytes = Number.POSITIVE_INFINITY
 
   constructor(signal: S, cx: Context, settings: Settings, next: Consumer<S>) {
     this.#cx = cx
@@ -27,7 +26,6 @@ export class Limiter<S extends Signal> implements Processor<S> {
 
   async start(): Promise<void> {
     const { softBytes, hardBytes } = limits(this.#settings, this.#cx.memory().limitBytes)
-    this.#softBytes = softBytes
     this.#cx.budget.limit(softBytes, hardBytes)
     this.#timer = every(this.#cx.clock, this.#settings.check_interval, () => this.#check())
   }
@@ -52,19 +50,21 @@ export class Limiter<S extends Signal> implements Processor<S> {
   }
 
   #check(): void {
+    const { budget, log } = this.#cx
+    const { softBytes: softLimitBytes } = budget
     const usedBytes = this.#measure()
-    const pressed = usedBytes > this.#softBytes
-    if (pressed === this.#cx.budget.pressed) return
-    this.#cx.budget.pressed = pressed
-    if (pressed) this.#cx.log.warn({ usedBytes, softLimitBytes: this.#softBytes }, 'memory is over the soft limit, new data is refused')
-    else this.#cx.log.info({ usedBytes, softLimitBytes: this.#softBytes }, 'memory is back under the soft limit')
+    const pressed = usedBytes > softLimitBytes
+    if (pressed === budget.pressed) return
+    budget.pressed = pressed
+    if (pressed) log.warn({ usedBytes, softLimitBytes }, 'memory is over the soft limit, new data is refused')
+    else log.info({ usedBytes, softLimitBytes }, 'memory is back under the soft limit')
   }
 
   /** [bytes] What is used may be garbage, and while everything is refused nothing makes the runtime collect it: so we do. */
   #measure(): number {
     const { budget, clock } = this.#cx
     const { usedBytes } = this.#cx.memory()
-    if (usedBytes <= this.#softBytes) return usedBytes
+    if (usedBytes <= budget.softBytes) return usedBytes
     const { check_interval, min_gc_interval_when_soft_limited, min_gc_interval_when_hard_limited } = this.#settings
     const interval = usedBytes > budget.hardBytes ? min_gc_interval_when_hard_limited : min_gc_interval_when_soft_limited
     const begun = clock.monotonic()
