@@ -27,6 +27,19 @@ export function readLabels(text: string): Label[] {
   return labels
 }
 
+/** The text of `showLabels` at its commas: `['code="200"', 'method="GET"']`. */
+export function splitLabels(text: string): string[] {
+  const labels: string[] = []
+  let at = 0
+  while (at < text.length) {
+    const nameEnd = text[at] === '"' ? endOfQuote(text, at + 1) + 1 : text.indexOf('=', at)
+    const end = endOfQuote(text, nameEnd + 2) + 1
+    labels.push(text.slice(at, end))
+    at = end + 1
+  }
+  return labels
+}
+
 /** A label name, in quotes where it is not a plain one. */
 export const showName = (name: string): string => (legacyLabel.test(name) ? name : `"${escapeValue(name)}"`)
 

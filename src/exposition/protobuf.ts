@@ -51,12 +51,12 @@ export function* protobufPage(families: Iterable<Family>, labels: LabelFields): 
   }
 }
 
-/** The LabelPair fields of a label text; encoding them takes longer than all the rest. */
+/** The LabelPair fields of a label text; encoding them takes longer than all the rest. With `max` texts it starts afresh. */
 export class LabelFields {
   readonly #known = new Map<string, Uint8Array>()
   readonly #max: number
 
-  constructor(max = 200_000) {
+  constructor(max = 10_000) {
     this.#max = max
   }
 

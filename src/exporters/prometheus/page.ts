@@ -5,6 +5,7 @@
  */
 import { type Family, type Row, SampleNames } from '../../exposition/families.ts'
 import type { FamilyName, FamilyType } from '../../exposition/naming.ts'
+import { LabelTexts } from './label-texts.ts'
 
 /** A family and the slots of its series. */
 export class SlotFamily implements Family {
@@ -13,7 +14,6 @@ export class SlotFamily implements Family {
   readonly unit: string
   readonly help: string
   readonly slots: number[] = []
-  readonly byLabels = new Map<string, number>()
   readonly #show: (slot: number, row: Row) => boolean
 
   constructor({ name, type, unit }: FamilyName, help: string, show: (slot: number, row: Row) => boolean) {
@@ -38,8 +38,14 @@ export class Page {
   readonly #reserved: Family[] = []
   #sorted: Family[] | undefined
   /** by slot */
-  readonly labels: string[] = []
+  readonly #labels = new LabelTexts()
   readonly #familyOf: (SlotFamily | undefined)[] = []
+  /** by slot: the hash of its family's name and its labels */
+  readonly #hashes: number[] = []
+  /** by hash: a slot that has it */
+  readonly #byHash = new Map<number, number>()
+  /** by slot: the next slot of the same hash, or -1 */
+  readonly #nextOfHash: number[] = []
   /** where in its family's list a slot stands */
   readonly #places: number[] = []
   readonly #free: number[] = []
@@ -49,8 +55,9 @@ export class Page {
   /** `show` fills a row with what the columns say of a slot; false when it is not to be shown. */
   constructor(show: (slot: number, row: Row) => boolean) {
     this.#show = (slot, row) => {
-      row.labels = this.labels[slot]!
-      return show(slot, row)
+      if (!show(slot, row)) return false
+      row.labels = this.#labels.get(slot)
+      return true
     }
   }
 
@@ -63,7 +70,7 @@ export class Page {
 
   /** One more than the largest slot ever given out: the length for a column. */
   get capacity(): number {
-    return this.labels.length
+    return this.#familyOf.length
   }
 
   /** The family of that name; made if need be. Undefined where another type, or a sample of another family, has the name. */
@@ -77,12 +84,22 @@ export class Page {
     return made
   }
 
+  /** The slot of that family with these labels. */
+  find(family: SlotFamily, labels: string): number | undefined {
+    let slot = this.#byHash.get(hash(family.name, labels)) ?? -1
+    while (slot >= 0 && (this.#familyOf[slot] !== family || this.#labels.get(slot) !== labels)) slot = this.#nextOfHash[slot]!
+    return slot < 0 ? undefined : slot
+  }
+
   add(family: SlotFamily, labels: string): number {
-    const slot = this.#free.pop() ?? this.labels.length
-    this.labels[slot] = labels
+    const slot = this.#free.pop() ?? this.#familyOf.length
+    this.#labels.set(slot, labels)
     this.#familyOf[slot] = family
     this.#places[slot] = family.slots.push(slot) - 1
-    family.byLabels.set(labels, slot)
+    const key = hash(family.name, labels)
+    this.#hashes[slot] = key
+    this.#nextOfHash[slot] = this.#byHash.get(key) ?? -1
+    this.#byHash.set(key, slot)
     this.size++
     return slot
   }
@@ -95,12 +112,25 @@ export class Page {
       family.slots[this.#places[slot]!] = last
       this.#places[last] = this.#places[slot]!
     }
-    family.byLabels.delete(this.labels[slot]!)
-    this.labels[slot] = ''
+    this.#unhash(slot)
+    this.#labels.delete(slot)
     this.#familyOf[slot] = undefined
     this.#free.push(slot)
     this.size--
     if (family.slots.length === 0) this.removeIfEmpty(family)
+  }
+
+  #unhash(slot: number): void {
+    const key = this.#hashes[slot]!
+    const next = this.#nextOfHash[slot]!
+    let before = this.#byHash.get(key)!
+    if (before === slot) {
+      if (next < 0) this.#byHash.delete(key)
+      else this.#byHash.set(key, next)
+      return
+    }
+    while (this.#nextOfHash[before] !== slot) before = this.#nextOfHash[before]!
+    this.#nextOfHash[before] = next
   }
 
   /** A family without series gives its names back. */
@@ -119,4 +149,12 @@ export class Page {
   families(): readonly Family[] {
     return (this.#sorted ??= [...this.#reserved, ...this.#families.values()].sort((a, b) => (a.name < b.name ? -1 : 1)))
   }
+}
+
+/** FNV-1a over the characters, 31 bits: a small integer, which a Map keeps without a box. */
+function hash(name: string, labels: string): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193)
+  for (let i = 0; i < labels.length; i++) h = Math.imul(h ^ labels.charCodeAt(i), 0x01000193)
+  return h & 0x3fffffff
 }

@@ -17,7 +17,7 @@ export class Targets implements Family {
   readonly help = 'Target metadata'
   readonly #byKey = new Map<string, Known>()
   readonly #list: Known[] = []
-  readonly #ofSlot = new Map<number, Known>()
+  readonly #ofSlot: (Known | undefined)[] = []
 
   constructor(name: string) {
     this.name = name
@@ -45,13 +45,13 @@ export class Targets implements Family {
     }
     known.labels = target.labels
     known.series++
-    this.#ofSlot.set(slot, known)
+    this.#ofSlot[slot] = known
   }
 
   leave(slot: number): void {
-    const known = this.#ofSlot.get(slot)
+    const known = this.#ofSlot[slot]
     if (known === undefined) return
-    this.#ofSlot.delete(slot)
+    this.#ofSlot[slot] = undefined
     known.series--
     if (known.series > 0) return
     this.#byKey.delete(known.key)
