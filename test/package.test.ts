@@ -82,6 +82,26 @@ describe('in an empty project', () => {
     const { stdout } = await run(project, 'node', '--input-type=module', '-e', "console.log(typeof (await import('thalamus')).start)")
     expect(stdout.trim()).toBe('function')
   })
+
+  test('it runs there: OTLP in, a page out', async () => {
+    const script = `
+    import { start } from 'thalamus'
+    const config = \`
+    receivers: { otlp: { protocols: { http: { endpoint: "127.0.0.1:0" } } } }
+    exporters: { prometheus: { endpoint: "127.0.0.1:0" } }
+    service:
+      api: { enabled: false }
+      telemetry: { metrics: { level: none } }
+      pipelines: { metrics: { receivers: [otlp], exporters: [prometheus] } }\`
+    await using app = await start({ config })
+    const url = component => app.listening.find(place => place.component === component).url
+    const point = { timeUnixNano: String(BigInt(Date.now()) * 1_000_000n), asInt: '7' }
+    const body = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'a', gauge: { dataPoints: [point] } }] }] }] }
+    const answer = await fetch(url('otlp') + '/v1/metrics', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+    console.log(answer.status, await (await fetch(url('prometheus'))).text())`
+    const { stdout } = await run(project, 'node', '--input-type=module', '-e', script)
+    expect(stdout).toBe('200 # TYPE a gauge\na 7\n\n')
+  })
 })
 
 describe('by the tools that check packages', () => {
