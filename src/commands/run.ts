@@ -43,7 +43,7 @@ async function runUntilStopped(configuration: LoadedConfiguration, outside: Outs
 }
 
 function farewell(undelivered: Awaited<ReturnType<App['shutdown']>>, outside: Outside): number {
-  if (undelivered.length === 0) outside.print('stopped: everything was delivered')
+  if (undelivered.length === 0) outside.print('stopped: all that was held was delivered')
   else outside.complain(['stopped: not everything was delivered', ...undelivered.map(show)].join('\n'))
   return undelivered.length === 0 ? 0 : 1
 }

@@ -120,7 +120,7 @@ describe('run', () => {
   serves    Prometheus page http://127.0.0.1:9464/metrics, api http://127.0.0.1:2242
   try       curl -s http://127.0.0.1:9464/metrics | grep system_cpu
   SDK       OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 node app.js   # any OpenTelemetry SDK, any language
-stopped: everything was delivered
+stopped: all that was held was delivered
 `)
     expect(outside.lines).toEqual([{ level: 'info', fields: { signal: 'SIGTERM' }, message: 'shutting down' }])
   })

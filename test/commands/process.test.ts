@@ -67,7 +67,7 @@ test('runs, serves, and ends with 0 on SIGTERM', async () => {
   expect(out).toMatch(
     /^thalamus \d+\.\d+\.\d+ runs: metrics: otlp -> prometheus; traces, logs: dropped \(no exporter; --forward URL sends them on\)\n {2}receives {2}OTLP over HTTP http:\/\/127\.0\.0\.1:\d+\n/,
   )
-  expect(out).toMatch(/\nstopped: everything was delivered\n$/)
+  expect(out).toMatch(/\nstopped: all that was held was delivered\n$/)
   expect(code).toBe(0)
 })
 
@@ -85,7 +85,7 @@ test.runIf(existsSync('/dev/full'))('a log that cannot be written, because the d
     full,
   )
   const { code, out } = await run.finally(() => closeSync(full))
-  expect(out).toMatch(/\nstopped: everything was delivered\n$/)
+  expect(out).toMatch(/\nstopped: all that was held was delivered\n$/)
   expect(code).toBe(0)
 })
 
@@ -102,6 +102,6 @@ service:
     // A line for each batch: it lives through waits in which nothing else holds the process open.
     if (++lines === 4) kill('SIGINT')
   })
-  expect(out).toMatch(/stopped: everything was delivered\n$/)
+  expect(out).toMatch(/stopped: all that was held was delivered\n$/)
   expect(code).toBe(0)
 })
