@@ -1,5 +1,5 @@
 /** One POST over node:http: what was answered, or why nothing was. Never rejects. */
-import type { IncomingHttpHeaders, RequestOptions } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Clock } from '../../lib/clock.ts'
@@ -37,6 +37,7 @@ export function post(
     const request = options.protocol === 'https:' ? httpsRequest(options) : httpRequest(options)
     let written = false
     let gaveUp = false
+    let heard: IncomingMessage | undefined
     const settle = (answer: Answer | NoAnswer) => {
       timer?.[Symbol.dispose]()
       stop.removeEventListener('abort', onStop)
@@ -52,24 +53,30 @@ export function post(
     request.on('finish', () => {
       written = true
     })
+    // Once the status is known, so is whether the destination has it; only the words are missing.
+    const answer = ({ statusCode = 0, headers }: IncomingMessage, body: Uint8Array) => settle({ status: statusCode, headers, body })
     request.on('error', (error: NodeJS.ErrnoException) => {
+      if (heard !== undefined) return answer(heard, nothing)
       settle({ why: error.message, lost: written, stale: !gaveUp && request.reusedSocket && isReset(error) })
     })
     request.on('response', response => {
-      const status = response.statusCode ?? 0
+      heard = response
       const pieces: Uint8Array[] = []
       let size = 0
-      const answer = (body: Uint8Array) => settle({ status, headers: response.headers, body })
       response.on('data', (piece: Uint8Array) => {
         size += piece.length
         if (size > maxAnswerBytes) {
-          answer(nothing)
+          answer(response, nothing)
           response.destroy()
         } else pieces.push(piece)
       })
-      response.on('end', () => answer(size === 0 ? nothing : Buffer.concat(pieces, size)))
-      // The status is known, so whether the destination has it is known; only the words are missing.
-      response.on('error', () => answer(nothing))
+      response.on('end', () => answer(response, size === 0 ? nothing : Buffer.concat(pieces, size)))
+      response.on('error', () => answer(response, nothing))
+    })
+    // Who wants to speak another protocol is left without an error.
+    request.on('upgrade', (_response, socket) => {
+      socket.destroy()
+      settle({ why: 'the connection was closed', lost: written, stale: false })
     })
     request.cork()
     for (const chunk of chunks) request.write(chunk)
