@@ -6,7 +6,7 @@ import { cpus } from 'node:os'
 import { gzipSync } from 'node:zlib'
 import { State } from '../src/exporters/prometheus/state.ts'
 import { openMetrics } from '../src/exposition/openmetrics.ts'
-import { LabelFields, protobufPage } from '../src/exposition/protobuf.ts'
+import { protobufPage } from '../src/exposition/protobuf.ts'
 import { classic, textPage } from '../src/exposition/text.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import type { MetricBatch } from '../src/model/batch.ts'
@@ -103,11 +103,10 @@ function consume(what: string, bodies: readonly Uint8Array[]): void {
 function pages(what: string, bodies: readonly Uint8Array[]): void {
   const { state } = filled(bodies)
   const families = state.page.families()
-  const labels = new LabelFields()
   const formats = {
     text: () => textPage(families, classic),
     openmetrics: () => textPage(families, openMetrics(families)),
-    protobuf: () => protobufPage(families, labels),
+    protobuf: () => protobufPage(families),
   }
   let size = 0
   let longest = 0

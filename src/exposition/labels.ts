@@ -49,10 +49,18 @@ export function escapeValue(text: string): string {
 }
 const special = /["\\\n]/
 
+/** The place of the closing quote; `from` is behind the opening one. */
 function endOfQuote(text: string, from: number): number {
-  let at = from
-  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1
-  return at
+  let end = text.indexOf('"', from)
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end
+}
+
+/** Behind an odd number of backslashes. */
+function isEscaped(text: string, at: number): boolean {
+  let first = at
+  while (text[first - 1] === '\\') first--
+  return (at - first) % 2 === 1
 }
 
 const unescaped = (text: string): string => (text.includes('\\') ? text.replace(/\\(.)/gs, (_, c: string) => (c === 'n' ? '\n' : c)) : text)

@@ -18,9 +18,9 @@ const smallestThreshold = 1e-128
 
 /**
  * The page in pieces; undefined where there is nothing to send yet, but others may run: a family is sent when its length is
- * known. `labels` remembers the bytes of label texts from page to page.
+ * known.
  */
-export function* protobufPage(families: Iterable<Family>, labels: LabelFields): Generator<Uint8Array | undefined> {
+export function* protobufPage(families: Iterable<Family>): Generator<Uint8Array | undefined> {
   const row = newRow()
   const out = new Writer()
   for (const family of families) {
@@ -33,7 +33,7 @@ export function* protobufPage(families: Iterable<Family>, labels: LabelFields): 
     }
     for (let i = 0; i < family.length; i++) {
       if (!family.read(i, row)) continue
-      writeMetric(out, row, family.type, labels)
+      writeMetric(out, row, family.type)
       if (out.length < pieceSize) continue
       flush()
       yield undefined
@@ -51,28 +51,6 @@ export function* protobufPage(families: Iterable<Family>, labels: LabelFields): 
   }
 }
 
-/** The LabelPair fields of a label text; encoding them takes longer than all the rest. With `max` texts it starts afresh. */
-export class LabelFields {
-  readonly #known = new Map<string, Uint8Array>()
-  readonly #max: number
-
-  constructor(max = 10_000) {
-    this.#max = max
-  }
-
-  of(labels: string): Uint8Array {
-    let bytes = this.#known.get(labels)
-    if (bytes === undefined) {
-      if (this.#known.size >= this.#max) this.#known.clear()
-      const out = new Writer()
-      for (const label of readLabels(labels)) writeLabel(out, label)
-      bytes = out.take()
-      this.#known.set(labels, bytes)
-    }
-    return bytes
-  }
-}
-
 function writeLabel(out: Writer, [name, value]: Label): void {
   const pair = out.begin(1)
   out.text(1, name)
@@ -80,9 +58,9 @@ function writeLabel(out: Writer, [name, value]: Label): void {
   out.end(pair)
 }
 
-function writeMetric(out: Writer, row: Row, type: FamilyType, labels: LabelFields): void {
+function writeMetric(out: Writer, row: Row, type: FamilyType): void {
   const metric = out.begin(4)
-  out.raw(labels.of(row.labels))
+  for (const label of readLabels(row.labels)) writeLabel(out, label)
   if (row.shape === 'number') writeNumber(out, row, type)
   else if (row.shape === 'summary') writeSummary(out, row)
   else writeHistogram(out, row)

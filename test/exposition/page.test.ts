@@ -5,7 +5,7 @@ import { type Label, readLabels, showLabels } from '../../src/exposition/labels.
 import type { FamilyType } from '../../src/exposition/naming.ts'
 import { type Escaping, escapings } from '../../src/exposition/negotiate.ts'
 import { fitExemplar, openMetrics } from '../../src/exposition/openmetrics.ts'
-import { LabelFields, protobufPage } from '../../src/exposition/protobuf.ts'
+import { protobufPage } from '../../src/exposition/protobuf.ts'
 import { classic, textPage } from '../../src/exposition/text.ts'
 import { seeded } from '../kit/context.ts'
 import { golden } from '../kit/golden.ts'
@@ -25,8 +25,7 @@ function familyOf(name: string, type: FamilyType, rows: readonly Partial<Row>[],
 
 const text = (families: readonly Family[]): string => Buffer.concat([...textPage(families, classic)]).toString()
 const open = (families: readonly Family[]): string => Buffer.concat([...textPage(families, openMetrics(families))]).toString()
-const proto = (families: readonly Family[]): Uint8Array =>
-  Buffer.concat([...protobufPage(families, new LabelFields())].filter(piece => piece !== undefined))
+const proto = (families: readonly Family[]): Uint8Array => Buffer.concat([...protobufPage(families)].filter(piece => piece !== undefined))
 
 function escaped(families: readonly Family[], escaping: Escaping, leftOut?: (rows: number) => void): readonly Family[] {
   const steps = escapeFamilies(families, escaping, new EscapedLabels(), leftOut)

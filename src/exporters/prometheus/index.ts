@@ -9,7 +9,7 @@ import { EscapedLabels, escapeFamilies } from '../../exposition/escape.ts'
 import { isEscaping, labelName, type Strategy, strategies } from '../../exposition/naming.ts'
 import type { Choice, Format } from '../../exposition/negotiate.ts'
 import { openMetrics } from '../../exposition/openmetrics.ts'
-import { LabelFields, protobufPage } from '../../exposition/protobuf.ts'
+import { protobufPage } from '../../exposition/protobuf.ts'
 import { classic, textPage } from '../../exposition/text.ts'
 import { every } from '../../lib/clock.ts'
 import type { MetricBatch } from '../../model/batch.ts'
@@ -74,7 +74,6 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
   readonly #refusals: Refusals
   /** every name on the page is one that every scraper takes */
   readonly #escapes: boolean
-  readonly #labelFields = new LabelFields()
   readonly #escapedLabels = new EscapedLabels()
 
   constructor(cx: Context, settings: Settings) {
@@ -142,7 +141,7 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
     const count = (rows: number) => void (leftOut += rows)
     const families = this.#escapes ? all : yield* escapeFamilies(all, choice.escaping, this.#escapedLabels, count)
     if (leftOut > 0) this.#refusals.escaped(leftOut)
-    if (choice.format === 'protobuf') yield* protobufPage(families, this.#labelFields)
+    if (choice.format === 'protobuf') yield* protobufPage(families)
     else yield* textPage(families, choice.format === 'text' ? classic : openMetrics(families))
   }
 }
