@@ -1,6 +1,8 @@
 /** What a destination may write back: every request ends, and a status that was heard counts. */
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { call } from '../../src/exporters/otlp_grpc/call.ts'
+import { Connection } from '../../src/exporters/otlp_grpc/connection.ts'
 import { post } from '../../src/exporters/otlp_http/post.ts'
 import { VirtualClock } from '../kit/clock.ts'
 import { until } from './until.ts'
@@ -40,4 +42,24 @@ test.each<[string, string, 'ends' | 'stays', number | string]>([
   await until(clock, () => outcome !== undefined, 2000)
   expect(outcome).toBe(expected)
   expect(clock.pending).toBe(0)
+})
+
+test('whoever was told to stop while a body was being compressed does not begin to send it', async () => {
+  let connections = 0
+  const server = createServer(socket => {
+    connections++
+    socket.on('error', () => {})
+    onTestFinished(() => void socket.destroy())
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const { port } = server.address() as { port: number }
+  const clock = new VirtualClock()
+  const stopped = { why: 'shutting down', lost: false, stale: false }
+  const options = { protocol: 'http:', host: '127.0.0.1', port, method: 'POST', headers: { 'content-length': 3 } }
+  expect(await post(options, [Buffer.from('abc')], 0, clock, AbortSignal.abort())).toEqual(stopped)
+  const connection = new Connection(`http://127.0.0.1:${port}`, {}, clock, undefined)
+  onTestFinished(() => connection.close())
+  expect(await call(connection, { ':path': '/' }, [Buffer.from('abc')], 0, clock, AbortSignal.abort())).toEqual(stopped)
+  expect(connections).toBe(0)
 })

@@ -34,6 +34,7 @@ export function call(
   clock: Clock,
   stop: AbortSignal,
 ): Promise<Answer | NoAnswer> {
+  if (stop.aborted) return Promise.resolve({ why: 'shutting down', lost: false, stale: false })
   return new Promise(resolve => {
     const stream = begin(connection, headers)
     // The connection was on its way out and had not said so: the next is a new one.

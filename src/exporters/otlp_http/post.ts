@@ -33,6 +33,7 @@ export function post(
   clock: Clock,
   stop: AbortSignal,
 ): Promise<Answer | NoAnswer> {
+  if (stop.aborted) return Promise.resolve({ why: 'shutting down', lost: false, stale: false })
   return new Promise(resolve => {
     const request = options.protocol === 'https:' ? httpsRequest(options) : httpRequest(options)
     let written = false
