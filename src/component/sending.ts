@@ -97,6 +97,9 @@ export class Sending<S extends Signal> implements Exporter<S> {
   readonly #queue: Queue
   readonly #account: Account
   readonly #trouble: Trouble
+  /** the shutdown has begun … */
+  readonly #closing = new AbortController()
+  /** … and its time is over */
   readonly #stop = new AbortController()
   /** whoever hands over waits for the outcome, and keeps the rows if it is bad */
   readonly #answers: boolean
@@ -139,7 +142,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     this.#maxBytes = inRows ? batch.max_bytes : Math.min(maxSize, batch.max_bytes)
     this.#minSize = batch.min_size ?? maxSize
     this.#attributes = { exporter: cx.id, data_type: signal }
-    setMaxListeners(0, this.#stop.signal)
+    setMaxListeners(0, this.#stop.signal, this.#closing.signal)
   }
 
   async start(): Promise<void> {
@@ -296,10 +299,15 @@ export class Sending<S extends Signal> implements Exporter<S> {
           return this.#drop(load, 'retry_exhausted', outcome.why, book)
         }
         this.#trouble.failed(outcome.why, { rows: load.rows, retryAfterMs: Math.round(waitMs) })
-        await sleep(this.#cx.clock, waitMs, this.#stop.signal)
+        await sleep(this.#cx.clock, waitMs, this.#wakeUp(outcome.retryAfterMs))
       }
       if (outcome.lost && !this.#stop.signal.aborted) this.#account.resent += load.rows
     }
+  }
+
+  /** What ends a wait: when the shutdown begins the destination may be back, and is asked once more unless it named a time. */
+  #wakeUp(retryAfterMs: number): AbortSignal {
+    return this.#closing.signal.aborted || retryAfterMs > 0 ? this.#stop.signal : this.#closing.signal
   }
 
   /** Sending own spans makes no span: or each would make the next. */
@@ -386,6 +394,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
 
   async #end(signal: AbortSignal): Promise<void> {
     this.#queue.close()
+    this.#closing.abort()
     this.#pump()
     await this.#drain(signal)
     this.#stop.abort()

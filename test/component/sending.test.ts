@@ -491,6 +491,31 @@ describe('senders that wait for the outcome', () => {
 })
 
 describe('shutdown', () => {
+  test('what waits to be sent again is tried at once: the destination may be back', async () => {
+    const { sending, destination, cx } = open({ reply: () => later })
+    await occupy({ sending }, 1)
+    destination.reply = () => delivered
+    await sending.shutdown(new AbortController().signal)
+    expect(destination.delivered).toEqual([1])
+    expect(cx.clock.monotonic()).toBe(0)
+  })
+
+  test('but no more often than once, and not before the time that the destination asked for', async () => {
+    const { sending, destination, cx } = open({ reply: () => later })
+    await occupy({ sending }, 1)
+    const busy = open({ reply: () => ({ ...later, retryAfterMs: 7000 }) })
+    await occupy(busy, 2)
+    const patience = new AbortController()
+    const ended = [sending.shutdown(patience.signal), busy.sending.shutdown(patience.signal)]
+    await settled()
+    expect(destination.requests).toEqual([[1], [1]])
+    expect(busy.destination.requests).toEqual([[2]])
+    await cx.clock.advance(100)
+    expect(destination.requests).toEqual([[1], [1]])
+    patience.abort()
+    await Promise.all(ended)
+  })
+
   test('sends what is held, then closes', async () => {
     const line = gate()
     const { sending, destination } = open({ reply: line.reply })
