@@ -1,12 +1,14 @@
 /** The package as users get it: packed, installed into an empty project, run and compiled against there. */
 import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+const { devDependencies } = createRequire(import.meta.url)('../package.json') as { devDependencies: Record<string, string> }
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const BIN = join(ROOT, 'node_modules/.bin')
 const exec = promisify(execFile)
@@ -45,7 +47,19 @@ beforeAll(async () => {
   project = join(folder, 'project')
   cpSync(join(ROOT, 'LICENSE'), join(project, 'LICENSE'))
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'a-user', private: true, type: 'module' }))
-  await run(project, 'npm', 'install', tarball, '--omit=dev', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund')
+  // Whoever writes TypeScript for Node has its types; ours speak of node:http.
+  await run(
+    project,
+    'npm',
+    'install',
+    tarball,
+    `@types/node@${devDependencies['@types/node']}`,
+    '--omit=dev',
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+  )
 }, 120_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
