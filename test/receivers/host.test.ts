@@ -316,8 +316,10 @@ describe('what goes wrong', () => {
       await until(() => m.clock.pending > 0)
       await m.clock.advance(7000)
       expect(m.batches.length).toBeGreaterThan(3)
-      expect(m.last().size).toBeLessThanOrEqual(whole.last().size)
-      expect(m.last().size).toBeGreaterThan(whole.last().size - 10)
+      // What the runtime has to say differs from one moment to the next: whether it has collected, for example.
+      const names = (of: typeof m) => [...of.last().keys()].filter(name => !/^(nodejs|v8js)\./.test(name))
+      expect(names(whole)).toEqual(expect.arrayContaining(names(m)))
+      expect(names(m).length).toBeGreaterThan(names(whole).length - 10)
       const said = m.cx.lines.filter(line => line.level === 'warn')
       expect(said.length).toBeGreaterThanOrEqual(1)
       expect(new Set(said.map(line => JSON.stringify(line)))).toHaveProperty('size', said.length)
