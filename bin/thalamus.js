@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import * as module from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 22 || (major === 22 && minor < 15)) {
@@ -13,13 +13,19 @@ if (major < 22 || (major === 22 && minor < 15)) {
 }
 
 // Bodies live outside the heap, a gigabyte of them a second. V8 13 collects the whole heap whenever 32 MB of such memory have come and
-// gone, a third of all CPU time under load. With these it weighs them as part of the heap, as later versions do by themselves, and lets
-// both grow by half before it collects; and the young generation, in which bodies wait for their end, stays small. Measured: rows per
-// CPU-second as with a heap four times as large, a third of the pauses, and half the memory.
+// gone, a third of all CPU time under load. With these it weighs them as part of the heap, as later versions do by themselves; the young
+// generation, in which bodies wait for their end, stays small; and about 80 MB of garbage may gather before a collection, which is
+// much beside a small heap and little beside a large one. docs/decisions/garbage-collection.md has the figures.
 if (process.versions.v8.startsWith('13.')) {
   setFlagsFromString('--external-memory-accounted-in-global-limit')
-  setFlagsFromString('--heap-growing-percent=50')
   setFlagsFromString('--semi-space-growth-factor=1')
+  const allowGarbage = () => {
+    const { used_heap_size, external_memory } = getHeapStatistics()
+    const percent = Math.round((100 * 80e6) / (used_heap_size + external_memory))
+    setFlagsFromString(`--heap-growing-percent=${Math.min(300, Math.max(50, percent))}`)
+  }
+  allowGarbage()
+  setInterval(allowGarbage, 1000).unref()
 }
 
 const source = new URL('../src/main.ts', import.meta.url)
