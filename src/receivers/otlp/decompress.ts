@@ -14,12 +14,15 @@ import {
   zstdDecompressSync,
 } from 'node:zlib'
 import { MalformedError } from '../../model/batch.ts'
+import { Gunzip } from './gunzip.ts'
 import { tooLarge } from './verdict.ts'
 
 export type ContentEncoding = 'gzip' | 'zstd' | 'zlib' | 'deflate'
 
 /** [bytes] compressed; inflating less takes about a millisecond at the ratios that telemetry has */
 const atOnceBytes = 2 ** 20
+/** What a body claims to become is believed up to so many times of what was sent. */
+const maxRatio = 64
 /** A body of many empty frames costs us far more than its sender. */
 const maxFrames = 1024
 
@@ -49,12 +52,24 @@ export function decompress(
 function decompressAtOnce(encoding: ContentEncoding, body: Uint8Array, limit: number): Uint8Array {
   switch (encoding) {
     case 'gzip':
-      return gunzipSync(body, outputOptions(gzipSize(body), body.length, limit))
+      return gunzipAtOnce(body, limit)
     case 'zstd':
       return zstdFrames(body, limit)
     default:
       return (hasZlibHeader(body) ? inflateSync : inflateRawSync)(body, outputOptions(undefined, body.length, limit))
   }
+}
+
+let kept: Gunzip | undefined
+
+function gunzipAtOnce(body: Uint8Array, limit: number): Uint8Array {
+  const size = gzipSize(body)
+  if (size !== undefined && size <= Math.min(limit, body.length * maxRatio)) {
+    kept ??= new Gunzip()
+    const found = kept.inflate(body, size)
+    if (found !== undefined) return found
+  }
+  return gunzipSync(body, outputOptions(size, body.length, limit))
 }
 
 async function decompressElsewhere(encoding: ContentEncoding, body: Uint8Array, limit: number): Promise<Uint8Array> {
@@ -77,7 +92,7 @@ const promised = (run: Inflate, body: Uint8Array, options: ZlibOptions): Promise
  * 64 times what was sent.
  */
 function outputOptions(expected: number | undefined, sent: number, limit: number): { chunkSize: number; maxOutputLength: number } {
-  const most = Math.max(64, Math.min(limit, sent * 64))
+  const most = Math.max(64, Math.min(limit, sent * maxRatio))
   const chunkSize = Math.max(64, Math.min(expected ?? sent * 8, most) + 1)
   return { chunkSize, maxOutputLength: Math.max(limit, 1) }
 }
