@@ -114,7 +114,7 @@ export class Thalamus implements AsyncDisposable, Otlp {
     const [httpPort, grpcPort, apiPort] = (await freePorts(3)) as [number, number, number]
     const config = configure({ httpPort, grpcPort })
     const telemetry = { metrics: { level: 'none' }, traces: { level: 'none' } }
-    const service = { ...config.service, telemetry, api: { endpoint: `${LOOPBACK}:${apiPort}` } }
+    const service = { telemetry, ...config.service, api: { endpoint: `${LOOPBACK}:${apiPort}` } }
     const folder = new Folder()
     const file = folder.write('thalamus.yaml', { ...config, service })
     const server = await boot(folder, {
