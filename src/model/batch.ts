@@ -129,6 +129,9 @@ export interface SpanColumns extends Fields {
   /** the run of KeyValue fields in the bytes; empty where there is none, -1 → 0..0 */
   readonly attributesFrom: Uint32Array
   readonly attributesTo: Uint32Array
+  /** the W3C tracestate's text in the bytes; 0..0 where there is none */
+  readonly traceStateFrom: Uint32Array
+  readonly traceStateTo: Uint32Array
 }
 export interface SpanBatch {
   readonly signal: 'traces'

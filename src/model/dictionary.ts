@@ -61,6 +61,8 @@ export interface Dictionary {
   bounds(id: number): Float64Array
   /** How many series have a name at this moment. */
   readonly size: number
+  /** How often ids were freed. Whoever keeps state by the ids of resources, scopes or texts drops it when this differs. */
+  readonly sweeps: number
   /** One more than the largest series id given out so far: the length for an array indexed by series. */
   readonly capacity: number
 }

@@ -63,7 +63,8 @@ const groups = [
     name: 'spans',
     columns: [
       ...[f64('start'), f64('duration'), u32('from'), u32('to'), u32('scope'), i32('name')],
-      ...[u32('attributesFrom'), u32('attributesTo'), u8('ids', 32), u8('kind'), u8('status')],
+      ...[u32('attributesFrom'), u32('attributesTo'), u32('traceStateFrom'), u32('traceStateTo')],
+      ...[u8('ids', 32), u8('kind'), u8('status')],
     ],
   },
   {

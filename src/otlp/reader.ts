@@ -266,6 +266,7 @@ class WasmDictionary implements Dictionary {
   #generations = new Uint32Array()
   /** Filled as asked for; emptied when ids are freed. */
   #texts: (string | undefined)[] = []
+  sweeps = 0
 
   constructor(decoder: Decoder, memory: WasmMemory) {
     this.#decoder = decoder
@@ -325,6 +326,7 @@ class WasmDictionary implements Dictionary {
 
   /** To be called after a sweep. */
   forget(freedSeries: number): void {
+    this.sweeps++
     this.#texts = []
     if (freedSeries === 0) return
     const words = new Uint32Array(this.#memory.buffer, this.#decoder.generations() >>> 0, 2 * this.capacity)

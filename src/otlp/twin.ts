@@ -469,6 +469,8 @@ function readSpans(body: Body): SpanBatch {
       duration: f64(rows, r => Number(BigInt.asIntN(64, r.end - r.start)) * 1e-6),
       attributesFrom: u32(rows, r => r.attributes[0]),
       attributesTo: u32(rows, r => r.attributes[1]),
+      traceStateFrom: u32(rows, r => r.traceState[0]),
+      traceStateTo: u32(rows, r => r.traceState[1]),
     },
   }
 }
@@ -484,17 +486,20 @@ interface SpanRow {
   start: bigint
   end: bigint
   attributes: [number, number]
+  traceState: [number, number]
 }
 
 function readSpan(body: Body, field: Cursor, scope: number): SpanRow {
   const row: SpanRow = {
     ...{ from: field.from, to: field.end, scope, ids: new Uint8Array(32), name: -1, kind: 0, status: 0, start: 0n, end: 0n },
     attributes: [0, 0],
+    traceState: [0, 0],
   }
   let name = ''
   for (const at = field.message('span'); at.next(); ) {
     if (at.is(1, BYTES)) readId(body, at, row.ids, 0, 16, 'trace_id')
     else if (at.is(2, BYTES)) readId(body, at, row.ids, 16, 8, 'span_id')
+    else if (at.is(3, BYTES)) row.traceState = at.start === at.end ? [0, 0] : [at.start, at.end]
     else if (at.is(4, BYTES)) readId(body, at, row.ids, 24, 8, 'parent_span_id')
     else if (at.is(5, BYTES)) name = latin1(at.payload)
     else if (at.is(6, VARINT)) row.kind = small(at, 5)
@@ -764,7 +769,9 @@ class Names implements Dictionary {
     return this.#bounds.id(bounds.join(), this.#time, () => new Float64Array(BigUint64Array.from(bounds).buffer))
   }
 
+  sweeps = 0
   sweep(nowMs: number, idleMs: number): number {
+    this.sweeps++
     for (const kind of [this.#resources, this.#scopes, this.#metrics, this.#texts, this.#bounds]) kind.sweep(nowMs, idleMs)
     return this.#series.sweep(nowMs, idleMs)
   }

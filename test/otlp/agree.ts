@@ -18,7 +18,7 @@ const columns = {
   ],
   summaries: ['from', 'to', 'series', 'metric', 'start', 'time', 'flags', 'count', 'sum', 'quantilesFrom', 'quantilesLength'],
   exemplars: ['from', 'to', 'group', 'row', 'time', 'value', 'ids'],
-  spans: ['from', 'to', 'scope', 'ids', 'name', 'kind', 'status', 'start', 'duration', 'attributesFrom', 'attributesTo'],
+  spans: ['from', 'to', 'scope', 'ids', 'name', 'kind', 'status', 'start', 'duration', 'attributesFrom', 'attributesTo', 'traceStateFrom', 'traceStateTo'],
   records: [
     ...['from', 'to', 'scope', 'time', 'observed', 'severity', 'severityText', 'eventName', 'bodyFrom', 'bodyTo'],
     ...['attributesFrom', 'attributesTo', 'ids'],

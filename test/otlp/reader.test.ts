@@ -158,6 +158,7 @@ describe.each(readers)('%s', (_, create) => {
     const span = new Writer()
       .bytes(1, id(16, 1))
       .bytes(2, id(8, 17))
+      .text(3, 'ot=th:8')
       .bytes(4, id(8, 25))
       .text(5, 'GET /')
       .varint(6, 2)
@@ -181,6 +182,8 @@ describe.each(readers)('%s', (_, create) => {
     expect([dictionary.text(spans.name[0]!), spans.name[1]]).toEqual(['GET /', -1])
     expect(bytes.slice(spans.attributesFrom[0]!, spans.attributesTo[0]!)).toEqual(run(new Writer()).finish())
     expect([spans.attributesFrom[1], spans.attributesTo[1]]).toEqual([0, 0])
+    expect(Buffer.from(bytes.slice(spans.traceStateFrom[0]!, spans.traceStateTo[0]!)).toString()).toBe('ot=th:8')
+    expect([spans.traceStateFrom[1], spans.traceStateTo[1]]).toEqual([0, 0])
   })
 
   test('reads every column of log records', () => {
@@ -317,6 +320,7 @@ describe.each(readers)('%s', (_, create) => {
     expect(series(reader, gauge(['a=1']))).toEqual([0])
     expect(reader.sweep(now, 501)).toBe(0)
     expect(reader.sweep(now, 500)).toBe(2)
+    expect(reader.dictionary.sweeps).toBe(2)
     expect(reader.dictionary.size).toBe(1)
     const [fourth] = series(reader, gauge(['a=4']))
     expect([1, 2]).toContain(fourth)

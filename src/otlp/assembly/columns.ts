@@ -37,7 +37,7 @@ export function shapes(): void {
   shape(EXEMPLARS, 2, 3, 24, 1)
   shape(BUCKETS, 1, 0, 0, 0)
   shape(QUANTILES, 0, 0, 16, 0)
-  shape(SPANS, 2, 6, 32, 2)
+  shape(SPANS, 2, 8, 32, 2)
   shape(RECORDS, 2, 9, 24, 1)
 }
 

@@ -23,9 +23,10 @@ const ignored = memory.data(32, 16)
 function readSpan(from: usize, p: usize, end: usize, scope: u32): void {
   reserve(SPANS, 1)
   const n = rows(SPANS), c = capacity(SPANS), b = base(SPANS)
-  const ids = b + 40 * c + (<usize>n << 5)
+  const ids = b + 48 * c + (<usize>n << 5)
   v128.store(ids, i64x2.splat(0)); v128.store(ids, i64x2.splat(0), 16)
   let name: usize = 0, nameEnd: usize = 0, kind: u32 = 0, status: u32 = 0, start: u64 = 0, finish: u64 = 0, runFrom: usize = 0, runTo: usize = 0
+  let state: usize = 0, stateEnd: usize = 0
   while (p < end) {
     const at = p
     let tag = <u32>load<u8>(p++)
@@ -33,6 +34,7 @@ function readSpan(from: usize, p: usize, end: usize, scope: u32): void {
     switch (tag) {
       case 0x0a: { const q = past(p, end, SPAN); traceId(ids, payload(p), q, SPAN); p = q; break }
       case 0x12: { const q = past(p, end, SPAN); spanId(ids + 16, payload(p), q, SPAN); p = q; break }
+      case 0x1a: { stateEnd = past(p, end, SPAN); state = payload(p); p = stateEnd; break }
       case 0x22: { const q = past(p, end, SPAN); spanId(ids + 24, payload(p), q, SPAN); p = q; break }
       case 0x2a: { nameEnd = past(p, end, SPAN); name = payload(p); p = nameEnd; break }
       case 0x30: { kind = small(p, end, 5, SPAN); p = after; break }
@@ -59,9 +61,11 @@ function readSpan(from: usize, p: usize, end: usize, scope: u32): void {
   store<u32>(q, scope); q += step
   store<i32>(q, text(name, nameEnd - name)); q += step
   store<u32>(q, runTo == 0 ? 0 : offset(runFrom)); q += step
-  store<u32>(q, runTo == 0 ? 0 : offset(runTo))
-  store<u8>(b + 72 * c + n, kind)
-  store<u8>(b + 73 * c + n, status)
+  store<u32>(q, runTo == 0 ? 0 : offset(runTo)); q += step
+  store<u32>(q, state == stateEnd ? 0 : offset(state)); q += step
+  store<u32>(q, state == stateEnd ? 0 : offset(stateEnd))
+  store<u8>(b + 80 * c + n, kind)
+  store<u8>(b + 81 * c + n, status)
   setRows(SPANS, n + 1)
 }
 
