@@ -1,5 +1,6 @@
 /** The composition root: a checked configuration in, a running pipeline out. */
 
+import type { Counter } from '@opentelemetry/api'
 import { Api } from './api/listener.ts'
 import { OwnMetrics } from './api/own-metrics.ts'
 import { Budget } from './component/budget.ts'
@@ -46,6 +47,8 @@ export interface App {
   readonly listening: readonly Listening[]
   /** what a receiver gives and no pipeline takes */
   readonly unheard: readonly { readonly receiver: string; readonly signal: Signal }[]
+  /** An error that no component handled: counted, and the whole is unhealthy from here on. */
+  failed(): void
   /** Drains within the configuration's `shutdown_timeout`; safe twice. */
   shutdown(): Promise<readonly Undelivered[]>
 }
@@ -78,6 +81,7 @@ class Running implements App {
   readonly #telemetry
   readonly #api: Api
   readonly #ownMetrics: OwnMetrics
+  readonly #unhandled: Counter
   readonly #problems = new Map<string, string>()
   readonly #authenticators = new Map<string, Authenticator>()
   /** in the order of their start */
@@ -101,8 +105,18 @@ class Running implements App {
       traces: service.telemetry.traces.level,
       resource: service.telemetry.resource,
     })
-    this.#api = new Api(this.ledger, this.status)
+    this.#api = new Api(this.ledger, this.status, world.log('api'))
     this.#ownMetrics = new OwnMetrics(this.#telemetry)
+    this.#unhandled = this.#telemetry.meter('service').createCounter('thalamus_process_unhandled_errors', {
+      unit: '{error}',
+      description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
+    })
+    this.#unhandled.add(0)
+  }
+
+  failed(): void {
+    this.#unhandled.add(1)
+    this.#problems.set('service', 'an error that nothing handled; the log has it')
   }
 
   status = (): Status => ({ ready: this.#ready, problems: this.#problems })

@@ -80,8 +80,18 @@ function theOutside(): Outside {
       )
     },
     onStop: stopSignals,
-    exit: code => process.exit(code),
+    onBug: unhandledErrors,
+    exit: (code, afterMs) => {
+      if (afterMs === undefined) process.exit(code)
+      else void wait(afterMs, undefined, { ref: false }).then(() => process.exit(code))
+    },
   }
+}
+
+/** Node makes of an unhandled rejection an exception that nobody caught. */
+function unhandledErrors(run: (error: unknown) => void): Disposable {
+  process.on('uncaughtException', run)
+  return { [Symbol.dispose]: () => void process.off('uncaughtException', run) }
 }
 
 /** [ms] what still holds the process open when the run is over holds it no longer than this */

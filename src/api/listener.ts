@@ -1,14 +1,16 @@
 /** The one HTTP listener of ours: what components mount, and the pages of the running whole. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Handler, Status } from '../component/component.ts'
+import type { Handler, Logger, Status } from '../component/component.ts'
 import type { Ledger } from '../component/ledger.ts'
 import { listen } from '../component/listen.ts'
 
 export class Api {
   readonly #handlers = new Map<string, Handler>()
+  readonly #log: Logger
   #server: Server | undefined
 
-  constructor(ledger: Ledger, status: () => Status) {
+  constructor(ledger: Ledger, status: () => Status, log: Logger) {
+    this.#log = log
     this.mount('/-/ready', (_, response) => {
       const { ready } = status()
       text(response, ready ? 200 : 503, ready ? 'ready\n' : 'not ready\n')
@@ -28,7 +30,7 @@ export class Api {
 
   /** @throws {StartError} */
   async start({ host, port }: { host: string; port: number }): Promise<string> {
-    this.#server = createServer((request, response) => this.#route(request, response))
+    this.#server = createServer((request, response) => this.#answer(request, response))
     return listen(this.#server, host, port, 'service.api.endpoint')
   }
 
@@ -36,6 +38,17 @@ export class Api {
     this.#server?.close()
     this.#server?.closeAllConnections()
     this.#server = undefined
+  }
+
+  /** A handler that throws fails that request, and nothing else. */
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    try {
+      this.#route(request, response)
+    } catch (error) {
+      this.#log.error({ err: error, path: request.url }, 'a page could not be made')
+      if (response.headersSent) response.destroy()
+      else text(response, 500, 'a bug: the log has it\n')
+    }
   }
 
   #route(request: IncomingMessage, response: ServerResponse): void {

@@ -18,8 +18,10 @@ export interface Outside {
   readonly start: (configuration: LoadedConfiguration) => Promise<App>
   /** Calls `run` each time somebody asks this process to stop. */
   readonly onStop: (run: (signal: string) => void) => Disposable
-  /** At once, whatever is under way. */
-  readonly exit: (code: number) => void
+  /** Calls `run` for each error that nothing handled: thrown out of a callback, or a rejection that nobody awaits. */
+  readonly onBug: (run: (error: unknown) => void) => Disposable
+  /** At once, whatever is under way; with `afterMs`, when this process still lives after so long. */
+  readonly exit: (code: number, afterMs?: number) => void
 }
 
 /** A flag: `repeated` ones gather, others keep the last. */

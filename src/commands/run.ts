@@ -24,6 +24,13 @@ export const run: Command = {
   },
 }
 
+/** The exit code after an error that nothing handled: EX_SOFTWARE of sysexits.h, so that a supervisor can tell it from a wrong file. */
+const bugExit = 70
+/** Of errors that nothing handled so many are logged; a callback that throws again and again must not fill the disk. */
+const maxBugsSaid = 10
+/** [ms] beside the time of the shutdown */
+const bugGraceMs = 5_000
+
 async function runUntilStopped(configuration: LoadedConfiguration, outside: Outside): Promise<number> {
   const log = outside.log('service', configuration.service.telemetry.logs.level)
   for (const { at, path, message, remedy } of configuration.warnings)
@@ -35,11 +42,23 @@ async function runUntilStopped(configuration: LoadedConfiguration, outside: Outs
     if (++asked === 1) stop.resolve(signal)
     else outside.exit(1)
   })
-  const app = await outside.start(configuration)
+  let app: App | undefined
+  let bugs = 0
+  // What was left half done cannot be known, so nothing more is taken; what is held is still sent, and the supervisor starts anew.
+  using _bugs = outside.onBug(error => {
+    if (++bugs <= maxBugsSaid)
+      log.error({ err: error }, 'a bug: an error that nothing handled; what is held is sent, then this process ends')
+    app?.failed()
+    if (bugs > 1) return
+    outside.exit(bugExit, 2 * configuration.service.shutdownTimeoutMs + bugGraceMs)
+    stop.resolve('bug')
+  })
+  app = await outside.start(configuration)
   outside.print(greeting(app, configuration, outside.version).join('\n'))
   const signal = await stop.promise
   log.info({ signal }, 'shutting down')
-  return farewell(await app.shutdown(), outside)
+  const code = farewell(await app.shutdown(), outside)
+  return bugs > 0 ? bugExit : code
 }
 
 function farewell(undelivered: Awaited<ReturnType<App['shutdown']>>, outside: Outside): number {

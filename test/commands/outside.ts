@@ -51,6 +51,7 @@ export class TestOutside implements Outside {
       status: () => ({ ready: true, problems: new Map() }),
       listening: [],
       unheard: [],
+      failed: () => {},
       shutdown: async () => [],
       ...this.app,
     }
@@ -59,6 +60,7 @@ export class TestOutside implements Outside {
     this.#stop = run
     return { [Symbol.dispose]: () => (this.#stop = undefined) }
   }
+  onBug = (): Disposable => ({ [Symbol.dispose]: () => {} })
   exit = (code: number) => void this.exits.push(code)
 
   async thalamus(...argv: string[]): Promise<Ran> {

@@ -89,6 +89,34 @@ test.runIf(existsSync('/dev/full'))('a log that cannot be written, because the d
   expect(code).toBe(0)
 })
 
+test.each([
+  ['an exception', 'throw new Error("boom")'],
+  ['a rejection', 'Promise.reject(new Error("boom"))'],
+])('%s that nothing handles is said, ends the process with 70, and not before it has drained', async (_, bug) => {
+  const onSignal = `data:text/javascript,process.on("SIGUSR2",()=>{${bug}})`
+  let asked = false
+  const { code, out, err } = await thalamus(
+    ['--config', config],
+    (soFar, kill) => {
+      if (asked || !soFar.includes('SDK ')) return
+      asked = true
+      kill('SIGUSR2')
+    },
+    ['--import', onSignal],
+  )
+  const lines = err.trim().split('\n')
+  expect(JSON.parse(lines[0]!)).toMatchObject({
+    level: 'error',
+    component: 'service',
+    err: { message: 'boom' },
+    msg: 'a bug: an error that nothing handled; what is held is sent, then this process ends',
+  })
+  expect(JSON.parse(lines[1]!)).toMatchObject({ level: 'info', signal: 'bug', msg: 'shutting down' })
+  expect(lines).toHaveLength(2)
+  expect(out).toMatch(/stopped: all that was held was delivered\n$/)
+  expect(code).toBe(70)
+})
+
 test('a configuration that listens nowhere runs until it is asked to stop', async () => {
   const silent = `yaml:
 receivers: { host: { collection_interval: 100ms } }
