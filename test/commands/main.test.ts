@@ -36,6 +36,34 @@ describe('help and version', () => {
   })
 })
 
+describe('check metrics', () => {
+  const check = (page: string, ...flags: string[]) => {
+    const outside = new TestOutside()
+    outside.files['-'] = page
+    return outside.thalamus('check', 'metrics', ...flags)
+  }
+  test('has nothing to say about a page that is right', async () => {
+    expect(await check('# HELP a_total x\n# TYPE a_total counter\na_total 1\n')).toEqual({ code: 0, out: '', err: '' })
+    expect(await check('# TYPE a counter\na_total 1\n# EOF\n', '--openmetrics')).toEqual({ code: 0, out: '', err: '' })
+  })
+  test('says everything that is wrong, by line', async () => {
+    expect(await check('a 1\nb{ 1\n')).toEqual({ code: 1, out: '', err: '1: a no help text\n2: "{" is never closed\n' })
+  })
+  test('says everything that is wrong with OpenMetrics, by line', async () => {
+    expect(await check('# TYPE a counter\na_total -1\nb\n# TYPE c histogram\nc_bucket{le="1"} 1\n', '--openmetrics')).toEqual({
+      code: 1,
+      out: '',
+      err: [
+        '2: "a_total": a counter must not be negative or NaN, got -1',
+        '3: expected one space before the value',
+        '5: "c": a histogram needs the bucket le="+Inf"',
+        '6: the page does not end with "# EOF"',
+        '',
+      ].join('\n'),
+    })
+  })
+})
+
 describe('check', () => {
   test('says ok, and what pipelines there are, and starts nothing', async () => {
     const outside = new TestOutside()

@@ -13,6 +13,8 @@ export const misuses: readonly [argv: string[], says: string][] = [
   [['--print-config=yes'], '--print-config takes no value\n  write --print-config alone\n'],
   [['version', 'now'], 'version takes no "now"\n  see: thalamus version --help\n'],
   [['check'], 'check needs a file\n  write thalamus check FILE\n'],
+  [['check', 'metrics', 'page.txt'], 'check metrics takes no "page.txt"\n  it reads standard input: thalamus check metrics < FILE\n'],
+  [['check', '--openmetrics', 'good.yaml'], '--openmetrics is for metrics\n  write thalamus check metrics --openmetrics\n'],
   [['help', 'chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
   [['--config', 'no.yaml'], 'no.yaml: there is no such file\n  check the path, or run without --config for the default configuration\n'],
   [['--config', 'folder/'], 'folder/: this is a folder\n  name the files in it, each with --config\n'],
