@@ -59,6 +59,8 @@ const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 function rowsBelow(prefix: string, schema: JsonSchema): Row[] {
   const required = new Set(schemaList(schema['required']).map(String))
   return Object.entries(properties(schema)).flatMap(([name, setting]) => {
+    // What is refused stands in docs/collector-compat.md only.
+    if (setting['deprecated'] === true) return []
     const path = `${prefix}${name}`
     const row = {
       path,

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Authenticator, Context } from './component.ts'
 import { StartError } from './errors.ts'
+import { refused, withoutEffect } from './settings.ts'
 
 export const authSettings = () =>
   z
@@ -24,3 +25,10 @@ export function authenticatorOf(settings: AuthSettings, cx: Context, where: stri
     remedy: 'list it in service.extensions',
   })
 }
+
+/** Of every client, in the Collector's words; what a client of ours has no use for. */
+export const clientSettings = () => ({
+  read_buffer_size: withoutEffect(z.number().int().min(0).optional(), 'Node has buffers of its own'),
+  write_buffer_size: withoutEffect(z.number().int().min(0).optional(), 'Node has buffers of its own'),
+  middlewares: refused('there are no middleware extensions here', 'leave it out'),
+})

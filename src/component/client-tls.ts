@@ -3,9 +3,7 @@ import { type ConnectionOptions, rootCertificates } from 'node:tls'
 import { z } from 'zod'
 import type { Files } from './component.ts'
 import { StartError } from './errors.ts'
-
-const versions = ['1.0', '1.1', '1.2', '1.3'] as const
-const protocolOf = { '1.0': 'TLSv1', '1.1': 'TLSv1.1', '1.2': 'TLSv1.2', '1.3': 'TLSv1.3' } as const
+import { tlsOptions, tlsSettings } from './tls.ts'
 
 export const clientTlsSettings = () =>
   z
@@ -26,8 +24,7 @@ export const clientTlsSettings = () =>
         .string()
         .optional()
         .describe('The name that the certificate of the destination must carry, instead of its host.'),
-      min_version: z.enum(versions).default('1.2').describe('The oldest version of TLS to speak.'),
-      max_version: z.enum(versions).default('1.3').describe('The newest version of TLS to speak.'),
+      ...tlsSettings(),
     })
     .prefault({})
 
@@ -49,8 +46,7 @@ export async function clientTls(settings: ClientTlsSettings, files: Files, where
     })
   }
   return {
-    minVersion: protocolOf[settings.min_version],
-    maxVersion: protocolOf[settings.max_version],
+    ...tlsOptions(settings),
     rejectUnauthorized: !settings.insecure_skip_verify,
     ...(ca === undefined ? {} : { ca: settings.include_system_ca_certs_pool ? [...rootCertificates, ca] : [ca] }),
     ...(cert === undefined ? {} : { cert, key }),

@@ -2,7 +2,7 @@
 import { promisify } from 'node:util'
 import { constants, deflate, deflateSync, gzip, gzipSync, zstdCompress, zstdCompressSync } from 'node:zlib'
 
-export const compressions = ['gzip', 'deflate', 'zstd', 'none'] as const
+export const compressions = ['gzip', 'deflate', 'zlib', 'zstd', 'none'] as const
 export type Compression = (typeof compressions)[number]
 
 /** [bytes] more than this is compressed on another thread, so that the loop goes on */
@@ -14,7 +14,9 @@ export function compress(body: Uint8Array, how: Exclude<Compression, 'none'>, le
   switch (how) {
     case 'gzip':
       return small ? gzipSync(body, { level }) : gzipAsync(body, { level })
+    // Two words for one format.
     case 'deflate':
+    case 'zlib':
       return small ? deflateSync(body, { level }) : deflateAsync(body, { level })
     case 'zstd': {
       const options = { params: { [constants.ZSTD_c_compressionLevel]: level } }

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Raw } from '../model/raw.ts'
 import type { Budget } from './budget.ts'
 import type { Leaf, Room } from './room.ts'
-import { bytes, duration } from './settings.ts'
+import { bytes, duration, refused } from './settings.ts'
 
 export const queueSettings = () =>
   z
@@ -60,6 +60,7 @@ export const queueSettings = () =>
             .prefault('200ms')
             .describe('While a request is under way, how long less than `min_size` waits. When none is, nothing waits.'),
           sizer: z.enum(['items', 'bytes']).default('items').describe('What `min_size` and `max_size` count: rows or bytes.'),
+          partition: refused('requests are not told apart by the headers that they came with', 'leave it out'),
         })
         .prefault({})
         .describe('How batches that wait are put together.'),

@@ -1,30 +1,53 @@
 /** TLS of what listens, in the words of the Collector's `configtls.ServerConfig`. */
 import { X509Certificate } from 'node:crypto'
-import { createSecureContext, type TlsOptions } from 'node:tls'
+import { createSecureContext, type TlsOptions, type Server as TlsServer } from 'node:tls'
 import { z } from 'zod'
-import type { Files } from './component.ts'
+import { every } from '../lib/clock.ts'
+import type { Context, Files } from './component.ts'
 import { StartError } from './errors.ts'
-
-const versions = { '1.0': 'TLSv1', '1.1': 'TLSv1.1', '1.2': 'TLSv1.2', '1.3': 'TLSv1.3' } as const
-const version = () => z.enum(['1.0', '1.1', '1.2', '1.3'])
+import { withoutEffect } from './settings.ts'
+import { tlsOptions, tlsSettings } from './tls.ts'
 
 export const serverTls = () =>
-  z.strictObject({
-    cert_file: z.string().describe('The certificate that is shown, in PEM, with the chain below it.'),
-    key_file: z.string().describe('Its private key, in PEM.'),
-    client_ca_file: z
-      .string()
-      .optional()
-      .describe('Clients must show a certificate that one of these authorities has signed (mutual TLS). Without it, none is asked for.'),
-    min_version: version().default('1.2').describe('The oldest version of TLS that is spoken.'),
-    max_version: version().default('1.3').describe('The newest version of TLS that is spoken.'),
-  })
+  z
+    .strictObject({
+      cert_file: z.string().optional().describe('The certificate that is shown, in PEM, with the chain below it.'),
+      cert_pem: z.string().optional().describe('The same as text.'),
+      key_file: z.string().optional().describe('Its private key, in PEM.'),
+      key_pem: z.string().optional().describe('The same as text.'),
+      client_ca_file: z
+        .string()
+        .optional()
+        .describe('Clients must show a certificate that one of these authorities has signed (mutual TLS). Without it, none is asked for.'),
+      client_ca_file_reload: z
+        .boolean()
+        .default(false)
+        .describe('Read `client_ca_file` again every ten seconds, or every `reload_interval` where that is set.'),
+      ca_file: withoutEffect(z.string().optional(), 'a server checks its clients by `client_ca_file`'),
+      ca_pem: withoutEffect(z.string().optional(), 'a server checks its clients by `client_ca_file`'),
+      include_system_ca_certs_pool: withoutEffect(z.boolean().default(false), 'a server checks its clients by `client_ca_file`'),
+      ...tlsSettings(),
+    })
+    .refine(has('cert'), { path: ['cert_file'], message: 'needs one of cert_file and cert_pem', when: always })
+    .refine(has('key'), { path: ['key_file'], message: 'needs one of key_file and key_pem', when: always })
 export type ServerTls = z.infer<ReturnType<typeof serverTls>>
+
+/** Said also where another setting is wrong, so that everything is said at once. */
+const always = () => true
+
+function has(what: 'cert' | 'key') {
+  return (settings: { readonly [name in `${typeof what}_${'file' | 'pem'}`]?: string | undefined }) =>
+    (settings[`${what}_file`] === undefined) !== (settings[`${what}_pem`] === undefined)
+}
 
 /** @throws {StartError} naming the setting and the file. `where` is the path of these settings. */
 export async function loadServerTls(files: Files, settings: ServerTls, where: string): Promise<TlsOptions> {
   const read = (setting: 'cert_file' | 'key_file' | 'client_ca_file') => readPem(files, settings[setting], `${where}.${setting}`)
-  const [cert, key, ca] = [await read('cert_file'), await read('key_file'), await read('client_ca_file')]
+  const [cert, key, ca] = [
+    settings.cert_pem ?? (await read('cert_file')),
+    settings.key_pem ?? (await read('key_file')),
+    await read('client_ca_file'),
+  ]
   if (settings.min_version > settings.max_version) {
     throw new StartError(`${where}.min_version: must not be above max_version ${settings.max_version}, got ${settings.min_version}`)
   }
@@ -32,11 +55,30 @@ export async function loadServerTls(files: Files, settings: ServerTls, where: st
     ...(cert && { cert }),
     ...(key && { key }),
     ...(ca && { ca, requestCert: true, rejectUnauthorized: true }),
-    minVersion: versions[settings.min_version],
-    maxVersion: versions[settings.max_version],
+    ...tlsOptions(settings),
   }
   checkPems(options, settings, where)
   return options
+}
+
+/** [ms] `client_ca_file_reload` says that, and not how often */
+const caReloadMs = 10_000
+
+/** Keeps a server's certificates as the files are, where the settings ask for that. What cannot be read leaves what was. */
+export function keepServerTls(
+  cx: Pick<Context, 'files' | 'clock' | 'log'>,
+  server: TlsServer,
+  settings: ServerTls,
+  where: string,
+): Disposable {
+  const intervalMs = settings.reload_interval > 0 ? settings.reload_interval : settings.client_ca_file_reload ? caReloadMs : 0
+  if (intervalMs === 0) return { [Symbol.dispose]() {} }
+  return every(cx.clock, intervalMs, () => {
+    loadServerTls(cx.files, settings, where).then(
+      options => server.setSecureContext(options),
+      error => cx.log.warn({ err: error }, 'certificates could not be read again, the old ones stay'),
+    )
+  })
 }
 
 async function readPem(files: Files, path: string | undefined, where: string): Promise<Buffer | undefined> {
@@ -56,7 +98,8 @@ function checkPems({ cert, key, ca }: TlsOptions, settings: ServerTls, where: st
     try {
       createSecureContext(options)
     } catch (error) {
-      throw new StartError(`${where}.${setting}: ${JSON.stringify(settings[setting])} ${what}`, { cause: error })
+      const file = settings[setting]
+      throw new StartError(`${where}.${setting}: ${file === undefined ? 'the text' : JSON.stringify(file)} ${what}`, { cause: error })
     }
   }
   attempt('cert_file', { ...(cert && { cert }) }, 'is not a certificate in PEM')

@@ -48,6 +48,57 @@ export const endpoint = () =>
     )
     .meta({ format: 'endpoint' })
 
+/**
+ * A setting of the Collector that we do not have: whoever gives it is told why, and what to do instead. It has no row
+ * in a README: docs/collector-compat.md has it.
+ * @param why ends "not supported: …"
+ * @param except values that ask for nothing, and so change nothing
+ */
+export const refused = (why: string, remedy: string, except: readonly (string | number | boolean)[] = []) =>
+  z
+    .unknown()
+    .superRefine((value, ctx) => {
+      const asksForNothing = value === undefined || value === null || except.some(allowed => allowed === value)
+      if (!asksForNothing) ctx.addIssue({ code: 'custom', message: `${refusal}${why}`, params: { remedy } })
+    })
+    .optional()
+    .meta({ refused: why, remedy, except, description: `Not supported: ${why}; ${remedy}.` })
+
+/**
+ * Words of the Collector's that cannot be chosen here are refused with a reason.
+ * @param not word → why not, what to do
+ */
+export const choice = <const W extends string>(
+  words: readonly W[],
+  not: Readonly<Record<string, readonly [why: string, remedy: string]>>,
+) =>
+  z
+    .enum([...words, ...Object.keys(not)])
+    .superRefine((word, ctx) => {
+      const [why, remedy] = not[word] ?? []
+      if (why !== undefined) ctx.addIssue({ code: 'custom', message: `${refusal}${why}`, params: { remedy } })
+    })
+    .transform(word => word as W)
+
+/** HTTP headers, as a map or as the Collector's newer list of `name` and `value`; read as a map. */
+export const headerMap = () =>
+  z
+    .union([
+      z.record(z.string().min(1), z.string()),
+      z.array(z.strictObject({ name: z.string().min(1).describe('The name.'), value: z.string().describe('The value.') })),
+    ])
+    .transform(
+      (headers): Readonly<Record<string, string>> =>
+        Array.isArray(headers) ? Object.fromEntries(headers.map(({ name, value }) => [name, value])) : headers,
+    )
+
+/** What every refusal begins with. */
+export const refusal = 'not supported: '
+
+/** A setting of the Collector that is checked, and then changes nothing, because there is nothing here that it could change. */
+export const withoutEffect = <S extends z.ZodType>(schema: S, why: string): S =>
+  schema.meta({ ...schema.meta(), noEffect: why, description: `No effect: ${why}` }) as S
+
 export function splitEndpoint(text: string): { host: string; port: number } {
   const at = text.lastIndexOf(':')
   const host = text.slice(0, at).replace(/^\[|\]$/g, '')

@@ -345,7 +345,8 @@ describe('settings', () => {
     [{ endpoint: 'localhost' }, bad],
     [{ endpoint: 'http://localhost:4317/v1/traces' }, bad],
     [{ endpoint: 'http://me:secret@localhost:4317' }, bad],
-    [{ endpoint: 'localhost:4317', balancer_name: 'x' }, [': Unrecognized key: "balancer_name"']],
+    [{ endpoint: 'dns:///localhost:4317', balancer_name: 'pick_first' }, undefined],
+    [{ endpoint: 'localhost:4317', balancer_name: 'round_robin' }, ['balancer_name: not supported: all calls go over one connection']],
   ])('%j', (settings, expected) => expect(problems(settings)).toEqual(expected))
 })
 

@@ -384,10 +384,11 @@ describe('settings', () => {
     [{}, [': needs an address: set endpoint, for example "http://localhost:4318"']],
     [{ endpoint: 'localhost:4318' }, [`endpoint: ${bad}`]],
     [{ endpoint: 'http://me:secret@localhost:4318' }, [`endpoint: ${bad}`]],
-    [{ endpoint: 'http://a', compression: 'snappy' }, ['compression: Invalid option: expected one of "gzip"|"deflate"|"zstd"|"none"']],
+    [{ endpoint: 'http://a', compression: 'snappy' }, ['compression: not supported: nothing is compressed with Snappy']],
     [{ endpoint: 'http://a', compression_params: { level: 12 } }, ['compression_params.level: must be at most 9 with gzip and deflate']],
     [{ endpoint: 'http://a', compression: 'zstd', compression_params: { level: 12 } }, undefined],
-    [{ endpoint: 'http://a', read_buffer_size: 1 }, [': Unrecognized key: "read_buffer_size"']],
+    [{ endpoint: 'http://a', read_buffer_size: 1, compression: '', headers: [{ name: 'a', value: 'b' }] }, undefined],
+    [{ endpoint: 'http://a', no_such: 1 }, [': Unrecognized key: "no_such"']],
   ])('%j', (settings, expected) => expect(problems(settings)).toEqual(expected))
 
   test('a signal without an address', () => {

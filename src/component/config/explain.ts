@@ -1,6 +1,7 @@
 /** What a schema found wrong, in words for the person who wrote the file. */
 import type { z } from 'zod'
 import { closest } from '../../lib/distance.ts'
+import { refusal } from '../settings.ts'
 import { find, isUnresolved, type Located, type Path, position } from './located.ts'
 import type { LocatedProblem } from './problems.ts'
 import { showValue } from './secrets.ts'
@@ -87,7 +88,10 @@ function wrong(path: Path, { message, remedy }: Sentence, { located, prefix }: C
   const whole = [...prefix, ...path]
   // A rule over a whole map says itself what it found; of a single value we say what it was.
   const got =
-    value === undefined || message.includes(', got ') || (value.is !== 'scalar' && !message.startsWith('must be a'))
+    value === undefined ||
+    message.includes(', got ') ||
+    message.startsWith(refusal) ||
+    (value.is !== 'scalar' && !message.startsWith('must be a'))
       ? ''
       : `, got ${showValue(value, whole)}`
   return { at: position(located, path), path: whole, message: `${message}${got}`, ...(remedy === undefined ? {} : { remedy }) }
@@ -95,6 +99,8 @@ function wrong(path: Path, { message, remedy }: Sentence, { located, prefix }: C
 
 function sentence(issue: Issue, path: Path, checked: Checked): Sentence {
   // A schema that has its own words for this begins them with "must".
+  if (issue.code === 'custom' && typeof issue.params?.['remedy'] === 'string')
+    return { message: issue.message, remedy: issue.params['remedy'] }
   if (issue.code !== 'invalid_type' && (issue.code === 'custom' || /^(must|cannot|needs)\b/.test(issue.message)))
     return { message: issue.message }
   const value = find(checked.located, path)?.value

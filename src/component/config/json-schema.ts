@@ -25,8 +25,19 @@ export function configurationJsonSchema(factories: readonly AnyFactory[], aliase
 
 /** As users write it: before defaults, durations as text. */
 export function settingsJsonSchema(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12', unrepresentable: 'any' })
+  const options = { io: 'input', target: 'draft-2020-12', unrepresentable: 'any', override: refusals } as const
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, options)
   return rest
+}
+
+/** What our schemas say of a setting besides its type, in words that editors have. */
+function refusals({ jsonSchema }: { jsonSchema: JsonSchema }): void {
+  const { refused, except, description } = jsonSchema
+  delete jsonSchema['noEffect']
+  if (typeof refused !== 'string') return
+  for (const key of Object.keys(jsonSchema)) delete jsonSchema[key]
+  const allowed = except as readonly unknown[]
+  Object.assign(jsonSchema, { description, deprecated: true }, allowed.length === 0 ? { not: {} } : { enum: allowed })
 }
 
 const lenientSettings = (schema: z.ZodType) => lenient(settingsJsonSchema(schema)) as JsonSchema

@@ -24,17 +24,19 @@ function below(schema: Schema, step: string | number): Schema[] {
   const { def } = (schema as z.core.$ZodTypes)._zod
   if (def.type === 'object') {
     const own = Object.hasOwn(def.shape, step) ? def.shape[step] : def.catchall
-    return own === undefined ? [] : [own]
+    // A strict object catches all others with a schema that nothing fits.
+    return own === undefined || (own as z.core.$ZodTypes)._zod.def.type === 'never' ? [] : [own]
   }
   if (def.type === 'record') return [def.valueType]
   return def.type === 'array' ? [def.element] : []
 }
 
-/** The settings that a map at `path` may have. */
+/** The settings that a map at `path` may have; those that are refused are no use to anybody. */
 export function knownSettings(schema: Schema, path: Path): string[] {
   const names = schemasAt(schema, path).flatMap(level => {
     const { def } = (level as z.core.$ZodTypes)._zod
-    return def.type === 'object' ? Object.keys(def.shape) : []
+    if (def.type !== 'object') return []
+    return Object.entries(def.shape).flatMap(([name, setting]) => (metaOf(setting)['refused'] === undefined ? [name] : []))
   })
   return [...new Set(names)]
 }
@@ -46,3 +48,6 @@ export function metaAt(schema: Schema, path: Path): { description?: string; form
   const format = metas.find(meta => typeof meta?.['format'] === 'string')?.['format']
   return { ...(description === undefined ? {} : { description }), ...(typeof format === 'string' ? { format } : {}) }
 }
+
+/** What our own helpers have noted on exactly this schema: `refused`, `remedy`, `noEffect`. */
+export const metaOf = (schema: Schema): Readonly<Record<string, unknown>> => z.globalRegistry.get(schema) ?? {}

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type Context, type Exporter, exporter } from '../../component/component.ts'
 import type { Account } from '../../component/ledger.ts'
 import type { Leaf, Room } from '../../component/room.ts'
+import { refused } from '../../component/settings.ts'
 import type { BatchOf } from '../../model/batch.ts'
 import { rowWord, type Signal } from '../../model/signal.ts'
 import { protobufToJson } from '../../otlp/json.ts'
@@ -23,6 +24,9 @@ const schema = z.strictObject({
     .min(0)
     .default(1)
     .describe('Of the other batches of that second, every so many-th is logged. 1: all. 0: none.'),
+  use_internal_logger: refused('what passes goes into our own log', 'leave it out, and read standard error', [true]),
+  output_paths: refused('what passes goes into our own log', 'leave it out, and read standard error'),
+  sending_queue: refused('what passes is logged at once, so that nothing waits', 'leave it out'),
 })
 
 /** Rows of one batch that are shown as text; the log is for people. */

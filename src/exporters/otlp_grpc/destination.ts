@@ -25,7 +25,8 @@ export class GrpcDestination implements Destination {
   #authenticator: Authenticator | undefined
 
   constructor(cx: Context, signal: Signal, settings: OtlpGrpcSettings) {
-    const { endpoint, tls, timeout, compression, authority } = settings
+    const { tls, timeout, compression, authority } = settings
+    const endpoint = settings.endpoint.replace(/^dns:\/\/\//, '')
     this.#cx = cx
     this.#signal = signal
     this.#settings = settings

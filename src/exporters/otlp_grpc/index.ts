@@ -1,25 +1,34 @@
 /** Sends OTLP over gRPC: what came in goes out byte for byte, many batches in each call when the line is busy. */
 import { z } from 'zod'
-import { authSettings } from '../../component/client-auth.ts'
+import { authSettings, clientSettings } from '../../component/client-auth.ts'
 import { clientTlsSettings } from '../../component/client-tls.ts'
 import { type Context, exporter } from '../../component/component.ts'
 import { queueSettings } from '../../component/queue.ts'
 import { retrySettings } from '../../component/retry.ts'
 import { Sending } from '../../component/sending.ts'
-import { duration, splitEndpoint } from '../../component/settings.ts'
+import { choice, duration, headerMap, refused, splitEndpoint, withoutEffect } from '../../component/settings.ts'
 import type { Signal } from '../../model/signal.ts'
 import * as cutter from '../../otlp/cut.ts'
 import { GrpcDestination } from './destination.ts'
 
-const address = /^(https?:\/\/)?(\[[0-9a-fA-F:.%]+\]|[^:/\s@]+):\d{1,5}\/?$/
+const address = /^(https?:\/\/|dns:\/\/\/)?(\[[0-9a-fA-F:.%]+\]|[^:/\s@]+):\d{1,5}\/?$/
+
+const otherCompressions = {
+  snappy: ['nothing is compressed with Snappy', 'write gzip or zstd'],
+  zlib: ['gRPC has no such compression in most servers', 'write gzip or zstd'],
+  deflate: ['gRPC has no such compression in most servers', 'write gzip or zstd'],
+} as const
 
 const schema = z.strictObject({
   endpoint: z
     .string()
     .regex(address, 'must be "host:port", "http://host:port" or "https://host:port"')
-    .describe('Where to connect. `http://` is without TLS; `host:port` is with TLS unless `tls.insecure` is set.'),
-  headers: z.record(z.string(), z.string()).default({}).describe('Metadata of every call. Never logged.'),
-  compression: z.enum(['gzip', 'zstd', 'none']).default('gzip').describe('How messages are compressed, at level 1.'),
+    .describe('Where to connect. `http://` is without TLS; `host:port` and `dns:///host:port` are with TLS unless `tls.insecure` is set.'),
+  headers: headerMap().prefault({}).describe('Metadata of every call, as a map or as a list of `name` and `value`. Never logged.'),
+  compression: choice(['gzip', 'zstd', 'none', ''], otherCompressions)
+    .transform(word => (word === '' ? 'none' : word))
+    .prefault('gzip')
+    .describe('How messages are compressed, at level 1.'),
   timeout: duration().prefault('5s').describe('How long one call may take. 0: no limit.'),
   authority: z.string().optional().describe('The name of the destination in the calls, instead of its host.'),
   keepalive: z
@@ -32,6 +41,13 @@ const schema = z.strictObject({
     .describe('Pings on the connection; none unless set. A connection on which a call has timed out is asked in any case.'),
   tls: clientTlsSettings().describe('How to connect.'),
   auth: authSettings(),
+  balancer_name: refused(
+    'all calls go over one connection',
+    'put a load balancer in front of the destinations, or an exporter for each of them into the pipeline',
+    ['', 'pick_first'],
+  ),
+  wait_for_ready: withoutEffect(z.boolean().default(false), 'while there is no connection, what is to be sent waits in the queue'),
+  ...clientSettings(),
   sending_queue: queueSettings().describe('What is held until it is delivered.'),
   retry_on_failure: retrySettings().describe('How a failed call is tried again.'),
 })
@@ -50,7 +66,7 @@ export default exporter({
 })
 
 function create<S extends Signal>(cx: Context, signal: S, settings: OtlpGrpcSettings): Sending<S> {
-  const { host, port } = splitEndpoint(settings.endpoint.replace(/^https?:\/\/|\/$/g, ''))
+  const { host, port } = splitEndpoint(settings.endpoint.replace(/^(https?:|dns:\/)?\/\/|\/$/g, ''))
   cx.account(signal).destination = { 'server.address': host, 'server.port': port }
   return new Sending(cx, signal, settings, new GrpcDestination(cx, signal, settings), cutter)
 }

@@ -37,10 +37,17 @@ export class HttpDestination implements Destination {
   }
 
   async open(): Promise<void> {
-    const { auth, max_idle_conns } = this.#settings
+    const { auth, max_conns_per_host, idle_conn_timeout, disable_keep_alives } = this.#settings
     const where = `exporters.${this.#cx.id}`
     this.#authenticator = authenticatorOf(auth, this.#cx, where)
-    const keep = { keepAlive: true, maxFreeSockets: max_idle_conns, scheduling: 'lifo' as const }
+    const keep = {
+      keepAlive: !disable_keep_alives,
+      maxFreeSockets: mostIdle(this.#settings),
+      maxSockets: max_conns_per_host || Number.POSITIVE_INFINITY,
+      scheduling: 'lifo' as const,
+      // Of a connection that is in use, Node only says that it is silent.
+      ...(idle_conn_timeout === 0 ? {} : { timeout: idle_conn_timeout }),
+    }
     const secure = this.#url.protocol === 'https:'
     this.#agent = secure
       ? new HttpsAgent({ ...keep, ...(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)) })
@@ -85,3 +92,8 @@ const whole = (bytes: Uint8Array): Encoded => ({ chunks: [bytes], size: bytes.le
 
 const lowerCase = (headers: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+function mostIdle({ max_idle_conns, max_idle_conns_per_host }: OtlpHttpSettings): number {
+  const none = Number.POSITIVE_INFINITY
+  return Math.min(max_idle_conns || none, max_idle_conns_per_host || none)
+}

@@ -1,10 +1,9 @@
-import type { TlsOptions } from 'node:tls'
 import { z } from 'zod'
 import { type Consumer, type Context, type Exporter, exporter } from '../../component/component.ts'
+import { pageServerSettings } from '../../component/http-server.ts'
 import type { Account } from '../../component/ledger.ts'
 import type { Leaf, Room } from '../../component/room.ts'
-import { loadServerTls, serverTls } from '../../component/server-tls.ts'
-import { duration, endpoint } from '../../component/settings.ts'
+import { duration, endpoint, refused } from '../../component/settings.ts'
 import { EscapedLabels, escapeFamilies } from '../../exposition/escape.ts'
 import { isEscaping, labelName, type Strategy, strategies } from '../../exposition/naming.ts'
 import type { Choice, Format } from '../../exposition/negotiate.ts'
@@ -25,7 +24,6 @@ const config = z.strictObject({
     .regex(/^\/[^?#\s]*$/, 'must begin with "/"')
     .default('/metrics')
     .describe('The path of the page.'),
-  tls: serverTls().optional().describe('Serve the page over HTTPS.'),
   namespace: z.string().default('').describe('First word of every metric name.'),
   const_labels: z.record(z.string().min(1), z.string()).default({}).describe('Labels added to every series.'),
   send_timestamps: z.boolean().default(false).describe('Write the time of each point beside its value.'),
@@ -52,6 +50,8 @@ const config = z.strictObject({
     .describe('Resource attributes as labels; without it they are in `target_info`.'),
   max_series: z.number().int().min(1).default(1_000_000).describe('Series on the page at most; rows of others are dropped and counted.'),
   max_concurrent_scrapes: z.number().int().min(1).default(8).describe('Scrapes at once at most; others get 503.'),
+  sending_queue: refused('rows are on the page as soon as they are taken, so that nothing waits', 'leave it out'),
+  ...pageServerSettings(),
 })
 type Settings = z.infer<typeof config>
 
@@ -65,7 +65,6 @@ export default exporter({
 /** Takes rows for good at `consume`: they are on the page, or counted as dropped. */
 class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
   readonly #cx: Context
-  readonly #settings: Settings
   readonly #account: Account
   readonly #state: State
   readonly #server: ScrapeServer
@@ -78,7 +77,6 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
 
   constructor(cx: Context, settings: Settings) {
     this.#cx = cx
-    this.#settings = settings
     this.#account = cx.account('metrics')
     this.#refusals = new Refusals(cx.log, cx.clock)
     const labelling = toLabelling(settings)
@@ -91,23 +89,18 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
     }
     this.#state = new State(stateSettings, cx.clock, (reason, entry) => this.#refusals.say(reason, entry))
     const formats: Format[] = settings.enable_open_metrics ? ['text', 'protobuf', 'openmetrics'] : ['text', 'protobuf']
-    const { endpoint, path, max_concurrent_scrapes: maxScrapes } = settings
-    const where = { endpoint, path, maxScrapes, formats: new Set(formats), setting: `exporters.${cx.id}.endpoint` }
-    this.#server = new ScrapeServer(where, cx, choice => this.#page(choice))
+    const { path, max_concurrent_scrapes: maxScrapes } = settings
+    const served = { http: settings, path, maxScrapes, formats: new Set(formats) }
+    this.#server = new ScrapeServer(served, cx, choice => this.#page(choice))
     this.#sweepMs = Math.max(1000, Math.min(settings.metric_expiration, 60_000) / 2)
   }
 
   async start(): Promise<void> {
-    this.#cx.listening('Prometheus page', await this.#server.start(await this.#tls()))
+    this.#cx.listening('Prometheus page', await this.#server.start())
     this.#sweeps = every(this.#cx.clock, this.#sweepMs, () => {
       // a page under way reads slots: nothing is freed until it is done
       if (this.#server.scraping === 0) this.#state.sweep()
     })
-  }
-
-  async #tls(): Promise<TlsOptions | undefined> {
-    const { tls } = this.#settings
-    return tls && loadServerTls(this.#cx.files, tls, `exporters.${this.#cx.id}.tls`)
   }
 
   async shutdown(): Promise<void> {

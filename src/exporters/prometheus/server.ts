@@ -1,28 +1,20 @@
 /** The listener that scrapers ask: one path, GET and HEAD, as many scrapes at once as were allowed. */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import type { TlsOptions } from 'node:tls'
 import { constants, createGzip } from 'node:zlib'
 import type { Counter } from '@opentelemetry/api'
 import type { Context } from '../../component/component.ts'
-import { listen } from '../../component/listen.ts'
-import { splitEndpoint } from '../../component/settings.ts'
+import { PageServer, type PageSettings } from '../../component/http-server.ts'
 import { acceptsGzip, type Choice, type Format, negotiate } from '../../exposition/negotiate.ts'
 
 export interface ServerSettings {
-  readonly endpoint: string
+  readonly http: PageSettings
   readonly path: string
   readonly maxScrapes: number
   /** offered beside classic text */
   readonly formats: ReadonlySet<Format>
-  /** where `endpoint` is written, for errors */
-  readonly setting: string
 }
-
-/** [ms] a scraper that has not taken its page by then is cut off: the page holds on to series that could be freed */
-const scrapeTimeoutMs = 120_000
 
 export class ScrapeServer {
   readonly #settings: ServerSettings
@@ -30,7 +22,7 @@ export class ScrapeServer {
   readonly #scrapes: Counter
   /** the page in pieces; undefined: nothing to send now, but others shall run */
   readonly #page: (choice: Choice) => Iterable<Uint8Array | undefined>
-  #server: Server | undefined
+  readonly #server: PageServer
   /** scrapes under way */
   scraping = 0
 
@@ -42,27 +34,19 @@ export class ScrapeServer {
       description: 'Scrapes of the Prometheus page, by outcome.',
     })
     this.#page = page
+    this.#server = new PageServer(cx, settings.http, `exporters.${cx.id}`, (request, response) => void this.#answer(request, response))
   }
 
   /** @returns its URL @throws {StartError} */
-  async start(tls: TlsOptions | undefined): Promise<string> {
-    const { host, port } = splitEndpoint(this.#settings.endpoint)
-    const answer = (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response)
-    this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer)
-    const url = await listen(this.#server, host, port, this.#settings.setting, tls === undefined ? 'http' : 'https')
-    return `${url}${this.#settings.path}`
+  async start(): Promise<string> {
+    return `${await this.#server.start()}${this.#settings.path}`
   }
 
-  async stop(): Promise<void> {
-    const server = this.#server
-    if (!server?.listening) return
-    const closed = new Promise(resolve => server.close(resolve))
-    server.closeAllConnections()
-    await closed
+  stop(): Promise<void> {
+    return this.#server.stop()
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    request.resume()
     const path = (request.url ?? '').split('?', 1)[0]
     if (path !== this.#settings.path) return refuse(response, 404, `not found: metrics are at ${this.#settings.path}`)
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -83,7 +67,6 @@ export class ScrapeServer {
 
   async #send(choice: Choice, gzip: boolean, response: ServerResponse): Promise<void> {
     this.scraping++
-    const timeout = this.#cx.clock.after(scrapeTimeoutMs, () => response.destroy())
     try {
       const pieces = unhurried(this.#page(choice))
       if (gzip) response.setHeader('content-encoding', 'gzip')
@@ -95,7 +78,6 @@ export class ScrapeServer {
       // Who has gone away cannot be told. Anything but a broken connection is a bug.
       if ((error as NodeJS.ErrnoException).code === undefined) this.#cx.log.error({ error }, 'a page could not be made')
     } finally {
-      timeout[Symbol.dispose]()
       this.scraping--
     }
   }

@@ -1,19 +1,15 @@
 import { z } from 'zod'
 import { type Consumer, type Context, type Processor, processor } from '../../component/component.ts'
-import { duration } from '../../component/settings.ts'
+import { duration, refused, withoutEffect } from '../../component/settings.ts'
 import type { Signal } from '../../model/signal.ts'
 import { Batcher } from './batcher.ts'
 
 const config = z.strictObject({
-  timeout: duration()
-    .prefault('200ms')
-    .describe('Accepted for the sake of existing files. Nobody waits for a timer: rows are held only while the line is busy.'),
-  send_batch_size: z
-    .int()
-    .min(0)
-    .default(8192)
-    .describe('Accepted for the sake of existing files. A merge takes all that waits, up to `send_batch_max_size`.'),
+  timeout: withoutEffect(duration().prefault('200ms'), 'nobody waits for a timer; rows are held only while the line is busy'),
+  send_batch_size: withoutEffect(z.int().min(0).default(8192), 'a merge takes all that waits, up to `send_batch_max_size`'),
   send_batch_max_size: z.int().min(0).default(8192).describe('Rows that are merged into one batch at the most; 0 is no limit.'),
+  metadata_keys: refused('requests are not told apart by the headers that they came with', 'leave it out'),
+  metadata_cardinality_limit: withoutEffect(z.int().min(0).optional(), 'it belongs to metadata_keys'),
 })
 
 const create = <S extends Signal>(signal: S) => {

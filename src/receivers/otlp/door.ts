@@ -3,8 +3,7 @@
 import type { Server } from 'node:net'
 import { SpanKind, type SpanOptions, SpanStatusCode, type Tracer } from '@opentelemetry/api'
 import type { Budget } from '../../component/budget.ts'
-import type { Authenticator, Consumer, Consumers, Context, Logger } from '../../component/component.ts'
-import { StartError } from '../../component/errors.ts'
+import type { Consumer, Consumers, Context, Logger } from '../../component/component.ts'
 import type { Account } from '../../component/ledger.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type BatchOf, MalformedError, type Reader } from '../../model/batch.ts'
@@ -107,6 +106,8 @@ export class Door {
   readonly budget: Budget
   readonly log: Logger
   readonly clock: Clock
+  /** 0 <= x < 1 */
+  readonly random: () => number
   /** What is begun is finished, nothing else. */
   draining = false
 
@@ -114,6 +115,7 @@ export class Door {
     this.budget = cx.budget
     this.log = cx.log
     this.clock = cx.clock
+    this.random = cx.random
     const intake = <S extends Signal>(signal: S): Intake | undefined => {
       const consumer: Consumer<S> | undefined = next[signal]
       return consumer && (new Intake(signal, cx, consumer) as unknown as Intake)
@@ -136,19 +138,3 @@ export function sayAccepting(server: Server, door: Door): void {
 
 /** [ms] */
 const quietMs = 30_000
-
-/** @throws {StartError} when the extension that the setting names is not running, or does not authenticate. */
-export function findAuthenticator(
-  cx: Context,
-  auth: { readonly authenticator: string } | undefined,
-  where: string,
-): Authenticator | undefined {
-  if (auth === undefined) return undefined
-  const found = cx.authenticator(auth.authenticator)
-  if (found === undefined) {
-    throw new StartError(`${where}.auth.authenticator: no running extension ${JSON.stringify(auth.authenticator)} authenticates`, {
-      remedy: 'define it under extensions, and list it in service.extensions',
-    })
-  }
-  return found
-}

@@ -1,8 +1,8 @@
 /** One request over HTTP: its body is gathered, decompressed, offered, and answered. The hot path of the receiver. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { corsHeaders } from '../../component/cors.ts'
 import { type Encoding, encodeResponse, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
 import { type Form, offerBody } from './body.ts'
-import { corsHeaders } from './cors.ts'
 import type { HttpServer } from './http.ts'
 import { outOfMemory, tooLarge, verdictOn } from './verdict.ts'
 

@@ -9,13 +9,13 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
-import type { TlsOptions } from 'node:tls'
+import type { TlsOptions, Server as TlsServer } from 'node:tls'
 import type { Authenticator } from '../../component/component.ts'
 import { listen } from '../../component/listen.ts'
 import { splitEndpoint } from '../../component/settings.ts'
-import { every } from '../../lib/clock.ts'
 import type { Signal } from '../../model/signal.ts'
 import { Call, refuseCall } from './call.ts'
+import { Connections } from './connections.ts'
 import { type Door, sayAccepting } from './door.ts'
 import type { GrpcSettings } from './settings.ts'
 import { close, Sockets } from './sockets.ts'
@@ -39,9 +39,7 @@ export class GrpcServer {
   readonly #authenticator: Authenticator | undefined
   readonly #server: Http2Server | Http2SecureServer
   readonly #sockets: Sockets
-  /** [ms] monotonic, of the last call on each connection */
-  readonly #sessions = new Map<ServerHttp2Session, number>()
-  #sweep: Disposable | undefined
+  readonly #connections: Connections
   readonly #scheme: string
   url = ''
 
@@ -59,7 +57,11 @@ export class GrpcServer {
     }
     this.#server = tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls, ALPNProtocols: ['h2'] })
     this.#sockets = new Sockets(this.#server)
-    this.#server.on('session', (session: ServerHttp2Session) => this.#welcome(session))
+    this.#connections = new Connections(door.clock, door.random, settings.keepalive)
+    this.#server.on('session', (session: ServerHttp2Session) => {
+      session.setLocalWindowSize(connectionWindow)
+      this.#connections.welcome(session)
+    })
     this.#server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => this.#open(stream, headers))
     // A connection that breaks or speaks no HTTP/2 ends; nothing else depends on it.
     this.#server.on('sessionError', ignore)
@@ -70,33 +72,24 @@ export class GrpcServer {
     const { host, port } = splitEndpoint(this.#settings.endpoint)
     this.url = await listen(this.#server, host, port, setting, this.#scheme)
     sayAccepting(this.#server, this.door)
-    const { max_connection_idle: idleMs } = this.#settings.keepalive.server_parameters
-    if (idleMs > 0) this.#sweep = every(this.door.clock, idleMs / 2, () => this.#closeTheIdle(idleMs))
+    this.#connections.watch()
   }
 
   /** GOAWAY; calls that have begun are finished; `signal` cuts them off. */
   shutdown(signal: AbortSignal): Promise<void> {
     const closed = close(this.#server, this.#sockets, signal)
-    this.#sweep?.[Symbol.dispose]()
-    for (const session of this.#sessions.keys()) session.close()
+    this.#connections.close()
     return closed
   }
 
-  #welcome(session: ServerHttp2Session): void {
-    this.#sessions.set(session, this.door.clock.monotonic())
-    session.setLocalWindowSize(connectionWindow)
-    session.on('close', () => this.#sessions.delete(session))
-  }
-
-  /** GOAWAY to who has not called for `idleMs`; a call that is under way is finished. */
-  #closeTheIdle(idleMs: number): void {
-    const now = this.door.clock.monotonic()
-    for (const [session, calledAt] of this.#sessions) if (now - calledAt > idleMs) session.close()
+  /** Where it serves TLS, what its certificates are set on. */
+  get secure(): TlsServer {
+    return this.#server as unknown as TlsServer
   }
 
   #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', ignore)
-    if (this.#sweep !== undefined && stream.session) this.#sessions.set(stream.session as ServerHttp2Session, this.door.clock.monotonic())
+    this.#connections.called(stream)
     try {
       const signal = this.#route(headers)
       this.#admit(headers)

@@ -1,14 +1,15 @@
 /** OTLP over HTTP on node:http: one server, and what each request is measured against before its body is read. */
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { TlsOptions } from 'node:tls'
+import type { TlsOptions, Server as TlsServer } from 'node:tls'
 import type { Authenticator } from '../../component/component.ts'
+import { answerPreflight, type Cors, createCors } from '../../component/cors.ts'
+import { serverOptions } from '../../component/http-server.ts'
 import { listen } from '../../component/listen.ts'
 import { splitEndpoint } from '../../component/settings.ts'
 import type { Signal } from '../../model/signal.ts'
 import type { Encoding } from '../../otlp/status.ts'
 import type { Form } from './body.ts'
-import { answerPreflight, type Cors, createCors } from './cors.ts'
 import type { ContentEncoding } from './decompress.ts'
 import { type Door, sayAccepting } from './door.ts'
 import { Exchange, refuse } from './exchange.ts'
@@ -17,14 +18,14 @@ import { encodings, type HttpSettings } from './settings.ts'
 import { close, Sockets } from './sockets.ts'
 import { grpcCode, outOfMemory, Refusal, shuttingDown, tooLarge } from './verdict.ts'
 
-/** Refusing needs no more of these than a browser or an SDK sends; a flood of them costs the parser. */
-const maxHeaderBytes = 32 * 1024
 const defaultBodyBytes = 20 * 2 ** 20
 
 export class HttpServer {
   readonly door: Door
   readonly maxBodyBytes: number
   readonly cors: Cors | undefined
+  /** added to every answer */
+  readonly headers: readonly (readonly [name: string, value: string])[]
   readonly #settings: HttpSettings
   readonly #authenticator: Authenticator | undefined
   readonly #signals: ReadonlyMap<string, Signal>
@@ -52,10 +53,17 @@ export class HttpServer {
     this.#server = tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls })
     this.#server.on('request', (request: IncomingMessage, response: ServerResponse) => this.#open(request, response, false))
     this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => this.#open(request, response, true))
-    const plain = settings.fast_path && tls === undefined && authenticator === undefined
+    this.headers = Object.entries(settings.response_headers)
+    const bare = this.headers.length === 0 && settings.keep_alives_enabled
+    const plain = settings.fast_path && bare && tls === undefined && authenticator === undefined
     const patience = { idleMs: settings.idle_timeout, readMs: settings.read_timeout }
     this.#plain = plain ? new PlainRequests(this, this.#server, door.clock, patience) : undefined
     this.#sockets = new Sockets(this.#server)
+  }
+
+  /** Where it serves TLS, what its certificates are set on. */
+  get secure(): TlsServer {
+    return this.#server as unknown as TlsServer
   }
 
   /** @throws {StartError} */
@@ -82,6 +90,8 @@ export class HttpServer {
 
   #open(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     response.sendDate = false
+    if (!this.#settings.keep_alives_enabled) response.shouldKeepAlive = false
+    for (const [name, value] of this.headers) response.setHeader(name, value)
     const answersIn = encodingOf(request.headers['content-type'])
     try {
       const signal = this.#route(request, response)
@@ -132,18 +142,6 @@ export class HttpServer {
       throw new Refusal(415, grpcCode.invalidArgument, `content-encoding ${JSON.stringify(header)} is not taken, only ${known || 'none'}`)
     }
     return encoding === '' ? undefined : (encoding as ContentEncoding)
-  }
-}
-
-function serverOptions(settings: HttpSettings): ServerOptions {
-  return {
-    maxHeaderSize: maxHeaderBytes,
-    // Node refuses to wait longer for the head than for the whole.
-    headersTimeout: Math.min(settings.read_header_timeout, settings.read_timeout || Number.POSITIVE_INFINITY),
-    requestTimeout: settings.read_timeout,
-    keepAliveTimeout: settings.idle_timeout,
-    connectionsCheckingInterval: Math.max(1000, Math.min(settings.read_header_timeout / 2, 30_000)),
-    noDelay: true,
   }
 }
 

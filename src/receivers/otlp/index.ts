@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { type Component, type Consumers, type Context, receiver } from '../../component/component.ts'
-import { loadServerTls } from '../../component/server-tls.ts'
+import { findAuthenticator } from '../../component/http-server.ts'
+import { keepServerTls, loadServerTls } from '../../component/server-tls.ts'
 import { signals } from '../../model/signal.ts'
-import { Door, findAuthenticator } from './door.ts'
+import { Door } from './door.ts'
 import { GrpcServer } from './grpc.ts'
 import { HttpServer } from './http.ts'
 import { protocols } from './settings.ts'
@@ -22,6 +23,7 @@ export class OtlpReceiver implements Component {
   readonly #settings: Settings
   readonly #door: Door
   #servers: Server[] = []
+  readonly #reloads: Disposable[] = []
 
   constructor(cx: Context, settings: Settings, next: Consumers) {
     this.#cx = cx
@@ -49,6 +51,7 @@ export class OtlpReceiver implements Component {
     const servers = this.#servers
     this.#servers = []
     this.#door.draining = true
+    for (const reload of this.#reloads.splice(0)) reload[Symbol.dispose]()
     await Promise.all(servers.map(server => server.shutdown(signal)))
   }
 
@@ -60,6 +63,7 @@ export class OtlpReceiver implements Component {
     const server = new GrpcServer(this.#door, grpc, findAuthenticator(this.#cx, grpc.auth, where), tls)
     await server.listen(`${where}.endpoint`)
     this.#servers.push(server)
+    if (grpc.tls !== undefined) this.#reloads.push(keepServerTls(this.#cx, server.secure, grpc.tls, `${where}.tls`))
     this.#cx.listening('OTLP over gRPC', server.url)
   }
 
@@ -71,6 +75,7 @@ export class OtlpReceiver implements Component {
     const server = new HttpServer(this.#door, http, findAuthenticator(this.#cx, http.auth, where), tls)
     await server.listen(`${where}.endpoint`)
     this.#servers.push(server)
+    if (http.tls !== undefined) this.#reloads.push(keepServerTls(this.#cx, server.secure, http.tls, `${where}.tls`))
     this.#cx.listening('OTLP over HTTP', server.url)
   }
 }

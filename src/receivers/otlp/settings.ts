@@ -1,32 +1,19 @@
 import { z } from 'zod'
+import { httpServerSettings, listenSettings, serverAuth } from '../../component/http-server.ts'
 import { serverTls } from '../../component/server-tls.ts'
-import { bytes, duration, endpoint } from '../../component/settings.ts'
-
-const auth = z
-  .strictObject({ authenticator: z.string().describe('The id of an extension that authenticates, such as `bearertokenauth`.') })
-  .describe('Who may come in. Without it, everyone.')
+import { bytes, choice, duration, endpoint, withoutEffect } from '../../component/settings.ts'
 
 export const encodings = ['', 'gzip', 'zstd', 'zlib', 'deflate'] as const
 const path = (signal: string) => z.string().startsWith('/', 'must begin with "/"').default(`/v1/${signal}`)
 
-const cors = z.strictObject({
-  allowed_origins: z
-    .array(z.string())
-    .default([])
-    .describe('Origins of pages that may send, such as `https://*.example.com`; `*` stands for any text. Empty: none.'),
-  allowed_headers: z
-    .array(z.string())
-    .default([])
-    .describe('Request headers that such pages may set besides `Accept`, `Content-Type` and the like; `*`: any.'),
-  exposed_headers: z.array(z.string()).default([]).describe('Response headers that such pages may read.'),
-  max_age: z.number().int().min(0).default(0).describe('[s] How long a browser keeps the answer; 0: its own default.'),
-})
+const otherCompressions = {
+  snappy: ['bodies in Snappy are not read', 'leave it out, and let senders use gzip or zstd'],
+  'x-snappy-framed': ['bodies in Snappy are not read', 'leave it out, and let senders use gzip or zstd'],
+  lz4: ['bodies in LZ4 are not read', 'leave it out, and let senders use gzip or zstd'],
+} as const
 
 export const httpSettings = z.strictObject({
   endpoint: endpoint().default('127.0.0.1:4318').describe('Where OTLP over HTTP is received.'),
-  tls: serverTls().optional().describe('Serves HTTPS.'),
-  auth: auth.optional(),
-  cors: cors.optional().describe('Lets pages in browsers send.'),
   max_request_body_size: bytes()
     .prefault('20MiB')
     .describe('A body that is larger, before or after decompression, is answered with 413. 0 stands for the default.'),
@@ -34,17 +21,17 @@ export const httpSettings = z.strictObject({
   traces_url_path: path('traces').describe('Where spans are received.'),
   logs_url_path: path('logs').describe('Where log records are received.'),
   compression_algorithms: z
-    .array(z.enum(encodings))
+    .array(choice(encodings, otherCompressions))
     .default([...encodings])
     .describe('Content encodings that are taken; the empty text stands for none.'),
-  read_header_timeout: duration().prefault('1m').describe('How long the headers of a request may take.'),
   read_timeout: duration().prefault('5m').describe('How long a whole request may take; 0: without end.'),
-  idle_timeout: duration().prefault('1m').describe('How long a connection is kept between requests.'),
+  write_timeout: withoutEffect(duration().optional(), 'an answer is a few bytes, and is written at once'),
+  ...httpServerSettings(),
   fast_path: z
     .boolean()
     .default(false)
     .describe(
-      'Reads plain requests without node:http, at half the cost; everything else still goes to it. Not with TLS or an authenticator.',
+      'Reads plain requests without node:http, at half the cost; everything else still goes to it. Not with TLS, an authenticator, `response_headers`, or without `keep_alives_enabled`.',
     ),
 })
 export type HttpSettings = z.infer<typeof httpSettings>
@@ -53,15 +40,31 @@ const keepalive = z.strictObject({
   server_parameters: z
     .strictObject({
       max_connection_idle: duration().prefault('0s').describe('A connection without a call for this long is closed; 0: never.'),
+      max_connection_age: duration()
+        .prefault('0s')
+        .describe('A connection that is this old, give or take a tenth, is closed when its calls are finished; 0: never.'),
+      max_connection_age_grace: duration()
+        .prefault('0s')
+        .describe('Calls that are not finished this long after `max_connection_age` are cut off; 0: never.'),
+      time: duration().prefault('2h').describe('How often the other side of a connection is asked whether it is still there; 0: never.'),
+      timeout: duration({ min: 1 }).prefault('20s').describe('How long it has to answer before the connection is given up.'),
     })
     .prefault({})
     .describe('What the server does with connections.'),
+  enforcement_policy: z
+    .strictObject({
+      min_time: duration().prefault('5m').describe('Whoever asks more often than this whether we are still there is disconnected.'),
+      permit_without_stream: z.boolean().default(false).describe('Whether one may ask while no call is under way.'),
+    })
+    .optional()
+    .describe('What clients may ask of the server. Without it they may ask what they like.'),
 })
 
 export const grpcSettings = z.strictObject({
   endpoint: endpoint().default('127.0.0.1:4317').describe('Where OTLP over gRPC is received.'),
+  ...listenSettings(),
   tls: serverTls().optional().describe('Serves TLS.'),
-  auth: auth.optional(),
+  auth: serverAuth(),
   max_recv_msg_size_mib: z
     .number()
     .positive()
@@ -69,6 +72,8 @@ export const grpcSettings = z.strictObject({
     .describe('[MiB] A message that is larger, before or after decompression, is answered with RESOURCE_EXHAUSTED. The Collector has 4.'),
   max_concurrent_streams: z.number().int().min(1).max(0x7fffffff).default(128).describe('Calls at one time on one connection.'),
   keepalive: keepalive.prefault({}).describe('How long connections are kept.'),
+  read_buffer_size: withoutEffect(z.number().int().min(0).optional(), 'Node has buffers of its own'),
+  write_buffer_size: withoutEffect(z.number().int().min(0).optional(), 'Node has buffers of its own'),
 })
 export type GrpcSettings = z.infer<typeof grpcSettings>
 

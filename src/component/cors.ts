@@ -1,6 +1,21 @@
 /** Pages in browsers: which origins may send, and what they may set (the Fetch standard's CORS protocol). */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HttpSettings } from './settings.ts'
+import { z } from 'zod'
+
+export const corsSettings = () =>
+  z.strictObject({
+    allowed_origins: z
+      .array(z.string())
+      .default([])
+      .describe('Origins of pages that may send, such as `https://*.example.com`; `*` stands for any text. Empty: none.'),
+    allowed_headers: z
+      .array(z.string())
+      .default([])
+      .describe('Request headers that such pages may set besides `Accept`, `Content-Type` and the like; `*`: any.'),
+    exposed_headers: z.array(z.string()).default([]).describe('Response headers that such pages may read.'),
+    max_age: z.number().int().min(0).default(0).describe('[s] How long a browser keeps the answer; 0: its own default.'),
+  })
+type CorsSettings = z.infer<ReturnType<typeof corsSettings>>
 
 export interface Cors {
   allows(origin: string): boolean
@@ -15,7 +30,7 @@ export interface Cors {
 /** What OTLP needs, and what browsers' SDKs add. */
 const always = ['accept', 'accept-language', 'content-language', 'content-type', 'content-encoding', 'x-requested-with']
 
-export function createCors(settings: HttpSettings['cors']): Cors | undefined {
+export function createCors(settings: CorsSettings | undefined): Cors | undefined {
   if (settings === undefined || settings.allowed_origins.length === 0) return undefined
   const patterns = settings.allowed_origins.map(pattern => pattern.toLowerCase())
   return {
@@ -49,7 +64,7 @@ export function corsHeaders(cors: Cors, origin: string): readonly string[] {
   return cors.exposed === '' ? headers : [...headers, 'access-control-expose-headers', cors.exposed]
 }
 
-export function answerPreflight(cors: Cors, request: IncomingMessage, response: ServerResponse): void {
+export function answerPreflight(cors: Cors, request: IncomingMessage, response: ServerResponse, methods = 'POST'): void {
   const { origin } = request.headers
   response.setHeader('vary', 'origin, access-control-request-method, access-control-request-headers')
   response.setHeader('content-length', 0)
@@ -57,7 +72,7 @@ export function answerPreflight(cors: Cors, request: IncomingMessage, response: 
     const asked = String(request.headers['access-control-request-headers'] ?? '')
     response.setHeader('access-control-allow-origin', origin)
     response.setHeader('access-control-allow-credentials', 'true')
-    response.setHeader('access-control-allow-methods', 'POST')
+    response.setHeader('access-control-allow-methods', methods)
     response.setHeader('access-control-allow-headers', cors.anyHeader && asked !== '' ? asked : cors.headers.join(', '))
     if (cors.maxAge > 0) response.setHeader('access-control-max-age', cors.maxAge)
   }
