@@ -36,7 +36,7 @@ const telemetrySchema = z.strictObject({
     .strictObject({
       level: level(['none', 'basic', 'normal', 'detailed']).describe('How much is measured.').prefault('normal'),
       readers: z.array(pullReader).optional().describe('Where own metrics are served. Without it: on 127.0.0.1:8888.'),
-      address: endpoint().optional().describe('The older way to say where own metrics are served.'),
+      address: endpoint().optional().describe('The older way to say where own metrics are served; beside `readers`, there too.'),
     })
     .describe('Own metrics, on the names of the OpenTelemetry Collector.')
     .prefault({}),
@@ -100,6 +100,6 @@ export function serviceConfig(settings: ServiceSettings): ServiceConfig {
 
 function ownEndpoints({ level, readers, address }: ServiceSettings['telemetry']['metrics']): { host: string; port: number }[] {
   if (level === 'none') return []
-  if (readers !== undefined) return readers.map(reader => reader.pull.exporter.prometheus)
-  return [address === undefined ? { host: '127.0.0.1', port: 8888 } : splitEndpoint(address)]
+  const asked = [...(readers ?? []).map(reader => reader.pull.exporter.prometheus), ...(address === undefined ? [] : [splitEndpoint(address)])]
+  return readers === undefined && address === undefined ? [{ host: '127.0.0.1', port: 8888 }] : asked
 }

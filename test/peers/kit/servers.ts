@@ -133,7 +133,7 @@ export class Thalamus implements AsyncDisposable, Otlp {
       `receivers.otlp.protocols.grpc.endpoint=${LOOPBACK}:${grpcPort}`,
       `exporters.prometheus.endpoint=${LOOPBACK}:${metricsPort}`,
       `extensions.health_check.endpoint=${LOOPBACK}:${healthPort}`,
-      `service.telemetry.metrics.address=${LOOPBACK}:${ownPort}`,
+      `service.telemetry.metrics.readers=[{ pull: { exporter: { prometheus: { host: ${LOOPBACK}, port: ${ownPort} } } } }]`,
       `service.api.endpoint=${LOOPBACK}:${apiPort}`,
     ]
     const server = await boot(new Folder(), {
