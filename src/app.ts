@@ -105,7 +105,7 @@ class Running implements App {
       traces: service.telemetry.traces.level,
       resource: service.telemetry.resource,
     })
-    this.#api = new Api(this.ledger, this.status, world.log('api'))
+    this.#api = new Api(this.ledger, this.status, world.log('api'), this.#telemetry.meter('api'))
     this.#ownMetrics = new OwnMetrics(this.#telemetry)
     this.#unhandled = this.#telemetry.meter('service').createCounter('thalamus_process_unhandled_errors', {
       unit: '{error}',

@@ -1,16 +1,21 @@
 /** The one HTTP listener of ours: what components mount, and the pages of the running whole. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Meter } from '@opentelemetry/api'
 import type { Handler, Logger, Status } from '../component/component.ts'
+import { Connections, pageConnections } from '../component/connections.ts'
 import type { Ledger } from '../component/ledger.ts'
 import { listen } from '../component/listen.ts'
 
 export class Api {
   readonly #handlers = new Map<string, Handler>()
   readonly #log: Logger
+  readonly #meter: Meter
   #server: Server | undefined
+  #connections: Connections | undefined
 
-  constructor(ledger: Ledger, status: () => Status, log: Logger) {
+  constructor(ledger: Ledger, status: () => Status, log: Logger, meter: Meter) {
     this.#log = log
+    this.#meter = meter
     this.mount('/-/ready', (_, response) => {
       const { ready } = status()
       text(response, ready ? 200 : 503, ready ? 'ready\n' : 'not ready\n')
@@ -31,17 +36,19 @@ export class Api {
   /** @throws {StartError} */
   async start({ host, port }: { host: string; port: number }): Promise<string> {
     this.#server = createServer((request, response) => this.#answer(request, response))
+    this.#connections = new Connections(this.#server, { listener: 'api', most: pageConnections, meter: this.#meter })
     return listen(this.#server, host, port, 'service.api.endpoint')
   }
 
   async shutdown(): Promise<void> {
     this.#server?.close()
-    this.#server?.closeAllConnections()
+    this.#connections?.destroy()
     this.#server = undefined
   }
 
   /** A handler that throws fails that request, and nothing else. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    response.once('finish', () => this.#connections?.served(request.socket))
     try {
       this.#route(request, response)
     } catch (error) {

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Attributes } from '@opentelemetry/api'
 import { DataPointType, type MetricData, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import { Connections, pageConnections } from '../component/connections.ts'
 import { listen } from '../component/listen.ts'
 import type { OwnTelemetry } from '../component/telemetry.ts'
 import type { Family, Row } from '../exposition/families.ts'
@@ -16,7 +17,7 @@ const translation = { strategy: 'UnderscoreEscapingWithoutSuffixes', namespace: 
 
 export class OwnMetrics {
   readonly #telemetry: OwnTelemetry
-  readonly #servers: Server[] = []
+  readonly #servers: { readonly server: Server; readonly connections: Connections }[] = []
 
   constructor(telemetry: OwnTelemetry) {
     this.#telemetry = telemetry
@@ -24,15 +25,20 @@ export class OwnMetrics {
 
   /** May be called for several addresses. @returns the page's URL @throws {StartError} */
   async start({ host, port }: { host: string; port: number }): Promise<string> {
-    const server = createServer((request, response) => void this.#serve(request, response))
-    this.#servers.push(server)
+    const server = createServer((request, response) => {
+      response.once('finish', () => connections.served(request.socket))
+      void this.#serve(request, response)
+    })
+    const listener = `own metrics on port ${port}`
+    const connections = new Connections(server, { listener, most: pageConnections, meter: this.#telemetry.meter('own metrics') })
+    this.#servers.push({ server, connections })
     return `${await listen(server, host, port, 'service.telemetry.metrics')}/metrics`
   }
 
   async shutdown(): Promise<void> {
-    for (const server of this.#servers.splice(0)) {
+    for (const { server, connections } of this.#servers.splice(0)) {
       server.close()
-      server.closeAllConnections()
+      connections.destroy()
     }
   }
 

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { createServer as createSecureServer } from 'node:https'
 import { z } from 'zod'
 import type { Authenticator, Context } from './component.ts'
+import { Connections, maxConnections, pageConnections } from './connections.ts'
 import { answerPreflight, corsHeaders, corsSettings, createCors } from './cors.ts'
 import { StartError } from './errors.ts'
 import { listen } from './listen.ts'
@@ -34,7 +35,7 @@ export const serverAuth = () =>
     .describe('Who may come in. Without it, everyone.')
 
 /** Of connections and answers, for every HTTP server. */
-export const httpServerSettings = () => ({
+export const httpServerSettings = (most?: number) => ({
   ...listenSettings(),
   tls: serverTls().optional().describe('Serves HTTPS.'),
   auth: serverAuth(),
@@ -43,11 +44,12 @@ export const httpServerSettings = () => ({
   read_header_timeout: duration().prefault('1m').describe('How long the headers of a request may take.'),
   idle_timeout: duration().prefault('1m').describe('How long a connection is kept between requests.'),
   keep_alives_enabled: z.boolean().default(true).describe('Off: every connection carries one request.'),
+  max_connections: maxConnections(most),
 })
 
 /** The settings of a server for pages; `endpoint` and the path are the component's own. */
 export const pageServerSettings = () => ({
-  ...httpServerSettings(),
+  ...httpServerSettings(pageConnections),
   read_timeout: duration().prefault('1m').describe('How long a whole request may take; 0: without end.'),
   write_timeout: duration().prefault('2m').describe('Whoever has not taken the answer by then is cut off; 0: never.'),
   max_request_body_size: withoutEffect(z.number().int().min(0).optional(), 'what is sent along with a request for a page is not read'),
@@ -99,6 +101,7 @@ export class PageServer {
   readonly #answer: (request: IncomingMessage, response: ServerResponse) => void
   readonly #cors
   #server: Server | undefined
+  #connections: Connections | undefined
   #reload: Disposable | undefined
 
   /** @param where the path of these settings, e.g. `exporters.prometheus` */
@@ -123,6 +126,8 @@ export class PageServer {
       this.#reload = keepServerTls(this.#cx, secure, tls, `${this.#where}.tls`)
       this.#server = secure
     }
+    const { max_connections: most } = this.#settings
+    this.#connections = new Connections(this.#server, { listener: this.#cx.id, most, meter: this.#cx.meter })
     return listen(this.#server, host, port, `${this.#where}.endpoint`, tls === undefined ? 'http' : 'https')
   }
 
@@ -131,13 +136,14 @@ export class PageServer {
     const server = this.#server
     if (!server?.listening) return
     const closed = new Promise(resolve => server.close(resolve))
-    server.closeAllConnections()
+    this.#connections?.destroy()
     await closed
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, authenticator: Authenticator | undefined): void {
     const { response_headers, keep_alives_enabled, write_timeout } = this.#settings
     request.resume()
+    response.once('finish', () => this.#connections?.served(request.socket))
     for (const [name, value] of Object.entries(response_headers)) response.setHeader(name, value)
     if (!keep_alives_enabled) response.shouldKeepAlive = false
     if (write_timeout > 0) {
@@ -156,6 +162,12 @@ export class PageServer {
       response.writeHead(401, { 'content-type': 'text/plain; charset=utf-8', 'www-authenticate': 'Bearer, Basic' })
       return void response.end(`${error instanceof Error ? error.message : 'not let in'}\n`)
     }
-    this.#answer(request, response)
+    try {
+      this.#answer(request, response)
+    } catch (error) {
+      this.#cx.log.error({ err: error, path: request.url }, 'a page could not be made')
+      if (response.headersSent) response.destroy()
+      else response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' }).end('a bug: the log has it\n')
+    }
   }
 }

@@ -1,10 +1,11 @@
 /** One unary call over gRPC: one length-prefixed message in, one out, the status in the trailers. */
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import type { ShedReason } from '../../component/connections.ts'
 import { encodeResponse, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
 import { type ContentEncoding, decompress } from './decompress.ts'
-import type { Intake } from './door.ts'
+import type { Intake, Unfinished } from './door.ts'
 import { type GrpcServer, NotGrpc } from './grpc.ts'
-import { grpcCode, outOfMemory, Refusal, tooLarge, verdictOn } from './verdict.ts'
+import { grpcCode, outOfMemory, Refusal, tooLarge, tooSlow, verdictOn } from './verdict.ts'
 
 /** one byte: compressed or not; four: length, big-endian */
 const prefixBytes = 5
@@ -19,7 +20,8 @@ function sendOk(this: ServerHttp2Stream): void {
   this.sendTrailers(okTrailers)
 }
 
-export class Call {
+export class Call implements Unfinished {
+  readonly since: number
   readonly #server: GrpcServer
   readonly #intake: Intake
   readonly #stream: ServerHttp2Stream
@@ -34,12 +36,14 @@ export class Call {
 
   constructor(server: GrpcServer, intake: Intake, stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
     this.#server = server
+    this.since = server.door.clock.monotonic()
     this.#intake = intake
     this.#stream = stream
     this.#encoding = headers['grpc-encoding'] as string | undefined
   }
 
   begin(): void {
+    this.#server.door.unfinished.add(this)
     this.#stream.on('data', this.#arrive)
     this.#stream.on('end', this.#complete)
     this.#stream.on('close', this.#closed)
@@ -67,6 +71,7 @@ export class Call {
 
   readonly #complete = (): void => {
     if (this.#over) return
+    this.#server.door.unfinished.delete(this)
     if (this.#expected < 0 || this.#size < prefixBytes + this.#expected) {
       return this.#settle(new Refusal(400, this.#size === 0 ? grpcCode.unimplemented : grpcCode.internal, 'the message is cut off'))
     }
@@ -93,6 +98,11 @@ export class Call {
     })
   }
 
+  cut(reason: ShedReason): void {
+    this.#server.connections.countShed(reason)
+    this.#settle(tooSlow())
+  }
+
   #charge(bytes: number): void {
     this.#charged += bytes
     this.#server.door.budget.charge(bytes)
@@ -100,6 +110,7 @@ export class Call {
 
   #end(): void {
     this.#over = true
+    this.#server.door.unfinished.delete(this)
     this.#chunks = []
     this.#server.door.budget.refund(this.#charged)
     this.#charged = 0
@@ -113,6 +124,7 @@ export class Call {
   readonly #settle = (problem: unknown, refused?: PartialSuccess): void => {
     if (this.#over) return
     this.#end()
+    this.#server.answered(this.#stream.session)
     if (problem !== undefined) return refuseCall(this.#server, this.#stream, problem)
     const stream = this.#stream
     if (stream.destroyed || stream.closed) return

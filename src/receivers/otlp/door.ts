@@ -1,11 +1,12 @@
 /** What both protocols lead to: bytes of one signal are read, handed over, and counted when it is known what became of them. */
 
 import type { Server } from 'node:net'
-import { SpanKind, type SpanOptions, SpanStatusCode, type Tracer } from '@opentelemetry/api'
+import { type Meter, SpanKind, type SpanOptions, SpanStatusCode, type Tracer } from '@opentelemetry/api'
 import type { Budget } from '../../component/budget.ts'
 import type { Consumer, Consumers, Context, Logger } from '../../component/component.ts'
+import type { ShedReason } from '../../component/connections.ts'
 import type { Account } from '../../component/ledger.ts'
-import type { Clock } from '../../lib/clock.ts'
+import { type Clock, every } from '../../lib/clock.ts'
 import { type BatchOf, MalformedError, type Reader } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
 import { rowWord, type Signal } from '../../model/signal.ts'
@@ -100,6 +101,19 @@ export class Intake<S extends Signal = Signal> {
   }
 }
 
+/** A body that has not come to its end. */
+export interface Unfinished {
+  /** [ms] monotonic */
+  readonly since: number
+  /** The sender is told that it took too long, and what has come of it is forgotten. */
+  cut(reason: ShedReason): void
+}
+
+/** [ms] While memory is short, a body that has been coming for longer than this makes room for others: half a body feeds nobody. */
+export const slowMs = 10_000
+/** [ms] how often those that come are asked how long they have */
+export const lookMs = 2_000
+
 export class Door {
   /** one for each signal that somebody listens to */
   readonly intakes: { readonly [S in Signal]?: Intake }
@@ -110,9 +124,16 @@ export class Door {
   readonly random: () => number
   /** What is begun is finished, nothing else. */
   draining = false
+  readonly meter: Meter
+  readonly id: string
+  /** in the order they began */
+  readonly unfinished = new Set<Unfinished>()
+  #watch: Disposable | undefined
 
   constructor(cx: Context, next: Consumers) {
     this.budget = cx.budget
+    this.meter = cx.meter
+    this.id = cx.id
     this.log = cx.log
     this.clock = cx.clock
     this.random = cx.random
@@ -122,6 +143,26 @@ export class Door {
     }
     const [metrics, traces, logs] = [intake('metrics'), intake('traces'), intake('logs')]
     this.intakes = { ...(metrics && { metrics }), ...(traces && { traces }), ...(logs && { logs }) }
+  }
+
+  /** From here on bodies that are slow are cut off while memory is short. */
+  open(): void {
+    this.#watch ??= every(this.clock, lookMs, () => {
+      if (this.budget.exceeded) this.cutOff(slowMs, 'slow')
+    })
+  }
+
+  close(): void {
+    this.#watch?.[Symbol.dispose]()
+    this.#watch = undefined
+  }
+
+  cutOff(olderThanMs: number, reason: ShedReason): void {
+    const now = this.clock.monotonic()
+    for (const body of this.unfinished) {
+      if (now - body.since <= olderThanMs) return
+      body.cut(reason)
+    }
   }
 }
 

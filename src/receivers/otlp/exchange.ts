@@ -1,10 +1,12 @@
 /** One request over HTTP: its body is gathered, decompressed, offered, and answered. The hot path of the receiver. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ShedReason } from '../../component/connections.ts'
 import { corsHeaders } from '../../component/cors.ts'
 import { type Encoding, encodeResponse, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
 import { type Form, offerBody } from './body.ts'
+import type { Unfinished } from './door.ts'
 import type { HttpServer } from './http.ts'
-import { outOfMemory, tooLarge, verdictOn } from './verdict.ts'
+import { outOfMemory, tooLarge, tooSlow, verdictOn } from './verdict.ts'
 
 export const contentType = { protobuf: 'application/x-protobuf', json: 'application/json' } as const satisfies Record<Encoding, string>
 
@@ -19,7 +21,8 @@ export const success: Readonly<Record<Encoding, Success>> = {
   json: { headers: ['content-type', contentType.json, 'content-length', '2'], body: encodeResponse('metrics', undefined, 'json') },
 }
 
-export class Exchange {
+export class Exchange implements Unfinished {
+  readonly since: number
   readonly #server: HttpServer
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
@@ -34,12 +37,14 @@ export class Exchange {
 
   constructor(server: HttpServer, request: IncomingMessage, response: ServerResponse, form: Form) {
     this.#server = server
+    this.since = server.door.clock.monotonic()
     this.#request = request
     this.#response = response
     this.#form = form
   }
 
   begin(): void {
+    this.#server.door.unfinished.add(this)
     this.#request.on('data', this.#arrive)
     this.#request.on('end', this.#complete)
     this.#request.on('error', this.#abandoned)
@@ -57,6 +62,7 @@ export class Exchange {
 
   readonly #complete = (): void => {
     if (this.#over) return
+    this.#server.door.unfinished.delete(this)
     const chunks = this.#chunks
     this.#chunks = []
     offerBody(this.#form, chunks, this.#charge, this.#settle)
@@ -67,6 +73,13 @@ export class Exchange {
     if (!this.#request.complete) this.#end()
   }
 
+  cut(reason: ShedReason): void {
+    this.#server.connections.countShed(reason)
+    this.#response.shouldKeepAlive = false
+    this.#response.once('finish', () => this.#request.destroy())
+    this.#settle(tooSlow())
+  }
+
   readonly #charge = (bytes: number): void => {
     this.#charged += bytes
     this.#server.door.budget.charge(bytes)
@@ -74,6 +87,7 @@ export class Exchange {
 
   #end(): void {
     this.#over = true
+    this.#server.door.unfinished.delete(this)
     this.#chunks = []
     this.#server.door.budget.refund(this.#charged)
     this.#charged = 0
@@ -84,6 +98,7 @@ export class Exchange {
     this.#end()
     if (problem !== undefined) return refuse(this.#server, this.#request, this.#response, problem, this.#form.encoding)
     if (this.#server.door.draining) this.#response.shouldKeepAlive = false
+    this.#server.connections.served(this.#request.socket)
     const { headers, body } = refused === undefined ? success[this.#form.encoding] : partialSuccess(this.#form, refused)
     const { origin } = this.#request.headers
     const extra = origin === undefined || this.#server.cors === undefined ? undefined : corsHeaders(this.#server.cors, origin)

@@ -5,20 +5,23 @@ import {
   createServer,
   type Http2SecureServer,
   type Http2Server,
+  type Http2Session,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
+import type { Socket } from 'node:net'
 import type { TlsOptions, Server as TlsServer } from 'node:tls'
 import type { Authenticator } from '../../component/component.ts'
+import { Connections, close } from '../../component/connections.ts'
 import { listen } from '../../component/listen.ts'
 import { splitEndpoint } from '../../component/settings.ts'
+import { every } from '../../lib/clock.ts'
 import type { Signal } from '../../model/signal.ts'
 import { Call, refuseCall } from './call.ts'
-import { Connections } from './connections.ts'
-import { type Door, sayAccepting } from './door.ts'
+import { type Door, lookMs, sayAccepting } from './door.ts'
+import { Keepalive } from './keepalive.ts'
 import type { GrpcSettings } from './settings.ts'
-import { close, Sockets } from './sockets.ts'
 import { grpcCode, outOfMemory, Refusal, shuttingDown } from './verdict.ts'
 
 const service = (name: string) => `/opentelemetry.proto.collector.${name}.v1.${name[0]!.toUpperCase()}${name.slice(1)}Service/Export`
@@ -35,11 +38,15 @@ const connectionWindow = 16 * 2 ** 20
 export class GrpcServer {
   readonly door: Door
   readonly maxMessageBytes: number
+  readonly connections: Connections
   readonly #settings: GrpcSettings
   readonly #authenticator: Authenticator | undefined
   readonly #server: Http2Server | Http2SecureServer
-  readonly #sockets: Sockets
-  readonly #connections: Connections
+  readonly #keepalive: Keepalive
+  /** by connection that no call was answered on: since when, and how many are under way */
+  readonly #unanswered = new Map<ServerHttp2Session, { readonly since: number; calls: number }>()
+  readonly #sockets = new WeakMap<ServerHttp2Session, Socket>()
+  #watch: Disposable | undefined
   readonly #scheme: string
   url = ''
 
@@ -56,15 +63,15 @@ export class GrpcServer {
       settings: { maxConcurrentStreams: settings.max_concurrent_streams, initialWindowSize: callWindow, enablePush: false },
     }
     this.#server = tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls, ALPNProtocols: ['h2'] })
-    this.#sockets = new Sockets(this.#server)
-    this.#connections = new Connections(door.clock, door.random, settings.keepalive)
-    this.#server.on('session', (session: ServerHttp2Session) => {
-      session.setLocalWindowSize(connectionWindow)
-      this.#connections.welcome(session)
-    })
+    const { max_connections: most } = settings
+    this.connections = new Connections(this.#server, { listener: `${door.id}/grpc`, most, meter: door.meter })
+    this.#keepalive = new Keepalive(door.clock, door.random, settings.keepalive)
+    this.#server.on('session', (session: ServerHttp2Session) => this.#welcome(session))
     this.#server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => this.#open(stream, headers))
     // A connection that breaks or speaks no HTTP/2 ends; nothing else depends on it.
-    this.#server.on('sessionError', ignore)
+    this.#server.on('sessionError', ({ code }: NodeJS.ErrnoException) => {
+      if (code?.startsWith('ERR_HTTP2')) this.connections.countShed('protocol')
+    })
   }
 
   /** @throws {StartError} */
@@ -72,13 +79,15 @@ export class GrpcServer {
     const { host, port } = splitEndpoint(this.#settings.endpoint)
     this.url = await listen(this.#server, host, port, setting, this.#scheme)
     sayAccepting(this.#server, this.door)
-    this.#connections.watch()
+    this.#keepalive.watch()
+    this.#watch = every(this.door.clock, lookMs, () => this.#closeTheLate())
   }
 
   /** GOAWAY; calls that have begun are finished; `signal` cuts them off. */
   shutdown(signal: AbortSignal): Promise<void> {
-    const closed = close(this.#server, this.#sockets, signal)
-    this.#connections.close()
+    const closed = close(this.#server, this.connections, signal)
+    this.#keepalive.close()
+    this.#watch?.[Symbol.dispose]()
     return closed
   }
 
@@ -87,9 +96,43 @@ export class GrpcServer {
     return this.#server as unknown as TlsServer
   }
 
+  #welcome(session: ServerHttp2Session): void {
+    session.setLocalWindowSize(connectionWindow)
+    this.#keepalive.welcome(session)
+    const { latest } = this.connections
+    if (latest !== undefined) this.#sockets.set(session, latest)
+    this.#unanswered.set(session, { since: this.door.clock.monotonic(), calls: 0 })
+    session.on('close', () => this.#unanswered.delete(session))
+  }
+
+  /** A call was answered on it. */
+  answered(session: Http2Session | undefined): void {
+    const socket = this.#sockets.get(session as ServerHttp2Session)
+    if (socket === undefined) return
+    this.#unanswered.delete(session as ServerHttp2Session)
+    this.connections.served(socket)
+  }
+
+  #closeTheLate(): void {
+    const { connection_timeout: firstMs, read_timeout: readMs } = this.#settings
+    const now = this.door.clock.monotonic()
+    for (const [session, { since, calls }] of this.#unanswered) {
+      if (firstMs === 0 || now - since <= firstMs) break
+      if (calls > 0) continue
+      this.connections.countShed('timeout')
+      session.destroy()
+    }
+    if (readMs > 0) this.door.cutOff(readMs, 'timeout')
+  }
+
   #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', ignore)
-    this.#connections.called(stream)
+    this.#keepalive.called(stream)
+    const waiting = this.#unanswered.get(stream.session as ServerHttp2Session)
+    if (waiting !== undefined) {
+      waiting.calls++
+      stream.on('close', () => waiting.calls--)
+    }
     try {
       const signal = this.#route(headers)
       this.#admit(headers)

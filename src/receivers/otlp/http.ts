@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createSecureServer } from 'node:https'
 import type { TlsOptions, Server as TlsServer } from 'node:tls'
 import type { Authenticator } from '../../component/component.ts'
+import { Connections, close } from '../../component/connections.ts'
 import { answerPreflight, type Cors, createCors } from '../../component/cors.ts'
 import { serverOptions } from '../../component/http-server.ts'
 import { listen } from '../../component/listen.ts'
@@ -15,7 +16,6 @@ import { type Door, sayAccepting } from './door.ts'
 import { Exchange, refuse } from './exchange.ts'
 import { PlainRequests } from './plain.ts'
 import { encodings, type HttpSettings } from './settings.ts'
-import { close, Sockets } from './sockets.ts'
 import { grpcCode, outOfMemory, Refusal, shuttingDown, tooLarge } from './verdict.ts'
 
 const defaultBodyBytes = 20 * 2 ** 20
@@ -26,12 +26,12 @@ export class HttpServer {
   readonly cors: Cors | undefined
   /** added to every answer */
   readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly connections: Connections
   readonly #settings: HttpSettings
   readonly #authenticator: Authenticator | undefined
   readonly #signals: ReadonlyMap<string, Signal>
   readonly #encodings: ReadonlySet<string>
   readonly #server: Server
-  readonly #sockets: Sockets
   readonly #scheme: string
   readonly #plain: PlainRequests | undefined
   url = ''
@@ -58,7 +58,9 @@ export class HttpServer {
     const plain = settings.fast_path && bare && tls === undefined && authenticator === undefined
     const patience = { idleMs: settings.idle_timeout, readMs: settings.read_timeout }
     this.#plain = plain ? new PlainRequests(this, this.#server, door.clock, patience) : undefined
-    this.#sockets = new Sockets(this.#server)
+    // After whoever takes connections away from node:http, so that it hears of them first.
+    const { max_connections: most } = settings
+    this.connections = new Connections(this.#server, { listener: `${door.id}/http`, most, meter: door.meter })
   }
 
   /** Where it serves TLS, what its certificates are set on. */
@@ -76,7 +78,7 @@ export class HttpServer {
   /** Requests that have begun are finished; `signal` cuts them off. */
   shutdown(signal: AbortSignal): Promise<void> {
     this.#plain?.drain()
-    return close(this.#server, this.#sockets, signal)
+    return close(this.#server, this.connections, signal)
   }
 
   /** How a request with these is read; undefined where it is not. */

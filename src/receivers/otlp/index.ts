@@ -41,6 +41,7 @@ export class OtlpReceiver implements Component {
     try {
       await this.#startGrpc()
       await this.#startHttp()
+      this.#door.open()
     } catch (error) {
       await this.shutdown(AbortSignal.abort())
       throw error
@@ -53,6 +54,7 @@ export class OtlpReceiver implements Component {
     this.#door.draining = true
     for (const reload of this.#reloads.splice(0)) reload[Symbol.dispose]()
     await Promise.all(servers.map(server => server.shutdown(signal)))
+    this.#door.close()
   }
 
   async #startGrpc(): Promise<void> {

@@ -5,12 +5,14 @@
  */
 import { STATUS_CODES } from 'node:http'
 import type { Server, Socket } from 'node:net'
+import type { ShedReason } from '../../component/connections.ts'
 import { type Clock, every } from '../../lib/clock.ts'
 import { type Encoding, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
 import { type Form, offerBody } from './body.ts'
+import { slowMs } from './door.ts'
 import { contentType, partialSuccess, type Success, success } from './exchange.ts'
 import type { HttpServer } from './http.ts'
-import { outOfMemory, verdictOn } from './verdict.ts'
+import { outOfMemory, tooSlow, verdictOn } from './verdict.ts'
 
 /** [bytes] a longer head is not plain */
 const maxHeadBytes = 4096
@@ -65,9 +67,11 @@ export class PlainRequests {
 
   #destroyTheLate(): void {
     const now = this.clock.monotonic()
+    const short = this.server.door.budget.exceeded
     for (const connection of this.#connections) {
       const most = this.#longest[connection.is]
-      if (most > 0 && now - connection.since > most) connection.destroy()
+      if (most > 0 && now - connection.since > most) connection.late()
+      else if (short && connection.is === 'reading' && now - connection.since > slowMs) connection.cut('slow')
     }
   }
 }
@@ -103,8 +107,19 @@ class Connection {
     socket.on('error', ignore)
   }
 
-  destroy(): void {
-    this.#socket.destroy()
+  /** Longer in one state than it may be. Who was served before and asks nothing more has done no wrong. */
+  late(): void {
+    const { connections } = this.#plain.server
+    if (this.is === 'reading') this.cut('timeout')
+    else if (this.is === 'over' || connections.wasServed(this.#socket)) this.#socket.destroy()
+    else connections.shed(this.#socket, 'timeout')
+  }
+
+  /** What has come of the body is forgotten. */
+  cut(reason: ShedReason): void {
+    this.#plain.server.connections.countShed(reason)
+    this.#settle(tooSlow())
+    this.#socket.destroySoon()
   }
 
   drain(): void {
@@ -169,6 +184,7 @@ class Connection {
     const { door } = this.#plain.server
     const { form } = this.#parsed!
     const last = door.draining || this.#missing > 0
+    this.#plain.server.connections.served(this.#socket)
     if (problem !== undefined) this.#socket.write(refusal(this.#plain.server, problem, form.encoding, last))
     else if (refused === undefined && !last) this.#socket.write(plainSuccess[form.encoding], 'latin1')
     else this.#socket.write(written('200 OK', refused === undefined ? success[form.encoding] : partialSuccess(form, refused), last))

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { maxConnections } from '../../component/connections.ts'
 import { httpServerSettings, listenSettings, serverAuth } from '../../component/http-server.ts'
 import { serverTls } from '../../component/server-tls.ts'
 import { bytes, choice, duration, endpoint, withoutEffect } from '../../component/settings.ts'
@@ -74,6 +75,11 @@ export const grpcSettings = z.strictObject({
   keepalive: keepalive.prefault({}).describe('How long connections are kept.'),
   read_buffer_size: withoutEffect(z.number().int().min(0).optional(), 'Node has buffers of its own'),
   write_buffer_size: withoutEffect(z.number().int().min(0).optional(), 'Node has buffers of its own'),
+  max_connections: maxConnections(),
+  connection_timeout: duration()
+    .prefault('1m')
+    .describe('How long a connection may be open before its first call is answered; 0: without end.'),
+  read_timeout: duration().prefault('5m').describe('How long the message of a call may take to arrive; 0: without end.'),
 })
 export type GrpcSettings = z.infer<typeof grpcSettings>
 

@@ -39,6 +39,7 @@ export class Refusal extends Error {
 }
 
 export const outOfMemory = () => new Refusal(429, grpcCode.resourceExhausted, 'memory is short: nothing more is read for now', someTimeMs)
+export const tooSlow = () => new Refusal(408, grpcCode.deadlineExceeded, 'the body took too long to arrive')
 export const shuttingDown = () => new Refusal(503, grpcCode.unavailable, 'shutting down', someTimeMs)
 export const tooLarge = (limitBytes: number) =>
   new Refusal(413, grpcCode.resourceExhausted, `the request is larger than the ${limitBytes} bytes that are allowed`)

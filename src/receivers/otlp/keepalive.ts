@@ -6,7 +6,7 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import { type Clock, every } from '../../lib/clock.ts'
 import type { GrpcSettings } from './settings.ts'
 
-type KeepAlive = GrpcSettings['keepalive']
+type Words = GrpcSettings['keepalive']
 
 /** Times are in ms, monotonic. */
 interface Visit {
@@ -34,15 +34,15 @@ const ageJitter = 0.1
 /** [ms] how closely ages and silences are watched at the least */
 const coarsestMs = 10_000
 
-export class Connections {
+export class Keepalive {
   readonly #clock: Clock
   readonly #random: () => number
-  readonly #server: KeepAlive['server_parameters']
-  readonly #policy: KeepAlive['enforcement_policy']
+  readonly #server: Words['server_parameters']
+  readonly #policy: Words['enforcement_policy']
   readonly #visits = new Map<ServerHttp2Session, Visit>()
   #sweep: Disposable | undefined
 
-  constructor(clock: Clock, random: () => number, keepalive: KeepAlive) {
+  constructor(clock: Clock, random: () => number, keepalive: Words) {
     this.#clock = clock
     this.#random = random
     this.#server = keepalive.server_parameters

@@ -1,0 +1,155 @@
+/**
+ * Every connection of a listener, also one that has not got as far as a request: Node's own lists begin there. They are bounded in
+ * number. When there is no room for the next, the one that has waited longest without having been served is closed, then the one that was
+ * served longest ago: whoever opens connections and leaves them loses them first, and who sends is let in.
+ */
+import type { Server, Socket } from 'node:net'
+import type { Meter } from '@opentelemetry/api'
+import { z } from 'zod'
+
+/** An idle connection costs 3 to 12 KiB: 8,192 of them less than 100 MB, and two such listeners less than 20,000 open files. */
+export const maxConnections = (most = 8192) =>
+  z
+    .number()
+    .int()
+    .min(1)
+    .default(most)
+    .describe(
+      'The most connections at one time. For one more, the one that is closed has waited longest without a request, or else had its last one longest ago.',
+    )
+
+/** Of pages for people, scrapers and probes, who are few. */
+export const pageConnections = 256
+
+/** `full`: closed for the next · `timeout`: asked nothing in time, or not to its end · `slow`: too slow while memory is short · `protocol`: broke the protocol or its limits */
+export type ShedReason = 'full' | 'timeout' | 'slow' | 'protocol'
+
+export interface ConnectionsOptions {
+  /** what listens, for own metrics: the component's id, with the protocol where it has several */
+  readonly listener: string
+  readonly most: number
+  readonly meter: Meter
+}
+
+export class Connections {
+  /** never served, the oldest first */
+  readonly #unserved = new Set<Socket>()
+  /** the one served longest ago first */
+  readonly #served = new Set<Socket>()
+  /** what HTTP gets of a connection, where TLS is between: the socket below it */
+  readonly #below = new WeakMap<object, Socket>()
+  /** by address and port of the peer, while TLS is being agreed on */
+  readonly #greeting = new Map<string, Socket>()
+  readonly #most: number
+  readonly #count: (reason: ShedReason) => void
+  #latest: Socket | undefined
+
+  constructor(server: Server, { listener, most, meter }: ConnectionsOptions) {
+    this.#most = most
+    const shed = meter.createCounter('thalamus_connections_shed', {
+      unit: '{connection}',
+      description: 'Connections that were closed before their peers wanted it, by reason.',
+    })
+    const attributes = { listener }
+    this.#count = reason => shed.add(1, { listener, reason })
+    meter
+      .createObservableUpDownCounter('thalamus_connections_open', { unit: '{connection}', description: 'Connections that are open.' })
+      .addCallback(result => result.observe(this.size, attributes))
+    // Before whoever makes something of a connection, so that `latest` is what it is made of.
+    server.prependListener('connection', (socket: Socket) => this.#welcome(socket, 'setSecureContext' in server))
+    server.prependListener('secureConnection', (socket: Socket) => this.#secured(socket))
+    // Node refuses an accept when there are too many open files: whoever waits for nothing makes room.
+    server.on('error', () => this.#makeRoom())
+  }
+
+  get size(): number {
+    return this.#unserved.size + this.#served.size
+  }
+  /** The connection that is being announced: for whoever is told of a session and not of its socket. */
+  get latest(): Socket | undefined {
+    return this.#latest
+  }
+
+  /** It was answered: it is the last to be closed now. */
+  served(of: Socket): void {
+    const socket = this.#below.get(of) ?? of
+    if (!this.#unserved.delete(socket) && !this.#served.delete(socket)) return
+    this.#served.add(socket)
+  }
+
+  /** Whether it was ever answered. */
+  wasServed(of: Socket): boolean {
+    return this.#served.has(this.#below.get(of) ?? of)
+  }
+
+  shed(of: Socket, reason: ShedReason): void {
+    this.#count(reason)
+    of.destroy()
+  }
+  /** For whoever ends it in his own way. */
+  countShed(reason: ShedReason): void {
+    this.#count(reason)
+  }
+
+  destroy(): void {
+    for (const socket of [...this.#unserved, ...this.#served]) socket.destroy()
+  }
+
+  /** Those that never said a word: nothing of theirs is under way, and nobody knows how long they would stay. */
+  destroyTheSilent(): void {
+    for (const socket of this.#unserved) if (socket.bytesRead === 0) socket.destroy()
+  }
+
+  #welcome(socket: Socket, greets: boolean): void {
+    if (this.size >= this.#most) this.#makeRoom()
+    this.#latest = socket
+    this.#unserved.add(socket)
+    const peer = `${socket.remoteAddress} ${socket.remotePort}`
+    if (greets) this.#greeting.set(peer, socket)
+    socket.once('close', () => {
+      this.#unserved.delete(socket)
+      this.#served.delete(socket)
+      if (this.#greeting.get(peer) === socket) this.#greeting.delete(peer)
+      if (this.#latest === socket) this.#latest = undefined
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#broke(error))
+  }
+
+  #secured(socket: Socket): void {
+    const peer = `${socket.remoteAddress} ${socket.remotePort}`
+    const below = this.#greeting.get(peer)
+    this.#greeting.delete(peer)
+    this.#latest = below
+    if (below !== undefined) this.#below.set(socket, below)
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#broke(error))
+  }
+
+  /** node:http ends a connection with what was wrong about it. */
+  #broke({ code = '' }: NodeJS.ErrnoException): void {
+    if (code === 'ERR_HTTP_REQUEST_TIMEOUT' || code === 'ERR_TLS_HANDSHAKE_TIMEOUT') this.#count('timeout')
+    else if (code.startsWith('HPE_')) this.#count('protocol')
+  }
+
+  #makeRoom(): void {
+    const [first] = this.#unserved.size > 0 ? this.#unserved : this.#served
+    if (first === undefined) return
+    this.shed(first, 'full')
+    // `close` comes later, and the next connection perhaps before it.
+    this.#unserved.delete(first)
+    this.#served.delete(first)
+  }
+}
+
+/** Closes; what is under way ends by itself, or is cut off when `signal` aborts. */
+export function close(server: Server, connections: Connections, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const cut = () => connections.destroy()
+    server.close(() => {
+      signal.removeEventListener('abort', cut)
+      resolve()
+    })
+    connections.destroyTheSilent()
+    if (signal.aborted) cut()
+    else signal.addEventListener('abort', cut, { once: true })
+  })
+}

@@ -1,0 +1,109 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { createNoopMeter } from '@opentelemetry/api'
+import { afterEach, expect, test } from 'vitest'
+import { Connections } from '../../src/component/connections.ts'
+import { createAuthority } from '../kit/certificates.ts'
+
+const open: { destroy(): unknown }[] = []
+const servers: Server[] = []
+afterEach(async () => {
+  for (const one of open.splice(0)) one.destroy()
+  await Promise.all(servers.splice(0).map(server => new Promise(resolve => server.close(resolve))))
+})
+const keep = <T extends { destroy(): unknown; on(event: 'error', run: () => void): unknown }>(one: T): T => {
+  one.on('error', () => {})
+  open.push(one)
+  return one
+}
+
+async function serve(server: Server, most: number): Promise<{ connections: Connections; port: number }> {
+  const connections = new Connections(server, { listener: 'test', most, meter: createNoopMeter() })
+  servers.push(server)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { connections, port: (server.address() as AddressInfo).port }
+}
+
+/** Answers, and says so. */
+function answering(connections: () => Connections) {
+  return (request: IncomingMessage, response: import('node:http').ServerResponse) => {
+    connections().served(request.socket)
+    response.end('ok')
+  }
+}
+async function opened(port: number): Promise<Socket> {
+  const socket = keep(connect(port, '127.0.0.1'))
+  socket.resume()
+  await once(socket, 'connect')
+  return socket
+}
+async function ask(socket: Socket): Promise<void> {
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await once(socket, 'data')
+}
+const closed = (socket: Socket) => socket.closed || once(socket, 'close')
+
+test('for one connection too many the one closes that has waited longest and was never served; who was served stays', async () => {
+  let connections: Connections
+  const served = await serve(createServer(answering(() => connections)), 3)
+  connections = served.connections
+  const good = await opened(served.port)
+  await ask(good)
+  const [first, second] = [await opened(served.port), await opened(served.port)]
+  const third = await opened(served.port)
+  await closed(first)
+  await ask(good)
+  await ask(third)
+  await ask(second)
+  expect(connections.size).toBe(3)
+})
+
+test('when all were served, the one closes that was served longest ago', async () => {
+  let connections: Connections
+  const served = await serve(createServer(answering(() => connections)), 2)
+  connections = served.connections
+  const [first, second] = [await opened(served.port), await opened(served.port)]
+  await ask(first)
+  await ask(second)
+  await ask(first)
+  const third = await opened(served.port)
+  await closed(second)
+  await ask(third)
+  await ask(first)
+})
+
+test('what TLS carries is known by the connection below it', async () => {
+  const { cert, key } = createAuthority().issue('localhost')
+  let connections: Connections
+  const served = await serve(
+    createTlsServer(
+      { cert, key },
+      answering(() => connections),
+    ),
+    2,
+  )
+  connections = served.connections
+  const secure = keep(connectTls({ port: served.port, host: '127.0.0.1', rejectUnauthorized: false }))
+  await once(secure, 'secureConnect')
+  await ask(secure)
+  const silent = await opened(served.port)
+  await opened(served.port)
+  await closed(silent)
+  await ask(secure)
+})
+
+test('a session of HTTP/2 is told of beside its connection', async () => {
+  const server = createHttp2Server()
+  const { connections, port } = await serve(server as unknown as Server, 2)
+  const known: (Socket | undefined)[] = []
+  server.on('session', () => known.push(connections.latest))
+  const client = keep(connectHttp2(`http://127.0.0.1:${port}`))
+  await once(client, 'connect')
+  while (known.length === 0) await new Promise(resolve => setImmediate(resolve))
+  expect(known[0]?.remotePort).toBe(client.socket.localPort)
+})
