@@ -3,15 +3,23 @@
 import type { Counter } from '@opentelemetry/api'
 import { Api } from './api/listener.ts'
 import { OwnMetrics } from './api/own-metrics.ts'
+import { Reloads, reasonOf, reloadHandler } from './api/reload.ts'
 import { Budget } from './component/budget.ts'
 import type { Authenticator, Component, Context, Files, Logger, MemoryUse, Status } from './component/component.ts'
-import type { Configuration } from './component/configuration.ts'
-import { type Kind, Ledger } from './component/ledger.ts'
+import { unchangeable } from './component/config/unchangeable.ts'
+import type { Configuration, ServiceConfig } from './component/configuration.ts'
+import { ConfigError, StartError, UnauthenticatedError } from './component/errors.ts'
+import { type Account, type Kind, Ledger } from './component/ledger.ts'
+
 import { createOwnTelemetry } from './component/own-telemetry.ts'
+import { Tenancy } from './component/tenancy.ts'
 import { type Clock, every } from './lib/clock.ts'
 import type { Signal } from './model/signal.ts'
 import { createReader } from './otlp/reader.ts'
-import { buildGraph } from './pipeline/graph.ts'
+import { begin } from './pipeline/begin.ts'
+import { Graph, type Plan, type Unheard } from './pipeline/graph.ts'
+import type { Node } from './pipeline/node.ts'
+import { stopAll } from './pipeline/stop.ts'
 
 /** What the outside gives: a test gives its own. */
 export interface World {
@@ -23,6 +31,8 @@ export interface World {
   readonly memory: (collect?: boolean) => MemoryUse
   /** a logger for one component */
   readonly log: (component: string) => Logger
+  /** from here on, the least important lines that all of them write; without it a reload does not change that */
+  readonly setLogLevel?: (level: ServiceConfig['telemetry']['logs']['level']) => void
   readonly version: string
 }
 
@@ -40,15 +50,32 @@ export interface Undelivered {
   readonly rows: number
 }
 
+/** What a reload came to, by kind and id. */
+export interface Reloaded {
+  readonly added: readonly string[]
+  readonly changed: readonly string[]
+  readonly removed: readonly string[]
+  /** how many go on as they were */
+  readonly kept: number
+  /** [rows] what was held by what was removed, when its time was over */
+  readonly undelivered: readonly Undelivered[]
+}
+
 export interface App {
   readonly ledger: Ledger
   readonly status: () => Status
   /** what listens where, as bound */
   readonly listening: readonly Listening[]
   /** what a receiver gives and no pipeline takes */
-  readonly unheard: readonly { readonly receiver: string; readonly signal: Signal }[]
+  readonly unheard: readonly Unheard[]
   /** An error that no component handled: counted, and the whole is unhealthy from here on. */
   failed(): void
+  /**
+   * Reads the configuration again, or takes the one that is given, checks it, and swaps what has changed; the rest goes on as it was.
+   * One after the other where several are asked for.
+   * @throws {ConfigError} {StartError} with everything that is wrong; what ran before goes on running
+   */
+  reload(load?: () => Promise<Configuration>): Promise<Reloaded>
   /** Drains within the configuration's `shutdown_timeout`; safe twice. */
   shutdown(): Promise<readonly Undelivered[]>
 }
@@ -58,9 +85,13 @@ const SERIES_IDLE_MS = 10 * 60_000
 const SWEEP_INTERVAL_MS = 60_000
 const BALANCE_INTERVAL_MS = 1_000
 
-/** @throws {StartError} and leaves nothing running */
-export async function start(configuration: Configuration, world: World): Promise<App> {
-  const app = new Running(configuration, world)
+/** `load` reads the configuration again. @throws {StartError} and leaves nothing running */
+export async function start(
+  configuration: Configuration,
+  world: World,
+  load: () => Promise<Configuration> = async () => configuration,
+): Promise<App> {
+  const app = new Running(configuration, world, load)
   try {
     await app.start()
   } catch (error) {
@@ -73,9 +104,12 @@ export async function start(configuration: Configuration, world: World): Promise
 class Running implements App {
   readonly ledger = new Ledger()
   readonly listening: Listening[] = []
-  unheard: App['unheard'] = []
-  readonly #configuration: Configuration
+  #configuration: Configuration
   readonly #world: World
+  readonly #load: () => Promise<Configuration>
+  readonly #graph: Graph
+  /** what instances were given, to be taken back when they are gone */
+  readonly #tenancies = new Map<Context, Tenancy>()
   readonly #budget = new Budget()
   readonly #reader
   readonly #telemetry
@@ -83,16 +117,18 @@ class Running implements App {
   readonly #ownMetrics: OwnMetrics
   readonly #unhandled: Counter
   readonly #problems = new Map<string, string>()
-  readonly #authenticators = new Map<string, Authenticator>()
-  /** in the order of their start */
-  readonly #started: Started[] = []
+  /** our own listeners, by what they serve and where */
+  readonly #places = new Map<string, Place>()
+  readonly #reloads: Reloads
   readonly #timers: Disposable[] = []
   #ready = false
+  #reloading: Promise<unknown> = Promise.resolve()
   #stopped: Promise<readonly Undelivered[]> | undefined
 
-  constructor(configuration: Configuration, world: World) {
+  constructor(configuration: Configuration, world: World, load: () => Promise<Configuration>) {
     this.#configuration = configuration
     this.#world = world
+    this.#load = load
     const { service } = configuration
     this.#reader = createReader({ maxSeries: service.maxSeries, now: () => world.clock.monotonic() })
     this.#telemetry = createOwnTelemetry({
@@ -107,6 +143,16 @@ class Running implements App {
     })
     this.#api = new Api(this.ledger, this.status, world.log('api'), this.#telemetry.meter('api'))
     this.#ownMetrics = new OwnMetrics(this.#telemetry)
+    this.#reloads = new Reloads(this.#telemetry.meter('service'), world.clock)
+    this.#graph = new Graph({
+      clock: world.clock,
+      ledger: this.ledger,
+      context: (kind, id, pipeline) => this.#context(kind, id, pipeline),
+    })
+    this.#api.mount(
+      '/-/reload',
+      reloadHandler(() => this.reload()),
+    )
     this.#unhandled = this.#telemetry.meter('service').createCounter('thalamus_process_unhandled_errors', {
       unit: '{error}',
       description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
@@ -121,25 +167,79 @@ class Running implements App {
 
   status = (): Status => ({ ready: this.#ready, problems: this.#problems })
 
+  get unheard(): readonly Unheard[] {
+    return this.#graph.unheard
+  }
+
   async start(): Promise<void> {
-    const { service } = this.#configuration
-    const extensions = service.extensions.map(id => ({ kind: 'extension' as const, id, component: this.#extension(id) }))
-    const graph = buildGraph(this.#configuration, {
-      clock: this.#world.clock,
-      ledger: this.ledger,
-      context: (kind, id, pipeline) => this.#context(kind, id, pipeline),
-    })
-    this.unheard = graph.unheard
-    if (service.api !== undefined) this.#heard('api', 'api', await this.#api.start(service.api))
-    for (const endpoint of service.telemetry.metrics.endpoints) {
-      this.#heard('telemetry', 'own metrics', await this.#ownMetrics.start(endpoint))
-    }
-    for (const node of [...extensions, ...graph.nodes]) {
-      this.#started.push(node)
-      await node.component.start?.()
-    }
+    const plan = await this.#begun(this.#configuration)
+    plan.takeOver()
+    this.#reloads.started()
     this.#watch()
     this.#ready = true
+  }
+
+  reload(load = this.#load): Promise<Reloaded> {
+    if (this.#stopped !== undefined) return Promise.reject(new StartError('a reload was asked for during the shutdown'))
+    const reloaded = this.#reloading.then(() => this.#reload(load))
+    this.#reloading = reloaded.catch(() => {})
+    return reloaded
+  }
+
+  async #reload(load: () => Promise<Configuration>): Promise<Reloaded> {
+    const log = this.#world.log('service')
+    try {
+      const reloaded = await this.#change(await load())
+      this.#reloads.succeeded()
+      const { kept, ...changes } = reloaded
+      log.info({ ...changes, kept }, 'configuration reloaded')
+      return reloaded
+    } catch (error) {
+      this.#reloads.failed()
+      log.error({ problems: reasonOf(error).split('\n') }, 'configuration not reloaded: the one before goes on')
+      throw error
+    }
+  }
+
+  async #change(configuration: Configuration): Promise<Reloaded> {
+    const before = this.#configuration
+    const fixed = unchangeable(before.service, configuration.service)
+    if (fixed.length > 0) throw new ConfigError(fixed)
+    const plan = await this.#begun(configuration)
+    plan.takeOver()
+    this.#configuration = configuration
+    this.#world.setLogLevel?.(configuration.service.telemetry.logs.level)
+    const wanted = new Set(placesOf(configuration.service).map(({ key }) => key))
+    this.#closePlaces([...this.#places.keys()].filter(key => !wanted.has(key)))
+    const undelivered = await this.#settling(() => stopAll(plan.removed, this.#beginning))
+    this.#releaseGone()
+    return { ...changes(plan), undelivered }
+  }
+
+  /** All that a configuration adds has started, and nothing has been switched over. @throws when it cannot; then all is as it was */
+  async #begun(configuration: Configuration): Promise<Plan> {
+    let plan: Plan | undefined
+    let opened: readonly string[] = []
+    try {
+      plan = this.#graph.plan(configuration)
+      opened = await this.#openPlaces(configuration.service)
+      await begin(plan, this.#beginning)
+      return plan
+    } catch (error) {
+      plan?.abandon()
+      this.#closePlaces(opened)
+      this.#releaseGone()
+      throw error
+    }
+  }
+
+  get #beginning() {
+    return {
+      clock: this.#world.clock,
+      log: this.#world.log('service'),
+      timeoutMs: this.#configuration.service.shutdownTimeoutMs,
+      release: (context: Context) => this.#release(context),
+    }
   }
 
   shutdown(): Promise<readonly Undelivered[]> {
@@ -149,43 +249,27 @@ class Running implements App {
 
   async #drain(): Promise<readonly Undelivered[]> {
     this.#ready = false
+    // What a reload has begun it finishes: both have their time.
+    await this.#reloading
     for (const timer of this.#timers) timer[Symbol.dispose]()
-    const before = new Map(this.ledger.accounts.map(account => [account, account.dropped.get('shutdown') ?? 0]))
-    await this.#stopAll()
+    const undelivered = await this.#settling(() => stopAll(this.#graph.nodes, this.#beginning))
     await this.#ownMetrics.shutdown()
     await this.#api.shutdown()
     await this.#telemetry.shutdown()
-    return this.ledger.accounts.flatMap(account => {
-      const rows = (account.dropped.get('shutdown') ?? 0) - (before.get(account) ?? 0) + account.held()
+    return undelivered
+  }
+
+  /** What `stop` drops, or leaves with somebody who is stuck. */
+  async #settling(stop: () => Promise<void>): Promise<readonly Undelivered[]> {
+    const accounts = [...this.ledger.accounts]
+    const before = new Map(accounts.map(account => [account, account.dropped.get('shutdown') ?? 0]))
+    const running = new Set(this.#graph.nodes.map(({ context }) => context))
+    await stop()
+    const goesOn = (account: Account) => !this.#stopped && [...running].some(context => this.#tenancies.get(context)?.has(account))
+    return accounts.flatMap(account => {
+      const rows = (account.dropped.get('shutdown') ?? 0) - before.get(account)! + (goesOn(account) ? 0 : account.held())
       return rows > 0 ? [{ exporter: account.id, signal: account.signal, rows }] : []
     })
-  }
-
-  /**
-   * Every component after its feeders. Receivers side by side, and exporters, so that no destination takes the time of another;
-   * and senders that never finish have half of the time, so that what others were told is held can still be sent.
-   */
-  async #stopAll(): Promise<void> {
-    const { shutdownTimeoutMs } = this.#configuration.service
-    using begun = new Deadline(this.#world.clock, shutdownTimeoutMs / 2)
-    using held = new Deadline(this.#world.clock, shutdownTimeoutMs)
-    const latestFirst = this.#started.toReversed()
-    const of = (...kinds: Started['kind'][]) => latestFirst.filter(({ kind }) => kinds.includes(kind))
-    await Promise.all(of('receiver').map(one => this.#stop(one, begun)))
-    for (const one of of('processor', 'connector')) await this.#stop(one, held)
-    await Promise.all(of('exporter').map(one => this.#stop(one, held)))
-    for (const one of of('extension')) await this.#stop(one, held)
-  }
-
-  async #stop({ id, component }: Started, deadline: Deadline): Promise<void> {
-    const log = this.#world.log('service')
-    try {
-      const stopped = component.shutdown?.(deadline.signal).then(() => true)
-      if ((await Promise.race([stopped ?? true, deadline.passed])) === false)
-        log.error({ component: id }, 'a component did not stop in time')
-    } catch (error) {
-      log.error({ component: id, error: String(error) }, 'a component failed to shut down')
-    }
   }
 
   /** Frees what is idle, and says so if rows do not add up. */
@@ -208,25 +292,83 @@ class Running implements App {
     )
   }
 
-  #extension(id: string): Component {
-    const { factory, settings } = this.#configuration.extensions.get(id)!
-    const made = factory.create(this.#context('extension', id, ''), settings)
-    if (authenticates(made)) this.#authenticators.set(id, made)
-    return made
+  // Our own listeners
+
+  /** Those that do not listen yet. @returns their keys @throws {StartError} and leaves the others as they were */
+  async #openPlaces(service: ServiceConfig): Promise<readonly string[]> {
+    const opened: string[] = []
+    for (const { key, what, address } of placesOf(service)) {
+      if (this.#places.has(key)) continue
+      const server = what === 'api' ? this.#api : this.#ownMetrics
+      try {
+        const url = await server.start(address)
+        const place: Listening = what === 'api' ? { component: 'api', what, url } : { component: 'telemetry', what, url }
+        this.#places.set(key, { stop: () => server.stop(address), heard: this.#heard(place) })
+        opened.push(key)
+      } catch (error) {
+        this.#closePlaces(opened)
+        throw error
+      }
+    }
+    return opened
   }
 
-  #heard(component: string, what: string, url: string): void {
-    this.listening.push({ component, what, url })
+  #closePlaces(keys: readonly string[]): void {
+    for (const key of keys) {
+      const place = this.#places.get(key)
+      this.#places.delete(key)
+      place?.stop()
+      place?.heard[Symbol.dispose]()
+    }
+  }
+
+  #heard(place: Listening): Disposable {
+    this.listening.push(place)
+    return { [Symbol.dispose]: () => void this.listening.splice(this.listening.indexOf(place), 1) }
+  }
+
+  // What components are given
+
+  /** What belongs to nothing that runs. */
+  #releaseGone(): void {
+    const running = new Set(this.#graph.nodes.map(({ context }) => context))
+    for (const context of this.#tenancies.keys()) if (!running.has(context)) this.#release(context)
+  }
+
+  #release(context: Context): void {
+    this.#tenancies.get(context)?.close()
+    this.#tenancies.delete(context)
+  }
+
+  /** Always the one that runs: whoever asked before a reload goes on with the new one's credentials. */
+  #authenticator(id: string): Authenticator | undefined {
+    const now = (): Authenticator | undefined => {
+      const component = this.#graph.extension(id)?.component
+      return component !== undefined && authenticates(component) ? component : undefined
+    }
+    if (now() === undefined) return undefined
+    return {
+      check(headers) {
+        const authenticator = now()
+        if (authenticator === undefined) throw new UnauthenticatedError('nobody can be let in: the authenticator is gone')
+        authenticator.check(headers)
+      },
+      headers: () => now()?.headers() ?? {},
+    }
   }
 
   #context(kind: Kind | 'extension', id: string, pipeline: string): Context {
     const world = this.#world
-    return {
+    const tenancy = new Tenancy()
+    const context: Context = {
       id,
       clock: world.clock,
       random: world.random,
       log: world.log(id),
-      meter: this.#telemetry.meter(id),
+      meter:
+        this.#configuration.service.telemetry.metrics.level === 'none'
+          ? this.#telemetry.meter(id)
+          : tenancy.meter(this.#telemetry.meter(id)),
       tracer: this.#telemetry.tracer(id),
       telemetry: this.#telemetry,
       files: world.files,
@@ -234,42 +376,54 @@ class Running implements App {
       reader: this.#reader,
       account: signal => {
         if (kind === 'extension') throw new Error('an extension has no rows to account for')
-        return this.ledger.account(kind, id, signal, pipeline)
+        return tenancy.account(
+          signal,
+          () => this.ledger.open(kind, id, signal, pipeline),
+          account => this.ledger.close(account),
+        )
       },
-      mount: (path, handler) => this.#api.mount(path, handler),
-      authenticator: name => this.#authenticators.get(name),
+      mount: (path, handler) => tenancy.keep(this.#api.mount(path, handler)),
+      authenticator: name => this.#authenticator(name),
       memory: world.memory,
-      listening: (what, url) => this.#heard(id, what, url),
+      listening: (what, url) => tenancy.keep(this.#heard({ component: id, what, url })),
       status: this.status,
-      health: problem => void (problem === undefined ? this.#problems.delete(id) : this.#problems.set(id, problem)),
+      health: problem => {
+        if (problem !== undefined) this.#problems.set(id, problem)
+        else this.#problems.delete(id)
+      },
     }
+    tenancy.keep({
+      [Symbol.dispose]: () => {
+        // Its successor has the same name, and speaks for itself.
+        if (!this.#graph.nodes.some(node => node.id === id)) this.#problems.delete(id)
+      },
+    })
+    this.#tenancies.set(context, tenancy)
+    return context
   }
 }
 
-interface Started {
-  readonly kind: Kind | 'extension'
-  readonly id: string
-  readonly component: Component
+interface Place {
+  stop(): void
+  readonly heard: Disposable
 }
 
-/** [ms] whoever is told that the time is over needs a moment to give up */
-const GRACE_MS = 500
+const placesOf = ({ api, telemetry }: ServiceConfig) => [
+  ...(api === undefined ? [] : [{ what: 'api' as const, address: api, key: `api ${api.host}:${api.port}` }]),
+  ...telemetry.metrics.endpoints.map(address => ({
+    what: 'own metrics' as const,
+    address,
+    key: `metrics ${address.host}:${address.port}`,
+  })),
+]
 
-/** `signal` aborts when the time is over; soon after, `passed` says so to who waits for somebody who does not listen. */
-class Deadline implements Disposable {
-  readonly passed: Promise<false>
-  readonly #controller = new AbortController()
-  readonly #timers: readonly Disposable[]
-  constructor(clock: Clock, ms: number) {
-    const { promise, resolve } = Promise.withResolvers<false>()
-    this.passed = promise
-    this.#timers = [clock.after(ms, () => this.#controller.abort()), clock.after(ms + GRACE_MS, () => resolve(false))]
-  }
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-  [Symbol.dispose](): void {
-    for (const timer of this.#timers) timer[Symbol.dispose]()
+function changes({ added, removed, nodes, before }: Plan): Omit<Reloaded, 'undelivered'> {
+  const names = (of: readonly Node[]) => [...new Set(of.map(({ kind, id }) => `${kind} ${id}`))]
+  return {
+    added: names(added.filter(node => before(node) === undefined)),
+    changed: names(added.filter(node => before(node) !== undefined)),
+    removed: names(removed.filter(({ key }) => !nodes.some(node => node.key === key))),
+    kept: nodes.length - added.length,
   }
 }
 

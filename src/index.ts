@@ -60,6 +60,6 @@ export async function start(options: StartOptions = {}): Promise<RunningApp> {
   )
   const log = systemLog()
   const { level } = configuration.service.telemetry.logs
-  const app = await startApp(configuration, { ...systemWorld(component => log(component, level)), ...options.world })
+  const app = await startApp(configuration, { ...systemWorld(log, level), ...options.world })
   return Object.assign(app, { [Symbol.asyncDispose]: async () => void (await app.shutdown()) })
 }

@@ -69,17 +69,14 @@ function theOutside(): Outside {
     print: line => void process.stdout.write(`${line}\n`),
     complain: line => void process.stderr.write(`${line}\n`),
     read: path => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
-    log,
-    start: async configuration => {
+    log: (component, level) => log(component, () => level),
+    start: async (configuration, load) => {
       // Only what runs needs all of it: `check` and `help` are quick.
       const { start } = await import('./app.ts')
-      const { level } = configuration.service.telemetry.logs
-      return start(
-        configuration,
-        systemWorld(component => log(component, level)),
-      )
+      return start(configuration, systemWorld(log, configuration.service.telemetry.logs.level), load)
     },
     onStop: stopSignals,
+    onReload: run => onSignals(['SIGHUP'], run),
     onBug: unhandledErrors,
     exit: (code, afterMs) => {
       if (afterMs === undefined) process.exit(code)
@@ -98,12 +95,20 @@ function unhandledErrors(run: (error: unknown) => void): Disposable {
 const lingerMs = 1_000
 
 function stopSignals(run: (signal: string) => void): Disposable {
-  const names = ['SIGTERM', 'SIGINT'] as const
+  const listening = onSignals(['SIGTERM', 'SIGINT'], run)
+  return {
+    [Symbol.dispose]() {
+      listening[Symbol.dispose]()
+      void wait(lingerMs, undefined, { ref: false }).then(() => process.exit())
+    },
+  }
+}
+
+function onSignals(names: readonly NodeJS.Signals[], run: (signal: string) => void): Disposable {
   for (const name of names) process.on(name, run)
   return {
     [Symbol.dispose]() {
       for (const name of names) process.off(name, run)
-      void wait(lingerMs, undefined, { ref: false }).then(() => process.exit())
     },
   }
 }

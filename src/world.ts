@@ -9,17 +9,34 @@ import type { World } from './app.ts'
 import type { Files, Logger, MemoryUse } from './component/component.ts'
 import { systemClock } from './lib/clock.ts'
 
-type Level = 'debug' | 'info' | 'warn' | 'error'
+type Level = (typeof levels)[number]
 
-/** Time, chance, files and memory as they are. `log` makes the logger of one component. */
-export function systemWorld(log: World['log']): World {
-  return { clock: systemClock, random: () => Math.random(), files: nodeFiles, memory: memoryUse, log, version: packageVersion() }
+/** Time, chance, files and memory as they are. `log` makes the logger of one component; what it writes is `least` or more. */
+export function systemWorld(log: ReturnType<typeof systemLog>, least: Level): World {
+  let level = least
+  return {
+    clock: systemClock,
+    random: () => Math.random(),
+    files: nodeFiles,
+    memory: memoryUse,
+    log: component => log(component, () => level),
+    setLogLevel: to => void (level = to),
+    version: packageVersion(),
+  }
 }
 
-/** Every component with a child of one logger of its own. */
-export function systemLog(): (component: string, level: Level) => Logger {
+const levels = ['debug', 'info', 'warn', 'error'] as const
+
+/** Every component with a child of one logger of its own. `level` is asked for each line, so that it can change. */
+export function systemLog(): (component: string, level: () => Level) => Logger {
   const loggers = pinoLogger()
-  return (component, level) => loggers.child({ component }, { level })
+  return (component, level) => {
+    const child = loggers.child({ component }, { level: 'debug' })
+    const say = (of: Level) => (fields: object, message: string) => {
+      if (levels.indexOf(of) >= levels.indexOf(level())) child[of](fields, message)
+    }
+    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
+  }
 }
 
 /** [bytes] of lines that cannot be written; more are lost */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { systemWorld } from '../src/world.ts'
 import { testContext } from './kit/context.ts'
 
-const { memory } = systemWorld(() => testContext().log)
+const { memory } = systemWorld(() => testContext().log, 'info')
 const size = 64 << 20
 
 /** [bytes] in use while `size` bytes more are held, which nobody refers to afterwards */

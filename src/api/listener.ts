@@ -6,12 +6,17 @@ import { Connections, pageConnections } from '../component/connections.ts'
 import type { Ledger } from '../component/ledger.ts'
 import { listen } from '../component/listen.ts'
 
+interface Address {
+  readonly host: string
+  readonly port: number
+}
+
 export class Api {
-  readonly #handlers = new Map<string, Handler>()
+  /** by path; the last one answers */
+  readonly #handlers = new Map<string, readonly Handler[]>()
+  readonly #servers = new Map<string, { readonly server: Server; readonly connections: Connections }>()
   readonly #log: Logger
   readonly #meter: Meter
-  #server: Server | undefined
-  #connections: Connections | undefined
 
   constructor(ledger: Ledger, status: () => Status, log: Logger, meter: Meter) {
     this.#log = log
@@ -27,28 +32,49 @@ export class Api {
     })
   }
 
-  /** `path` exactly, or everything below it where it ends in '/'. Two of the same path are a bug. */
-  mount(path: string, handler: Handler): void {
-    if (this.#handlers.has(path)) throw new Error(`two handlers are mounted at ${path}`)
-    this.#handlers.set(path, handler)
+  /**
+   * `path` exactly, or everything below it where it ends in '/', until disposed of. Of two of the same path, as there are while a reload
+   * replaces a component, the later answers.
+   */
+  mount(path: string, handler: Handler): Disposable {
+    this.#handlers.set(path, [...(this.#handlers.get(path) ?? []), handler])
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#handlers.get(path) ?? []).filter(other => other !== handler)
+        if (left.length > 0) this.#handlers.set(path, left)
+        else this.#handlers.delete(path)
+      },
+    }
   }
 
-  /** @throws {StartError} */
-  async start({ host, port }: { host: string; port: number }): Promise<string> {
-    this.#server = createServer((request, response) => this.#answer(request, response))
-    this.#connections = new Connections(this.#server, { listener: 'api', most: pageConnections, meter: this.#meter })
-    return listen(this.#server, host, port, 'service.api.endpoint')
+  /** May be called for several addresses. @throws {StartError} */
+  async start({ host, port }: Address): Promise<string> {
+    const server = createServer((request, response) => {
+      response.once('finish', () => connections.served(request.socket))
+      this.#answer(request, response)
+    })
+    const connections = new Connections(server, { listener: 'api', most: pageConnections, meter: this.#meter })
+    const url = await listen(server, host, port, 'service.api.endpoint')
+    this.#servers.set(`${host}:${port}`, { server, connections })
+    return url
+  }
+
+  /** What has been asked there is still answered. */
+  stop({ host, port }: Address): void {
+    this.#servers.get(`${host}:${port}`)?.server.close()
+    this.#servers.delete(`${host}:${port}`)
   }
 
   async shutdown(): Promise<void> {
-    this.#server?.close()
-    this.#connections?.destroy()
-    this.#server = undefined
+    for (const { server, connections } of this.#servers.values()) {
+      server.close()
+      connections.destroy()
+    }
+    this.#servers.clear()
   }
 
   /** A handler that throws fails that request, and nothing else. */
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    response.once('finish', () => this.#connections?.served(request.socket))
     try {
       this.#route(request, response)
     } catch (error) {
@@ -60,21 +86,25 @@ export class Api {
 
   #route(request: IncomingMessage, response: ServerResponse): void {
     const path = (request.url ?? '/').split('?')[0]!
-    const handler = this.#handlers.get(path) ?? this.#below(path)
+    const handler = this.#at(path) ?? this.#below(path)
     if (handler !== undefined) return handler(request, response)
     text(response, 404, `nothing is served at ${path}\n  known: ${[...this.#handlers.keys()].join(', ')}\n`)
   }
 
+  #at(path: string): Handler | undefined {
+    return this.#handlers.get(path)?.at(-1)
+  }
+
   #below(path: string): Handler | undefined {
     for (let at = path.lastIndexOf('/'); at >= 0; at = path.lastIndexOf('/', at - 1)) {
-      const handler = this.#handlers.get(path.slice(0, at + 1))
+      const handler = this.#at(path.slice(0, at + 1))
       if (handler !== undefined || at === 0) return handler
     }
     return undefined
   }
 }
 
-function text(response: ServerResponse, status: number, body: string): void {
+export function text(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' })
   response.end(body)
 }

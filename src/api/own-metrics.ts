@@ -17,7 +17,7 @@ const translation = { strategy: 'UnderscoreEscapingWithoutSuffixes', namespace: 
 
 export class OwnMetrics {
   readonly #telemetry: OwnTelemetry
-  readonly #servers: { readonly server: Server; readonly connections: Connections }[] = []
+  readonly #servers = new Map<string, { readonly server: Server; readonly connections: Connections }>()
 
   constructor(telemetry: OwnTelemetry) {
     this.#telemetry = telemetry
@@ -31,15 +31,24 @@ export class OwnMetrics {
     })
     const listener = `own metrics on port ${port}`
     const connections = new Connections(server, { listener, most: pageConnections, meter: this.#telemetry.meter('own metrics') })
-    this.#servers.push({ server, connections })
-    return `${await listen(server, host, port, 'service.telemetry.metrics')}/metrics`
+    const url = `${await listen(server, host, port, 'service.telemetry.metrics')}/metrics`
+    this.#servers.set(`${host}:${port}`, { server, connections })
+    return url
+  }
+
+  stop({ host, port }: { host: string; port: number }): void {
+    const stopped = this.#servers.get(`${host}:${port}`)
+    this.#servers.delete(`${host}:${port}`)
+    stopped?.server.close()
+    stopped?.connections.destroy()
   }
 
   async shutdown(): Promise<void> {
-    for (const { server, connections } of this.#servers.splice(0)) {
+    for (const { server, connections } of this.#servers.values()) {
       server.close()
       connections.destroy()
     }
+    this.#servers.clear()
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

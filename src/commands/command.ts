@@ -14,12 +14,14 @@ export interface Outside {
   /** The text of a file; `-` is standard input. @throws with `code` as node:fs does */
   readonly read: (path: string) => Promise<string>
   readonly log: (component: string, level: LoadedConfiguration['service']['telemetry']['logs']['level']) => Logger
-  /** @throws {StartError} and leaves nothing running */
-  readonly start: (configuration: LoadedConfiguration) => Promise<App>
+  /** `load` reads the configuration again. @throws {StartError} and leaves nothing running */
+  readonly start: (configuration: LoadedConfiguration, load: () => Promise<LoadedConfiguration>) => Promise<App>
   /** Calls `run` each time somebody asks this process to stop. */
   readonly onStop: (run: (signal: string) => void) => Disposable
   /** Calls `run` for each error that nothing handled: thrown out of a callback, or a rejection that nobody awaits. */
   readonly onBug: (run: (error: unknown) => void) => Disposable
+  /** Calls `run` each time somebody asks this process to read its configuration again. */
+  readonly onReload: (run: () => void) => Disposable
   /** At once, whatever is under way; with `afterMs`, when this process still lives after so long. */
   readonly exit: (code: number, afterMs?: number) => void
 }

@@ -2,26 +2,45 @@
 import type { App, Undelivered } from '../app.ts'
 import { showPosition } from '../component/config/problems.ts'
 import { type LoadedConfiguration, loadConfiguration, mergedText } from '../component/config.ts'
+import { ConfigError } from '../component/errors.ts'
 import { rowWord } from '../model/signal.ts'
-import type { Command, Outside } from './command.ts'
+import { type Arguments, type Command, type Outside, UsageError } from './command.ts'
 import { defaultName } from './default.ts'
 import { greeting } from './greeting.ts'
-import { sourceFlags, wanted } from './sources.ts'
+import { load, sourceFlags, wanted } from './sources.ts'
 
 export const run: Command = {
   name: 'run',
   says: 'runs a configuration; without --config, the default one',
   flags: { ...sourceFlags, 'print-config': { says: 'prints the configuration as it was written, merged, and starts nothing' } },
   async run(args, outside) {
-    const { sources, options } = await wanted(args, outside)
+    const remembering = rememberingStandardInput(outside)
+    const { sources, options } = await wanted(args, remembering)
     const configuration = loadConfiguration(sources, options)
     if (args.flags.has('print-config')) {
       const untouched = sources[0]?.name === defaultName && options.sets?.length === 0 && options.forward === undefined
       outside.print((untouched ? sources[0]!.text : mergedText(sources, options)).trimEnd())
       return 0
     }
-    return runUntilStopped(configuration, outside)
+    return runUntilStopped(configuration, outside, () => loadAgain(args, remembering))
   },
+}
+
+/** Standard input can be read only once, and a reload wants it again. */
+function rememberingStandardInput(outside: Outside): Outside {
+  let standardInput: Promise<string> | undefined
+  return { ...outside, read: path => (path === '-' ? (standardInput ??= outside.read(path)) : outside.read(path)) }
+}
+
+/** @throws {ConfigError} whatever is wrong */
+async function loadAgain(args: Arguments, outside: Outside): Promise<LoadedConfiguration> {
+  try {
+    return await load(args, outside)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    const { message, remedy } = error
+    throw new ConfigError([{ path: [], message, ...(remedy === undefined ? {} : { remedy }) }])
+  }
 }
 
 /** The exit code after an error that nothing handled: EX_SOFTWARE of sysexits.h, so that a supervisor can tell it from a wrong file. */
@@ -31,14 +50,18 @@ const maxBugsSaid = 10
 /** [ms] beside the time of the shutdown */
 const bugGraceMs = 5_000
 
-async function runUntilStopped(configuration: LoadedConfiguration, outside: Outside): Promise<number> {
+async function runUntilStopped(
+  configuration: LoadedConfiguration,
+  outside: Outside,
+  again: () => Promise<LoadedConfiguration>,
+): Promise<number> {
   const log = outside.log('service', configuration.service.telemetry.logs.level)
   for (const { at, path, message, remedy } of configuration.warnings)
     log.warn({ where: `${showPosition(at)}: ${path.join('.')}`, what: message, remedy }, 'the configuration may not be what was meant')
   // Whoever asks to stop while we start shall not be forgotten.
   const stop = Promise.withResolvers<string>()
   let asked = 0
-  using _ = outside.onStop(signal => {
+  using _stopping = outside.onStop(signal => {
     if (++asked === 1) stop.resolve(signal)
     else outside.exit(1)
   })
@@ -53,7 +76,9 @@ async function runUntilStopped(configuration: LoadedConfiguration, outside: Outs
     outside.exit(bugExit, 2 * configuration.service.shutdownTimeoutMs + bugGraceMs)
     stop.resolve('bug')
   })
-  app = await outside.start(configuration)
+  // What comes of it is in the log: whoever sends a signal hears nothing. Before there is something to reload, it is not heard.
+  using _reloading = outside.onReload(() => void app?.reload().catch(() => {}))
+  app = await outside.start(configuration, again)
   outside.print(greeting(app, configuration, outside.version).join('\n'))
   const signal = await stop.promise
   log.info({ signal }, 'shutting down')

@@ -6,15 +6,31 @@ export class Budget {
   #used = 0
   #softBytes = Number.POSITIVE_INFINITY
   #hardBytes = Number.POSITIVE_INFINITY
+  readonly #limits = new Set<{ readonly softBytes: number; readonly hardBytes: number }>()
   /** the process as a whole is over its limit, whatever was charged here; set by `memory_limiter` from what it measures */
   pressed = false
   /** [ms, monotonic] when garbage was last collected because it was, and how long that took */
   collection = { at: Number.NEGATIVE_INFINITY, tookMs: 0 }
 
-  /** `memory_limiter` sets it, of several the lowest; without one there is no limit. */
-  limit(softBytes: number, hardBytes: number): void {
-    this.#softBytes = Math.min(this.#softBytes, softBytes)
-    this.#hardBytes = Math.min(this.#hardBytes, hardBytes)
+  /** `memory_limiter` sets it, of several the lowest; without one there is no limit. Disposing takes it back. */
+  limit(softBytes: number, hardBytes: number): Disposable {
+    const limit = { softBytes, hardBytes }
+    this.#limits.add(limit)
+    this.#apply()
+    return {
+      [Symbol.dispose]: () => {
+        this.#limits.delete(limit)
+        this.#apply()
+      },
+    }
+  }
+
+  #apply(): void {
+    const least = (of: 'softBytes' | 'hardBytes') => Math.min(Number.POSITIVE_INFINITY, ...[...this.#limits].map(limit => limit[of]))
+    this.#softBytes = least('softBytes')
+    this.#hardBytes = least('hardBytes')
+    // Nobody measures any more.
+    if (this.#limits.size === 0) this.pressed = false
   }
 
   get softBytes(): number {

@@ -8,6 +8,8 @@ export interface Configured<F> {
   readonly id: string
   readonly factory: F
   readonly settings: Record<string, unknown>
+  /** the settings as they were written, with the environment's values: two that are equal make equal components */
+  readonly written: string
 }
 
 export interface PipelineConfig {

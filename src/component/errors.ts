@@ -44,9 +44,12 @@ export class StartError extends Error {
   override readonly name = 'StartError'
   /** what to do; the second line of the message that the user sees */
   readonly remedy: string | undefined
-  constructor(message: string, options: ErrorOptions & { remedy?: string } = {}) {
+  /** somebody else has what it needs (a port, a folder): it may be free when another has stopped */
+  readonly taken: boolean
+  constructor(message: string, options: ErrorOptions & { remedy?: string; taken?: boolean } = {}) {
     super(message, options)
     this.remedy = options.remedy
+    this.taken = options.taken ?? false
   }
 }
 

@@ -65,6 +65,22 @@ export class Account {
     }
   }
 
+  /** Takes over what another of the same name has counted, and no longer counts. */
+  add(other: Account): void {
+    this.received += other.received
+    this.accepted += other.accepted
+    this.refused += other.refused
+    this.recovered += other.recovered
+    this.taken += other.taken
+    this.resent += other.resent
+    this.limited += other.limited
+    for (const [reason, rows] of other.dropped) this.drop(reason, rows)
+    for (const [transport, of] of other.transports) {
+      const share = this.transports.get(transport)
+      this.transports.set(transport, { accepted: of.accepted + (share?.accepted ?? 0), refused: of.refused + (share?.refused ?? 0) })
+    }
+  }
+
   get droppedTotal(): number {
     let sum = 0
     for (const rows of this.dropped.values()) sum += rows
@@ -110,9 +126,10 @@ export class Wire {
 export class Ledger {
   readonly accounts: Account[] = []
   readonly wires: Wire[] = []
+  readonly #open = new Set<Account>()
 
   account(kind: Kind, id: string, signal: Signal, pipeline = ''): Account {
-    let found = this.accounts.find(a => a.kind === kind && a.id === id && a.signal === signal && a.pipeline === pipeline)
+    let found = this.accounts.find(a => isOf(a, kind, id, signal, pipeline))
     if (found === undefined) {
       found = new Account(kind, id, signal, pipeline)
       this.accounts.push(found)
@@ -120,7 +137,35 @@ export class Ledger {
     return found
   }
 
+  /**
+   * The account of one instance, for as long as it runs. While a reload replaces a component two instances have the same name, and one
+   * account each; an account that nobody has open is taken on by the next.
+   */
+  open(kind: Kind, id: string, signal: Signal, pipeline: string): Account {
+    const found =
+      this.accounts.find(a => isOf(a, kind, id, signal, pipeline) && !this.#open.has(a)) ?? new Account(kind, id, signal, pipeline)
+    if (!this.accounts.includes(found)) this.accounts.push(found)
+    this.#open.add(found)
+    return found
+  }
+
+  /** Its instance is gone. Where another has the name, what was counted is told as that one's: a counter never goes back. */
+  close(account: Account): void {
+    this.#open.delete(account)
+    const rows = account.held()
+    account.held = () => rows
+    const { kind, id, signal, pipeline } = account
+    const heir = this.accounts.find(a => a !== account && isOf(a, kind, id, signal, pipeline))
+    // What was sent elsewhere is told apart in own metrics.
+    if (heir === undefined || rows !== 0 || !sameDestination(heir, account)) return
+    heir.add(account)
+    this.accounts.splice(this.accounts.indexOf(account), 1)
+  }
+
+  /** The one of that name. */
   wire(from: string, to: string, signal: Signal): Wire {
+    const found = this.wires.find(wire => wire.from === from && wire.to === to && wire.signal === signal)
+    if (found !== undefined) return found
     const made = new Wire(from, to, signal)
     this.wires.push(made)
     return made
@@ -136,13 +181,14 @@ export class Ledger {
 
   /** The body of `/debug/ledger`. */
   toJSON(): object {
+    const accounts = byName(this.accounts)
     const entries = (map: ReadonlyMap<string, number>) => Object.fromEntries(map)
     return {
       imbalance: this.imbalance,
-      receivers: this.accounts
+      receivers: accounts
         .filter(a => a.kind === 'receiver')
         .map(({ id, signal, received, accepted, refused, imbalance }) => ({ id, signal, received, accepted, refused, imbalance })),
-      components: this.accounts
+      components: accounts
         .filter(a => a.kind !== 'receiver')
         .map(a => ({
           kind: a.kind,
@@ -169,4 +215,24 @@ export class Ledger {
       })),
     }
   }
+}
+
+function isOf(account: Account, kind: Kind, id: string, signal: Signal, pipeline: string): boolean {
+  return account.kind === kind && account.id === id && account.signal === signal && account.pipeline === pipeline
+}
+
+const sameDestination = (a: Account, b: Account) => JSON.stringify(a.destination) === JSON.stringify(b.destination)
+
+/** One for each name, where there are several while a reload replaces a component, or afterwards for another destination. */
+function byName(accounts: readonly Account[]): Account[] {
+  const sums: Account[] = []
+  for (const account of accounts) {
+    const { kind, id, signal, pipeline } = account
+    let sum = sums.find(a => isOf(a, kind, id, signal, pipeline))
+    if (sum === undefined) sums.push((sum = new Account(kind, id, signal, pipeline)))
+    const rows = sum.held() + account.held()
+    sum.held = () => rows
+    sum.add(account)
+  }
+  return sums
 }

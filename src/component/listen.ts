@@ -26,7 +26,11 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, port: number, 
   const address = `${host}:${port}`
   switch (error.code) {
     case 'EADDRINUSE':
-      return new StartError(`${setting}: ${address} is taken`, { cause: error, remedy: `stop the other program, or set ${setting}` })
+      return new StartError(`${setting}: ${address} is taken`, {
+        cause: error,
+        remedy: `stop the other program, or set ${setting}`,
+        taken: true,
+      })
     case 'EACCES':
       return new StartError(`${setting}: no permission to listen on ${address}`, {
         cause: error,

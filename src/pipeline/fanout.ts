@@ -18,15 +18,26 @@ export interface Branch<S extends Signal> {
 }
 
 export class FanOut<S extends Signal> implements Consumer<S> {
-  readonly #branches: readonly Branch<S>[]
+  #branches: readonly Branch<S>[]
   readonly #clock: Clock
   /** [ms] */
-  readonly #timeoutMs: number
+  #timeoutMs: number
+  #nobody: Wire | undefined
 
   constructor(branches: readonly Branch<S>[], clock: Clock, timeoutMs: number) {
     this.#branches = branches
     this.#clock = clock
     this.#timeoutMs = timeoutMs
+  }
+
+  /**
+   * From the next batch on. A branch that stays must be the same object: what is under way knows it by that. Without any branch rows
+   * are counted at `nobody` and answered with yes, because that is what was configured.
+   */
+  connect(branches: readonly Branch<S>[], timeoutMs: number, nobody?: Wire): void {
+    this.#branches = branches
+    this.#timeoutMs = timeoutMs
+    this.#nobody = nobody
   }
 
   reserve(bytes: number, room: Room): void {
@@ -39,6 +50,7 @@ export class FanOut<S extends Signal> implements Consumer<S> {
 
   consume(batch: BatchOf[S], room?: Room): Promise<void> {
     if (room !== undefined) return this.#commit(batch, room)
+    if (this.#nobody !== undefined && this.#branches.length === 0) return this.#countAsUnheard(batch.rows, this.#nobody)
     const own = new Room()
     this.reserve(batch.raw.size, own)
     return own.mustWait ? this.#waitAndCommit(batch, own) : this.#commitAndRelease(batch, own)
@@ -75,26 +87,32 @@ export class FanOut<S extends Signal> implements Consumer<S> {
   }
 
   #commit(batch: BatchOf[S], room: Room): Promise<void> {
-    const [first] = this.#branches
-    if (this.#branches.length === 1 && first !== undefined) return settle(first, batch, room).then(throwIfFailed)
-    return Promise.all(this.#branches.map(branch => settle(branch, batch, room))).then(outcomes => this.#judge(outcomes, batch.rows))
+    const branches = this.#branches
+    const [first] = branches
+    if (branches.length === 1 && first !== undefined) return settle(first, batch, room).then(throwIfFailed)
+    return Promise.all(branches.map(branch => settle(branch, batch, room))).then(outcomes => judge(branches, outcomes, batch.rows))
   }
 
-  /** One branch that may take it later makes the batch come again; one that never will costs only its own rows. */
-  #judge(outcomes: readonly Outcome[], rows: number): void {
-    const failures = outcomes.filter(outcome => outcome !== undefined)
-    if (failures.length === 0) return
-    const retryable = failures.find(error => !(error instanceof PermanentError))
-    if (retryable !== undefined) throw retryable
-    if (failures.length === outcomes.length) throw failures[0]
-    outcomes.forEach((outcome, i) => {
-      if (outcome === undefined) return
-      const { wire } = this.#branches[i]!
-      wire.failed -= rows
-      wire.offered -= rows
-      wire.drop('rejected', rows)
-    })
+  #countAsUnheard(rows: number, nobody: Wire): Promise<void> {
+    nobody.drop('no_exporter', rows)
+    return Promise.resolve()
   }
+}
+
+/** One branch that may take it later makes the batch come again; one that never will costs only its own rows. */
+function judge<S extends Signal>(branches: readonly Branch<S>[], outcomes: readonly Outcome[], rows: number): void {
+  const failures = outcomes.filter(outcome => outcome !== undefined)
+  if (failures.length === 0) return
+  const retryable = failures.find(error => !(error instanceof PermanentError))
+  if (retryable !== undefined) throw retryable
+  if (failures.length === outcomes.length) throw failures[0]
+  outcomes.forEach((outcome, i) => {
+    if (outcome === undefined) return
+    const { wire } = branches[i]!
+    wire.failed -= rows
+    wire.offered -= rows
+    wire.drop('rejected', rows)
+  })
 }
 
 /** undefined: taken, or dropped and counted */
@@ -134,17 +152,4 @@ const accepted: Promise<Outcome> = Promise.resolve(undefined)
 
 function throwIfFailed(outcome: Outcome): void {
   if (outcome !== undefined) throw outcome
-}
-
-/** Where a signal goes that nobody listens to: counted, and answered with yes, because that is what was configured. */
-export class NoExporter<S extends Signal> implements Consumer<S> {
-  readonly #wire: Wire
-  constructor(wire: Wire) {
-    this.#wire = wire
-  }
-  reserve(): void {}
-  consume(batch: BatchOf[S]): Promise<void> {
-    this.#wire.drop('no_exporter', batch.rows)
-    return Promise.resolve()
-  }
 }

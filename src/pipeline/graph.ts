@@ -1,9 +1,10 @@
 /**
- * Builds what a configuration describes, downstream first, so that starting in the order of creation starts every consumer
- * before its feeders, and shutting down in reverse closes every component after its feeders.
+ * What a configuration describes, running: components, and the links and fan-outs between them. Another configuration becomes a plan,
+ * which has made what is new or has changed and has touched nothing that runs; what was planned takes over in one turn of the event
+ * loop. Nodes are in the order of their creation, downstream first: so starting in that order starts every consumer before its
+ * feeders, and shutting down in reverse closes every component after its feeders.
  */
 import type {
-  Component,
   Connector,
   ConnectorFactory,
   Consumer,
@@ -11,132 +12,269 @@ import type {
   Context,
   Exporter,
   ExporterFactory,
+  Processor,
   ProcessorFactory,
 } from '../component/component.ts'
-import type { Configuration, PipelineConfig } from '../component/configuration.ts'
-import type { Kind, Ledger } from '../component/ledger.ts'
+import type { Configuration, Configured, PipelineConfig } from '../component/configuration.ts'
+import type { Kind, Ledger, Wire } from '../component/ledger.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type Signal, signals } from '../model/signal.ts'
-import { type Branch, FanOut, NoExporter } from './fanout.ts'
+import { type Branch, FanOut } from './fanout.ts'
+import { Link } from './link.ts'
+import { type Made, Node, type Recipe, sameRecipe } from './node.ts'
 
-export interface Node {
-  readonly kind: Kind
-  readonly id: string
-  readonly component: Component
-}
-
-export interface Graph {
-  /** in the order to start them */
-  readonly nodes: readonly Node[]
-  /** what a receiver gives and no pipeline takes: said at start */
-  readonly unheard: readonly { readonly receiver: string; readonly signal: Signal }[]
+/** What a receiver gives and no pipeline takes: said at start. */
+export interface Unheard {
+  readonly receiver: string
+  readonly signal: Signal
 }
 
 export interface Surroundings {
   readonly clock: Clock
   readonly ledger: Ledger
-  /** `pipeline` is '' for all but processors */
-  context(kind: Kind, id: string, pipeline: string): Context
+  /** What one instance is given; `pipeline` is '' for all but processors. */
+  context(kind: Kind | 'extension', id: string, pipeline: string): Context
 }
 
-export function buildGraph(configuration: Configuration, around: Surroundings): Graph {
-  return new Builder(configuration, around).build()
+/** A configuration that could take over. */
+export interface Plan {
+  /** all that will run, in the order of their start */
+  readonly nodes: readonly Node[]
+  /** of those, what does not run yet */
+  readonly added: readonly Node[]
+  /** what will not run any more, in the order of their start */
+  readonly removed: readonly Node[]
+  /** the one that runs in the place of an added one */
+  before(added: Node): Node | undefined
+  /** Whoever has something for a node that runs waits, until `lead` or `takeOver`. */
+  hold(running: Node): void
+  /** Hands on to it again, also if it has been renewed. */
+  lead(running: Node): void
+  /** From here on, it is what runs. Everything that was added has started. */
+  takeOver(): void
+  /** It never will be. */
+  abandon(): void
 }
 
-class Builder {
-  readonly #configuration: Configuration
+/** By name, what a configuration comes to. */
+class Wiring {
+  readonly nodes = new Map<string, Node>()
+  /** Link, FanOut and Branch of the signal that the name implies */
+  readonly links = new Map<string, unknown>()
+  readonly fanOuts = new Map<string, unknown>()
+  readonly branches = new Map<string, unknown>()
+  /** what leads to a node */
+  readonly incoming = new Map<Node, Incoming[]>()
+  readonly unheard: Unheard[] = []
+}
+interface Incoming {
+  hold(): void
+  lead(): void
+}
+
+export class Graph {
   readonly #around: Surroundings
-  readonly #nodes: Node[] = []
-  readonly #unheard: { receiver: string; signal: Signal }[] = []
-  /** what has been built: pipeline heads by pipeline id, exporters and connectors by id and signal */
-  readonly #heads = new Map<string, unknown>()
-  readonly #tails = new Map<string, unknown>()
+  #now = new Wiring()
+  #planned: Wiring | undefined
 
-  constructor(configuration: Configuration, around: Surroundings) {
-    this.#configuration = configuration
+  constructor(around: Surroundings) {
     this.#around = around
   }
 
-  build(): Graph {
-    const { service, receivers } = this.#configuration
+  get nodes(): readonly Node[] {
+    return [...this.#now.nodes.values()]
+  }
+  get unheard(): readonly Unheard[] {
+    return this.#now.unheard
+  }
+
+  /** The extension of that id, also one that is only planned. */
+  extension(id: string): Node | undefined {
+    const key = extensionKey(id)
+    return this.#planned?.nodes.get(key) ?? this.#now.nodes.get(key)
+  }
+
+  /** Only one plan at a time. @throws {ConfigError} {StartError} as components do when they are made; nothing has changed then */
+  plan(configuration: Configuration): Plan {
+    const now = this.#now
+    const planned = new Wiring()
+    this.#planned = planned
+    const builder = new Builder(configuration, this.#around, now, planned)
+    try {
+      builder.build()
+    } catch (error) {
+      this.#planned = undefined
+      throw error
+    }
+    return {
+      nodes: [...planned.nodes.values()],
+      added: builder.added,
+      removed: [...now.nodes.values()].filter(node => planned.nodes.get(node.key) !== node),
+      before: ({ key }) => now.nodes.get(key),
+      hold: node => {
+        for (const link of now.incoming.get(node) ?? []) link.hold()
+      },
+      lead: node => {
+        for (const link of now.incoming.get(node) ?? []) link.lead()
+      },
+      takeOver: () => {
+        for (const change of builder.changes) change()
+        this.#now = planned
+        this.#planned = undefined
+      },
+      abandon: () => {
+        this.#planned = undefined
+      },
+    }
+  }
+}
+
+const extensionKey = (id: string) => `extension ${id}`
+
+/** Where a link leads: to a component, whichever instance of it there is by then, or to a fan-out. */
+type Target<S extends Signal> = Node | FanOut<S>
+
+class Builder {
+  readonly added: Node[] = []
+  /** what to do when the plan takes over */
+  readonly changes: (() => void)[] = []
+  readonly #configuration: Configuration
+  readonly #around: Surroundings
+  readonly #now: Wiring
+  readonly #planned: Wiring
+
+  constructor(configuration: Configuration, around: Surroundings, now: Wiring, planned: Wiring) {
+    this.#configuration = configuration
+    this.#around = around
+    this.#now = now
+    this.#planned = planned
+  }
+
+  build(): void {
+    const { service, receivers, extensions } = this.#configuration
+    for (const id of service.extensions) {
+      const configured = extensions.get(id)!
+      this.#node('extension', id, '', configured, cx => configured.factory.create(cx, configured.settings))
+    }
     const used = new Set(service.pipelines.flatMap(pipeline => pipeline.receivers))
-    for (const [id, { factory, settings }] of receivers) {
+    for (const [id, configured] of receivers) {
       if (!used.has(id)) continue
+      const { factory, settings } = configured
       const next = this.#listeners(id, factory.signals, true)
-      this.#add('receiver', id, factory.create(this.#around.context('receiver', id, ''), settings, next))
+      this.#node('receiver', id, '', configured, cx => factory.create(cx, settings, next))
     }
-    return { nodes: this.#nodes, unheard: this.#unheard }
   }
 
-  /** One consumer for each of `signals`: the pipelines that list `id` as a receiver. */
-  #listeners(id: string, given: readonly Signal[], sayUnheard: boolean): Consumers {
+  /** One consumer for each of `given`: the pipelines that list `id` as a receiver. */
+  #listeners(id: string, given: readonly Signal[], alsoUnheard: boolean): Consumers {
     const next: { [S in Signal]?: Consumer<S> } = {}
-    for (const signal of given) this.#listen(next, id, signal, sayUnheard)
+    for (const signal of given) this.#listen(next, id, signal, alsoUnheard)
     return next
   }
 
-  #listen<S extends Signal>(next: { [T in Signal]?: Consumer<T> }, id: string, signal: S, sayUnheard: boolean): void {
+  #listen<S extends Signal>(next: { [T in Signal]?: Consumer<T> }, id: string, signal: S, alsoUnheard: boolean): void {
     const pipelines = this.#configuration.service.pipelines.filter(p => p.signal === signal && p.receivers.includes(id))
-    const { ledger } = this.#around
-    if (pipelines.length > 0) {
-      const branches = pipelines.map((pipeline): Branch<S> => {
-        return { wire: ledger.wire(id, pipeline.id, signal), next: this.#head<S>(pipeline), leaf: false }
-      })
-      Object.assign(next, { [signal]: this.#fanOut(branches) })
-    } else if (sayUnheard) {
-      this.#unheard.push({ receiver: id, signal })
-      Object.assign(next, { [signal]: new NoExporter<S>(ledger.wire(id, 'nobody', signal)) })
-    }
+    if (pipelines.length === 0 && !alsoUnheard) return
+    const branches = pipelines.map(pipeline => this.#branch<S>(id, pipeline.id, signal, false, this.#head<S>(pipeline)))
+    if (pipelines.length === 0) this.#planned.unheard.push({ receiver: id, signal })
+    const nobody = pipelines.length === 0 ? this.#around.ledger.wire(id, 'nobody', signal) : undefined
+    Object.assign(next, { [signal]: this.#fanOut(`${id} ${signal}`, branches, nobody) })
   }
 
-  /** The first processor of a pipeline, or its fan-out where it has none. Built once. */
-  #head<S extends Signal>(pipeline: PipelineConfig): Consumer<S> {
-    const known = this.#heads.get(pipeline.id)
-    if (known !== undefined) return known as Consumer<S>
+  /** What leads into a pipeline: to its first processor, or to its fan-out where it has none. Built once. */
+  #head<S extends Signal>(pipeline: PipelineConfig): Link<S> {
+    const key = `pipeline ${pipeline.id}`
+    const known = this.#planned.links.get(key)
+    if (known !== undefined) return known as Link<S>
     const signal = pipeline.signal as S
-    const branches = pipeline.exporters.map((id): Branch<S> => {
-      return { wire: this.#around.ledger.wire(pipeline.id, id, signal), next: this.#tail(id, signal), leaf: true }
-    })
-    let next: Consumer<S> = this.#fanOut(branches)
+    const branches = pipeline.exporters.map(id => this.#branch<S>(pipeline.id, id, signal, true, this.#tail(id, signal)))
+    let target: Target<S> = this.#fanOut<S>(key, branches, undefined)
     for (const id of pipeline.processors.toReversed()) {
-      const { factory, settings } = this.#configuration.processors.get(id)!
+      const configured = this.#configuration.processors.get(id)!
+      const { factory, settings } = configured
       const create = creator<S, ProcessorFactory['create']>(factory.create, signal, id)
-      next = this.#add('processor', id, create(this.#around.context('processor', id, pipeline.id), settings, next))
+      const after = this.#lead<S>(`after ${id} ${pipeline.id}`, target)
+      target = this.#node('processor', id, pipeline.id, configured, (cx): Processor<S> => create(cx, settings, after))
     }
-    this.#heads.set(pipeline.id, next)
-    return next
+    return this.#lead(key, target)
   }
 
-  /** The exporter or connector that a pipeline ends in. Built once for each signal. */
-  #tail<S extends Signal>(id: string, signal: S): Consumer<S> {
-    const key = `${id} ${signal}`
-    const known = this.#tails.get(key)
-    if (known !== undefined) return known as Consumer<S>
-    const made = this.#configuration.exporters.has(id) ? this.#exporter(id, signal) : this.#connector(id, signal)
-    this.#tails.set(key, made)
-    return made
+  /** What leads to the exporter or connector that a pipeline ends in. Built once for each signal. */
+  #tail<S extends Signal>(id: string, signal: S): Link<S> {
+    const key = `to ${id} ${signal}`
+    const known = this.#planned.links.get(key)
+    if (known !== undefined) return known as Link<S>
+    return this.#lead(key, this.#configuration.exporters.has(id) ? this.#exporter(id, signal) : this.#connector(id, signal))
   }
 
-  #exporter<S extends Signal>(id: string, signal: S): Exporter<S> {
-    const { factory, settings } = this.#configuration.exporters.get(id)!
+  #exporter<S extends Signal>(id: string, signal: S): Node {
+    const configured = this.#configuration.exporters.get(id)!
+    const { factory, settings } = configured
     const create = creator<S, ExporterFactory['create']>(factory.create, signal, id)
-    return this.#add('exporter', id, create(this.#around.context('exporter', id, ''), settings))
+    return this.#node('exporter', id, signal, configured, (cx): Exporter<S> => create(cx, settings))
   }
 
-  #connector<S extends Signal>(id: string, signal: S): Connector<S> {
-    const { factory, settings } = this.#configuration.connectors.get(id)!
+  #connector<S extends Signal>(id: string, signal: S): Node {
+    const configured = this.#configuration.connectors.get(id)!
+    const { factory, settings } = configured
     const create = creator<S, ConnectorFactory['create']>(factory.create, signal, id)
     const next = this.#listeners(id, signals, false)
-    return this.#add('connector', id, create(this.#around.context('connector', id, ''), settings, next))
+    const heard = Object.keys(next).join()
+    return this.#node('connector', id, signal, configured, (cx): Connector<S> => create(cx, settings, next), heard)
   }
 
-  #fanOut<S extends Signal>(branches: readonly Branch<S>[]): FanOut<S> {
-    return new FanOut(branches, this.#around.clock, this.#configuration.service.consumeTimeoutMs)
+  // What stays is found by its name
+
+  /** The instance that runs, where it was made from the same. */
+  #node(kind: Node['kind'], id: string, part: string, of: Configured<object>, make: (cx: Context) => Made['component'], heard = ''): Node {
+    const key = `${kind} ${id} ${part}`.trimEnd()
+    const recipe: Recipe = { factory: of.factory, written: of.written, heard }
+    const now = this.#now.nodes.get(key)
+    if (now !== undefined && sameRecipe(now.recipe, recipe)) {
+      this.#planned.nodes.set(key, now)
+      return now
+    }
+    const node = new Node(kind, id, key, recipe, () => {
+      const context = this.#around.context(kind, id, kind === 'processor' ? part : '')
+      return { context, component: make(context) }
+    })
+    this.#planned.nodes.set(key, node)
+    this.added.push(node)
+    return node
   }
 
-  #add<C extends Component>(kind: Kind, id: string, component: C): C {
-    this.#nodes.push({ kind, id, component })
-    return component
+  /** A link that is new leads there at once; one that is in use when the plan takes over. */
+  #lead<S extends Signal>(key: string, target: Target<S>): Link<S> {
+    const now = this.#now.links.get(key) as Link<S> | undefined
+    const link = now ?? new Link<S>()
+    this.#planned.links.set(key, link)
+    const lead = () => link.lead(target instanceof Node ? (target.component as Processor<S>) : target)
+    if (now === undefined) lead()
+    this.changes.push(lead)
+    if (target instanceof Node) {
+      const { incoming } = this.#planned
+      incoming.set(target, [...(incoming.get(target) ?? []), { hold: () => link.hold(), lead }])
+    }
+    return link
+  }
+
+  #fanOut<S extends Signal>(key: string, branches: readonly Branch<S>[], nobody: Wire | undefined): FanOut<S> {
+    const timeoutMs = this.#configuration.service.consumeTimeoutMs
+    const now = this.#now.fanOuts.get(key) as FanOut<S> | undefined
+    const fanOut = now ?? new FanOut<S>([], this.#around.clock, timeoutMs)
+    this.#planned.fanOuts.set(key, fanOut)
+    const connect = () => fanOut.connect(branches, timeoutMs, nobody)
+    if (now === undefined) connect()
+    this.changes.push(connect)
+    return fanOut
+  }
+
+  #branch<S extends Signal>(from: string, to: string, signal: S, leaf: boolean, next: Link<S>): Branch<S> {
+    const key = `${from} ${to} ${signal}`
+    const now = this.#now.branches.get(key) as Branch<S> | undefined
+    const branch = now?.next === next ? now : { wire: this.#around.ledger.wire(from, to, signal), next, leaf }
+    this.#planned.branches.set(key, branch)
+    return branch
   }
 }
 

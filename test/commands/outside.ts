@@ -44,17 +44,27 @@ export class TestOutside implements Outside {
     return text
   }
   log = () => this.#context.log
-  start = async (configuration: LoadedConfiguration): Promise<App> => {
+  start = async (configuration: LoadedConfiguration, load: () => Promise<LoadedConfiguration>): Promise<App> => {
     this.started.push(configuration)
+    this.loadAgain = load
     return {
       ledger: new Ledger(),
       status: () => ({ ready: true, problems: new Map() }),
       listening: [],
       unheard: [],
       failed: () => {},
+      reload: () => Promise.reject(new Error('not in this test')),
       shutdown: async () => [],
       ...this.app,
     }
+  }
+  /** asks for a reload, as SIGHUP does */
+  hangUp: () => void = () => {}
+  /** reads the configuration again, as a reload does */
+  loadAgain: () => Promise<LoadedConfiguration> = () => Promise.reject(new Error('nothing was started'))
+  onReload = (run: () => void): Disposable => {
+    this.hangUp = run
+    return { [Symbol.dispose]: () => (this.hangUp = () => {}) }
   }
   onStop = (run: (signal: string) => void): Disposable => {
     this.#stop = run

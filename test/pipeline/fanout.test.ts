@@ -3,7 +3,7 @@ import { PermanentError, RetryableError } from '../../src/component/errors.ts'
 import { Ledger } from '../../src/component/ledger.ts'
 import { Raw } from '../../src/model/raw.ts'
 import { createReader } from '../../src/otlp/reader.ts'
-import { FanOut, NoExporter } from '../../src/pipeline/fanout.ts'
+import { FanOut } from '../../src/pipeline/fanout.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
 import { seeded } from '../kit/context.ts'
 import { type Answer, atRandom, Downstream } from '../kit/faults.ts'
@@ -151,7 +151,9 @@ test('nothing vanishes under any mix of answers', async () => {
 test('a signal that nobody listens to is taken and counted', async () => {
   const ledger = new Ledger()
   const wire = ledger.wire('otlp', 'nobody', 'metrics')
-  await new NoExporter<'metrics'>(wire).consume(batchOf(1, 2, 3))
+  const fanOut = new FanOut<'metrics'>([], new VirtualClock(), 5000)
+  fanOut.connect([], 5000, wire)
+  await fanOut.consume(batchOf(1, 2, 3))
   expect(Object.fromEntries(wire.dropped)).toEqual({ no_exporter: 3 })
   expect(ledger.imbalance).toBe(0)
 })

@@ -7,7 +7,7 @@ import type { AnyBatch } from '../../src/model/batch.ts'
 import { Raw } from '../../src/model/raw.ts'
 import type { Signal } from '../../src/model/signal.ts'
 import { createReader } from '../../src/otlp/reader.ts'
-import { buildGraph } from '../../src/pipeline/graph.ts'
+import { Graph } from '../../src/pipeline/graph.ts'
 import { VirtualClock } from '../kit/clock.ts'
 import { testContext } from '../kit/context.ts'
 import { rowIds, rowsBody } from '../kit/rows.ts'
@@ -66,7 +66,7 @@ function build(pipelines: readonly PipelineConfig[]) {
   const ledger = new Ledger()
   const clock = new VirtualClock()
   const all = <F>(factory: F, ids: Iterable<string>) =>
-    new Map<string, Configured<F>>([...new Set(ids)].map(id => [id, { id, factory, settings: {} }]))
+    new Map<string, Configured<F>>([...new Set(ids)].map(id => [id, { id, factory, settings: {}, written: '' }]))
   const named = (key: 'receivers' | 'processors' | 'exporters', type: string) =>
     pipelines.flatMap(p => p[key]).filter(id => id.split('/')[0] === type)
   const { from, pass, over, to } = made.factories
@@ -86,7 +86,12 @@ function build(pipelines: readonly PipelineConfig[]) {
       api: undefined,
     },
   }
-  const graph = buildGraph(configuration, { clock, ledger, context: (kind, id) => testContext({ id, kind, clock, ledger, reader }) })
+  const graph = new Graph({
+    clock,
+    ledger,
+    context: (kind, id) => testContext({ id, ...(kind === 'extension' ? {} : { kind }), clock, ledger, reader }),
+  })
+  graph.plan(configuration).takeOver()
   const source = (id: string): Consumer<'metrics'> => made.sources.get(id)!.metrics!
   return { ...made, graph, ledger, source }
 }

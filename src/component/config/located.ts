@@ -81,5 +81,13 @@ export function plain(located: Located): unknown {
   return Object.fromEntries([...located.entries].map(([key, entry]) => [key, plain(entry.value)]))
 }
 
+/** Equal for what reads equally, and for nothing else. Secrets are in it: not to be shown. */
+export function spelled(located: Located): string {
+  if (located.is === 'list') return `[${located.items.map(spelled).join()}]`
+  if (located.is === 'map') return `{${[...located.entries].map(([key, { value }]) => `${JSON.stringify(key)}:${spelled(value)}`).join()}}`
+  const { value, text } = located
+  return `${typeof value === 'string' ? JSON.stringify(value) : Object.is(value, -0) ? '-0' : String(value)}${text === undefined ? '' : JSON.stringify(text)}`
+}
+
 export const emptyMap = (at: Position): LocatedMap => ({ is: 'map', at, entries: new Map() })
 export const isUnresolved = (located: Located) => located.is === 'scalar' && located.unresolved === true

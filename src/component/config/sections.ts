@@ -3,7 +3,7 @@ import type { AnyFactory } from '../component.ts'
 import type { Configured } from '../configuration.ts'
 import { check } from './check.ts'
 import { suggestion } from './explain.ts'
-import { emptyMap, find, type Located, type Position } from './located.ts'
+import { emptyMap, find, type Located, type Position, spelled } from './located.ts'
 import type { LocatedProblem } from './problems.ts'
 
 export const sections = {
@@ -63,7 +63,8 @@ function readSection(root: Located, section: Section, known: Known, problems: Lo
     const factory = readId(id, at, section, known, problems)
     const settings = value.is === 'scalar' && value.value === null ? emptyMap(value.at) : value
     const checked = factory === undefined ? undefined : check(factory.config, settings, [section, id], problems)
-    const configured = factory === undefined || checked === undefined ? undefined : { id, factory, settings: checked }
+    const configured =
+      factory === undefined || checked === undefined ? undefined : { id, factory, settings: checked, written: spelled(settings) }
     defined.set(id, { section, id, at, factory, configured })
   }
   return defined

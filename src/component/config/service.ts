@@ -100,6 +100,9 @@ export function serviceConfig(settings: ServiceSettings): ServiceConfig {
 
 function ownEndpoints({ level, readers, address }: ServiceSettings['telemetry']['metrics']): { host: string; port: number }[] {
   if (level === 'none') return []
-  const asked = [...(readers ?? []).map(reader => reader.pull.exporter.prometheus), ...(address === undefined ? [] : [splitEndpoint(address)])]
+  const asked = [
+    ...(readers ?? []).map(reader => reader.pull.exporter.prometheus),
+    ...(address === undefined ? [] : [splitEndpoint(address)]),
+  ]
   return readers === undefined && address === undefined ? [{ host: '127.0.0.1', port: 8888 }] : asked
 }

@@ -16,6 +16,7 @@ export class Limiter<S extends Signal> implements Processor<S> {
   readonly #account: Account
   readonly #next: Consumer<S>
   #timer: Disposable | undefined
+  #limit: Disposable | undefined
 
   constructor(signal: S, cx: Context, settings: Settings, next: Consumer<S>) {
     this.#cx = cx
@@ -26,12 +27,13 @@ export class Limiter<S extends Signal> implements Processor<S> {
 
   async start(): Promise<void> {
     const { softBytes, hardBytes } = limits(this.#settings, this.#cx.memory().limitBytes)
-    this.#cx.budget.limit(softBytes, hardBytes)
+    this.#limit = this.#cx.budget.limit(softBytes, hardBytes)
     this.#timer = every(this.#cx.clock, this.#settings.check_interval, () => this.#check())
   }
 
   async shutdown(): Promise<void> {
     this.#timer?.[Symbol.dispose]()
+    this.#limit?.[Symbol.dispose]()
   }
 
   reserve(bytes: number, room: Room): void {
