@@ -1,0 +1,265 @@
+/**
+ * Regular expressions in Go's syntax (RE2), matched in time linear in the text: no pattern of a configuration can make a
+ * text of a stranger take for ever, as a backtracking engine would. Perl's look-around and back-references are refused, as in Go.
+ *
+ * A pattern is parsed and compiled to a program (see re2-program.ts). `test` runs it as an automaton whose states are made as they are met;
+ * who matched, and where, is found by simulating all threads of the program side by side (Pike's algorithm). Matches are leftmost-first.
+ */
+import { type Char, compile, type Instruction, isWord, LINE_END, LINE_START, type Program, TEXT_END, TEXT_START } from './re2-program.ts'
+
+export { RegexError } from './re2-program.ts'
+
+/** [states] of the automaton kept at the most; past it they are forgotten and made again. Bounds a pattern's memory to some megabytes. */
+const MAX_STATES = 2_000
+
+/** Offsets in UTF-16 units: start and end of the whole, then of each group; -1 where a group took no part. */
+export type Match = Int32Array
+
+export class Re2 {
+  readonly pattern: string
+  /** names of the groups, from the first on; undefined for one without a name */
+  readonly groups: readonly (string | undefined)[]
+  readonly #program: Program
+  readonly #automaton: Automaton
+
+  /** @throws {RegexError} */
+  constructor(pattern: string) {
+    this.pattern = pattern
+    this.#program = compile(pattern)
+    this.groups = this.#program.groups
+    this.#automaton = new Automaton(this.#program)
+  }
+
+  /** Whether it matches anywhere in `text`. */
+  test(text: string): boolean {
+    const { needs } = this.#program
+    return (needs === '' || text.includes(needs)) && this.#automaton.test(text)
+  }
+
+  /** The leftmost match at or after `from`. */
+  find(text: string, from = 0): Match | undefined {
+    const { needs } = this.#program
+    return needs === '' || text.includes(needs) ? simulate(this.#program, text, from) : undefined
+  }
+
+  /** Every match replaced, but for an empty one directly behind another. */
+  replaceAll(text: string, replacement: (found: string) => string): string {
+    if (!this.test(text)) return text
+    let result = ''
+    let done = 0
+    for (let at = 0; at <= text.length; ) {
+      const match = this.find(text, at)
+      if (match === undefined) break
+      const [from, to] = [match[0]!, match[1]!]
+      result += text.slice(done, from)
+      if (to > done || from === 0) result += replacement(text.slice(from, to))
+      done = to
+      const width = (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1
+      at = Math.max(to, at + width)
+    }
+    return result + text.slice(done)
+  }
+}
+
+/** What is before or behind a place, as far as assertions ask. */
+const NOTHING = 0
+const NEWLINE = 1
+const WORD = 2
+const OTHER = 3
+const kindOf = (char: Char): number => (char === 10 ? NEWLINE : isWord(char) ? WORD : OTHER)
+
+/** Whether an assertion holds between the two. */
+function holds(which: number, before: number, behind: number): boolean {
+  switch (which) {
+    case TEXT_START:
+      return before === NOTHING
+    case TEXT_END:
+      return behind === NOTHING
+    case LINE_START:
+      return before === NOTHING || before === NEWLINE
+    case LINE_END:
+      return behind === NOTHING || behind === NEWLINE
+    default:
+      return ((before === WORD) !== (behind === WORD)) === which > 0
+  }
+}
+
+/** A set of places in the program, and what kind of character came before. */
+interface State {
+  readonly places: readonly number[]
+  readonly before: number
+  /** by character; a small one's in the array */
+  readonly low: (State | undefined)[]
+  readonly high: Map<Char, State>
+  /** whether it matches when the text ends here; undefined: not asked yet */
+  atEnd: boolean | undefined
+}
+const matched: State = { places: [], before: 0, low: [], high: new Map(), atEnd: true }
+
+class Automaton {
+  readonly #code: readonly Instruction[]
+  #states = new Map<string, State>()
+  #start: State
+  readonly #seen: Uint32Array
+  #round = 0
+
+  constructor({ code }: Program) {
+    this.#code = code
+    this.#seen = new Uint32Array(code.length)
+    this.#start = this.#state([0], NOTHING)
+  }
+
+  test(text: string): boolean {
+    let state = this.#start
+    for (let i = 0; i < text.length; i++) {
+      let char: Char = text.charCodeAt(i)
+      if (char < 128) {
+        state = state.low[char] ?? this.#step(state, char)
+      } else {
+        if (char >= 0xd800 && char < 0xdc00) {
+          char = text.codePointAt(i)!
+          if (char > 0xffff) i++
+        }
+        state = state.high.get(char) ?? this.#step(state, char)
+      }
+      if (state === matched) return true
+    }
+    state.atEnd ??= this.#closure(state, NOTHING) === undefined
+    return state.atEnd
+  }
+
+  /** Where a character leads. */
+  #step(state: State, char: Char): State {
+    const behind = kindOf(char)
+    const reached = this.#closure(state, behind)
+    const next = reached === undefined ? matched : this.#state(this.#after(reached, char), behind)
+    if (char < 128) state.low[char] = next
+    else state.high.set(char, next)
+    return next
+  }
+
+  #after(reached: readonly number[], char: Char): number[] {
+    // A match may begin anywhere.
+    const places = new Set<number>([0])
+    for (const place of reached) {
+      const instruction = this.#code[place]!
+      if (instruction.is === 'char' && instruction.has(char)) places.add(place + 1)
+    }
+    return [...places].sort((a, b) => a - b)
+  }
+
+  #state(places: readonly number[], before: number): State {
+    const key = `${before} ${places.join(' ')}`
+    const known = this.#states.get(key)
+    if (known !== undefined) return known
+    if (this.#states.size >= MAX_STATES) {
+      this.#states = new Map()
+      this.#start = this.#state([0], NOTHING)
+    }
+    const made: State = { places, before, low: new Array(128), high: new Map(), atEnd: undefined }
+    this.#states.set(key, made)
+    return made
+  }
+
+  /** The instructions that want a character and are reached without one; undefined where the end of the program is. */
+  #closure(state: State, behind: number): number[] | undefined {
+    const reached: number[] = []
+    const stack = [...state.places].reverse()
+    const round = ++this.#round
+    for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
+      if (this.#seen[place] === round) continue
+      this.#seen[place] = round
+      const instruction = this.#code[place]!
+      if (instruction.is === 'match') return undefined
+      if (instruction.is === 'char') reached.push(place)
+      else if (instruction.is === 'split') stack.push(instruction.second, instruction.first)
+      else if (instruction.is === 'jump') stack.push(instruction.to)
+      else if (instruction.is === 'save') stack.push(place + 1)
+      else if (holds(instruction.which, state.before, behind)) stack.push(place + 1)
+    }
+    return reached
+  }
+}
+
+/** Threads in order of preference; each place at most once. */
+class Threads {
+  readonly places: Int32Array
+  readonly saved: Int32Array[]
+  length = 0
+  readonly #index: Int32Array
+  constructor(size: number) {
+    this.places = new Int32Array(size)
+    this.#index = new Int32Array(size)
+    this.saved = new Array(size)
+  }
+  /** @returns whether it was new */
+  add(place: number, saved: Int32Array): boolean {
+    const at = this.#index[place]!
+    if (at < this.length && this.places[at] === place) return false
+    this.#index[place] = this.length
+    this.places[this.length] = place
+    this.saved[this.length++] = saved
+    return true
+  }
+}
+
+function simulate({ code, groups }: Program, text: string, from: number): Match | undefined {
+  let now = new Threads(code.length)
+  let next = new Threads(code.length)
+  const nothing = new Int32Array(2 * (groups.length + 1)).fill(-1)
+  let found: Match | undefined
+  let before = from === 0 ? NOTHING : kindOf(before0(text, from))
+  for (let at = from; ; ) {
+    const char = at < text.length ? text.codePointAt(at)! : -1
+    const behind = char < 0 ? NOTHING : kindOf(char)
+    if (found === undefined) follow(code, now, 0, nothing, at, before, behind)
+    const width = char > 0xffff ? 2 : 1
+    const behindNext = char < 0 || at + width >= text.length ? NOTHING : kindOf(text.codePointAt(at + width)!)
+    for (let i = 0; i < now.length; i++) {
+      const instruction = code[now.places[i]!]!
+      if (instruction.is === 'match') {
+        found = now.saved[i]!
+        // What comes later in the list is less preferred.
+        break
+      }
+      if (instruction.is === 'char' && char >= 0 && instruction.has(char))
+        follow(code, next, now.places[i]! + 1, now.saved[i]!, at + width, behind, behindNext)
+    }
+    if (char < 0 || (found !== undefined && next.length === 0)) return found
+    ;[now, next] = [next, now]
+    next.length = 0
+    before = behind
+    at += width
+  }
+}
+
+/** The character that ends at `at`. */
+function before0(text: string, at: number): Char {
+  const unit = text.charCodeAt(at - 1)
+  return unit >= 0xdc00 && unit < 0xe000 && at > 1 ? text.codePointAt(at - 2)! : unit
+}
+
+/** Adds the thread at `place` and all that it leads to without a character, most preferred first. */
+function follow(
+  code: readonly Instruction[],
+  threads: Threads,
+  place: number,
+  saved: Int32Array,
+  at: number,
+  before: number,
+  behind: number,
+): void {
+  const stack: [number, Int32Array][] = [[place, saved]]
+  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+    const [here, kept] = top
+    if (!threads.add(here, kept)) continue
+    const instruction = code[here]!
+    if (instruction.is === 'jump') stack.push([instruction.to, kept])
+    else if (instruction.is === 'split') stack.push([instruction.second, kept], [instruction.first, kept])
+    else if (instruction.is === 'save') {
+      const changed = kept.slice()
+      changed[instruction.slot] = at
+      stack.push([here + 1, changed])
+    } else if (instruction.is === 'assert' && holds(instruction.which, before, behind)) stack.push([here + 1, kept])
+  }
+}

@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { Re2, RegexError } from '../../src/lib/re2.ts'
+
+describe('matches', () => {
+  test.each<[pattern: string, text: string, found: (string | undefined)[] | undefined]>([
+    ['', 'abc', ['']],
+    ['b', 'abc', ['b']],
+    ['^b', 'abc', undefined],
+    ['a|ab', 'abc', ['a']],
+    ['(?:a|ab)c', 'abc', ['abc']],
+    ['a+?', 'aaa', ['a']],
+    ['(a*)*', 'b', ['', '']],
+    ['(?P<key>\\w+)=(?<value>.*)', 'a=b=c', ['a=b=c', 'a', 'b=c']],
+    ['(a)|(b)', 'b', ['b', undefined, 'b']],
+    ['.', '\n', undefined],
+    ['(?s).', '\n', ['\n']],
+    ['a$', 'a\n', undefined],
+    ['(?m)a$', 'a\nb', ['a']],
+    ['\\bb', 'a b', ['b']],
+    ['\\Bb', 'a b', undefined],
+    ['(?i)straße', 'STRAßE', ['STRAßE']],
+    ['(?i)k', '\u212a', ['\u212a']],
+    ['^.$', '😀', ['😀']],
+    ['[^a]', '😀', ['😀']],
+    ['\\p{Greek}+', 'abΩμέγα', ['Ωμέγα']],
+    ['\\x{1F600}', '😀', ['😀']],
+    ['[[:^digit:]]+', '12ab', ['ab']],
+    ['\\Qa.b\\E+', 'xa.bbb', ['a.bbb']],
+    ['(?U)a+', 'aaa', ['a']],
+    ['x{2,3}', 'xxxx', ['xxx']],
+    ['a{,2}', 'a{,2}', ['a{,2}']],
+    ['\\d{4}-\\d{4}', 'card 1234-5678.', ['1234-5678']],
+  ])('/%s/ in %j', (pattern, text, found) => {
+    const regex = new Re2(pattern)
+    const match = regex.find(text)
+    const parts =
+      match &&
+      Array.from({ length: match.length / 2 }, (_, i) => (match[2 * i]! < 0 ? undefined : text.slice(match[2 * i], match[2 * i + 1])))
+    expect(parts).toEqual(found)
+    expect(regex.test(text)).toBe(found !== undefined)
+  })
+
+  test('names of groups', () => expect(new Re2('(?P<a>x)(y)(?<b>z)').groups).toEqual(['a', undefined, 'b']))
+
+  test.each([
+    ['a*', 'baac', '-b-c-'],
+    ['.*', 'one\ntwo', '-\n-'],
+    ['', 'ab', '-a-b-'],
+    ['b', 'abcb', 'a-c-'],
+    ['', '😀', '-😀-'],
+  ])('replaces /%s/ in %j', (pattern, text, result) => expect(new Re2(pattern).replaceAll(text, () => '-')).toBe(result))
+})
+
+describe('refuses', () => {
+  test.each<[pattern: string, message: string, at: number]>([
+    ['a(?=b)', 'looks ahead or behind, which RE2 cannot', 1],
+    ['(?<!a)b', 'looks ahead or behind, which RE2 cannot', 0],
+    ['(a)\\1', 'refers back to a group, which RE2 cannot', 3],
+    ['a**', 'repeats a repetition', 2],
+    ['*a', 'has a "*" with nothing to repeat', 0],
+    ['(a', 'has a "(" without its ")"', 0],
+    ['a)', 'has a ")" without its "("', 1],
+    ['[a', 'has a "[" without its "]"', 0],
+    ['[b-a]', 'has a range that ends before it begins', 0],
+    ['\\y', 'has an unknown escape "\\\\y"', 0],
+    ['a{1001}', 'has a repetition that is out of order or of more than 1000', 1],
+    ['a{3,2}', 'has a repetition that is out of order or of more than 1000', 1],
+    ['((a{100}){100}){100}', 'is too large: its repetitions multiply', 0],
+    ['\\p{Klingon}', 'has a character class that Unicode does not have', 0],
+    ['(?z)a', 'has an unknown flag "z"', 0],
+    ['a\\', 'ends in a backslash', 1],
+  ])('/%s/: %s', (pattern, message, at) => {
+    try {
+      new Re2(pattern)
+      expect.unreachable()
+    } catch (error) {
+      expect(error).toBeInstanceOf(RegexError)
+      expect(error).toMatchObject({ message, at })
+    }
+  })
+})
+
+/** What a backtracking engine would not finish in the life of the universe. */
+test.each(['(a+)+$', '^(a|a)*$', '(a|aa)+$', '(.*a){20}$', '(?:a?){40}a{40}$'])(
+  '/%s/ takes no time that grows faster than the text',
+  pattern => {
+    const regex = new Re2(pattern)
+    const text = `${'a'.repeat(2_000)}b`
+    expect(regex.test(text)).toBe(false)
+    expect(regex.find(text)).toBeUndefined()
+  },
+)
+
+test('the automaton forgets what it cannot hold, and matches all the same', () => {
+  const regex = new Re2('[ab]*a[ab]{14}c')
+  let seed = 1
+  const text = Array.from({ length: 20_000 }, () => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
+    return seed & 0x10000 ? 'a' : 'b'
+  }).join('')
+  expect(regex.test(text)).toBe(false)
+  expect(regex.test(`${text}a${'b'.repeat(14)}c`)).toBe(true)
+})
+
+/** Drawn by chance, and judged by Go's own regexp package: [pattern, text, offsets of the match and its groups, all matches replaced by <…>]. */
+test('as Go does', () => {
+  const cases = JSON.parse(readFileSync(new URL('./re2-go.json', import.meta.url), 'utf8')) as [
+    string,
+    string,
+    (number[] | null)?,
+    string?,
+  ][]
+  expect(cases.length).toBeGreaterThan(500)
+  for (const [pattern, text, found, replaced] of cases) {
+    if (found === undefined) {
+      expect(() => new Re2(pattern), pattern).toThrow(RegexError)
+      continue
+    }
+    const regex = new Re2(pattern)
+    const match = regex.find(text)
+    expect(match ? [...match] : null, `/${pattern}/ in ${JSON.stringify(text)}`).toEqual(found)
+    expect(regex.test(text)).toBe(found !== null)
+    expect(
+      regex.replaceAll(text, one => `<${one}>`),
+      `/${pattern}/ in ${JSON.stringify(text)}`,
+    ).toBe(replaced)
+  }
+})
