@@ -37,15 +37,15 @@ function rowsOf(signal: Signal, bytes: Uint8Array): number[] {
 }
 
 /** What a message of each level holds of the next: request → resource → scope → span or record, or → metric → data → point. */
-const levels: Readonly<Record<Signal, readonly string[]>> = {
+export const levels: Readonly<Record<Signal, readonly string[]>> = {
   metrics: ['resource entry', 'scope entry', 'metric', 'metric data', 'data point'],
   traces: ['resource entry', 'scope entry', 'span'],
   logs: ['resource entry', 'scope entry', 'log record'],
 }
-const METRIC = 3
+export const METRIC = 3
 
 /** Whether the field that `at` is on leads to rows. */
-function leadsOn(at: Cursor, signal: Signal, level: number, data: Data | undefined): boolean {
+export function leadsOn(at: Pick<Cursor, 'wire' | 'number' | 'from'>, signal: Signal, level: number, data: Data | undefined): boolean {
   if (at.wire !== BYTES) return false
   if (signal === 'metrics' && level === METRIC) return data !== undefined && at.number === data.number && at.from >= data.since
   return at.number === (level === 0 || level > METRIC ? 1 : 2)
@@ -62,13 +62,13 @@ function collect(message: Cursor, signal: Signal, level: number, rows: number[])
 }
 
 /** Which of a metric's data fields count: it is a oneof, so the last one given, and those of its kind directly before. */
-interface Data {
+export interface Data {
   readonly number: number
   readonly since: number
 }
 const dataNumbers: readonly number[] = [5, 7, 9, 10, 11]
 
-function dataOf(message: Cursor): Data | undefined {
+export function dataOf(message: Cursor): Data | undefined {
   let data: Data | undefined
   for (const at = message.again(); at.next(); ) {
     if (at.wire !== BYTES || !dataNumbers.includes(at.number) || at.number === data?.number) continue
