@@ -9,6 +9,8 @@ const floors: Readonly<Record<string, number>> = {
   component: 2,
   otlp: 2,
   exposition: 2,
+  // Reads the bytes through otlp.
+  ottl: 2.5,
   receivers: 3,
   processors: 3,
   connectors: 3,
