@@ -1,6 +1,7 @@
 /** Every component there is: one import and one word each. */
 import type { AnyFactory } from './component/component.ts'
 import type { Aliases } from './component/config.ts'
+import spanMetrics from './connectors/span_metrics/index.ts'
 import debug from './exporters/debug/index.ts'
 import otlpGrpc from './exporters/otlp_grpc/index.ts'
 import otlpHttp from './exporters/otlp_http/index.ts'
@@ -20,6 +21,7 @@ export const components: readonly AnyFactory[] = [
   self,
   memoryLimiter,
   batch,
+  spanMetrics,
   prometheus,
   otlpHttp,
   debug,
@@ -30,4 +32,7 @@ export const components: readonly AnyFactory[] = [
 ]
 
 /** What the OpenTelemetry Collector called some of them, and files out there still do. */
-export const aliases: Aliases = { exporter: { otlp: 'otlp_grpc', otlphttp: 'otlp_http' } }
+export const aliases: Aliases = {
+  exporter: { otlp: 'otlp_grpc', otlphttp: 'otlp_http' },
+  connector: { spanmetrics: 'span_metrics' },
+}

@@ -8,6 +8,7 @@ import type {
   AnyFactory,
   Component,
   ConfigSchema,
+  ConnectorFactory,
   Consumer,
   ExporterFactory,
   ProcessorFactory,
@@ -202,6 +203,74 @@ async function conservation<S extends Signal>(bench: Bench<S>, signal: S): Promi
   expect(missing.length).toBeLessThanOrEqual(dropped)
   expect([...there].filter(id => !answered.has(id))).toEqual([])
   expect(bench.downstream.reserved).toBe(0)
+}
+
+// ------------------------------------------------------------------------------------------------ connectors
+
+export interface ConnectorLaws {
+  readonly factory: ConnectorFactory
+  readonly settings?: object
+  readonly from: Signal
+  /** why rows of the kit may be dropped here; they have a `service.name` and nothing else that tells them apart */
+  readonly dropReasons: readonly string[]
+}
+
+/** For connectors that take at `consume` and feed other pipelines with rows of their own making. */
+export function connectorContract({ factory, settings = {}, from, dropReasons }: ConnectorLaws): void {
+  paperworkContract(factory, settings)
+  describe(`connector ${factory.type}, ${from}`, () => {
+    function set(plan: () => Answer = () => 'yes') {
+      const { cx, clock, ledger } = surroundings('connector', factory.type)
+      const next = Object.fromEntries(signals.map(signal => [signal, new Downstream<Signal>(clock, plan)]))
+      const create = factory.create[from] as (cx: TestContext, settings: object, next: object) => Component & Consumer<Signal>
+      return { cx, clock, ledger, component: create(cx, factory.config.parse(settings), next), account: cx.account(from) }
+    }
+    test('shutdown without start, and twice', async () => {
+      const { component } = set()
+      await component.shutdown?.(AbortSignal.timeout(1000))
+      await component.shutdown?.(AbortSignal.timeout(1000))
+    })
+    test('start and shutdown leave no timer and nothing charged', async () => {
+      const { component, clock, cx } = set()
+      await component.start?.()
+      for (let id = 1; id <= 10; id++) await send(component, read(cx, from, [id]))
+      await component.shutdown?.(AbortSignal.timeout(1000))
+      expect(clock.pending).toBe(0)
+      expect(cx.budget.used).toBe(0)
+    })
+    test.each(Object.entries(worlds))('conservation: what is accepted is taken, held, or dropped and counted: %s', async (_, answers) => {
+      const { component, cx, clock, ledger, account } = set(atRandom(seeded(7), answers))
+      await component.start?.()
+      for (let id = 1; id <= 100; id++) {
+        await send(component, read(cx, from, [2 * id, 2 * id + 1]))
+        if (id % 7 === 0) await clock.advance(20_000)
+        expect(ledger.imbalance).toBe(0)
+      }
+      await clock.advance(600_000)
+      await component.shutdown?.(AbortSignal.timeout(1000))
+      expect(ledger.imbalance).toBe(0)
+      expect(account.accepted).toBe(200)
+      expect(account.held()).toBe(0)
+      expect([...account.dropped.keys()].filter(reason => !dropReasons.includes(reason))).toEqual([])
+    })
+    test('room: a stuck destination downstream holds nobody back', () => {
+      const { component } = set(() => 'full')
+      const room = new Room()
+      component.reserve(2 ** 30, room)
+      expect(room.mustWait).toBe(false)
+      room.release()
+    })
+    test('manners: a batch is unchanged after hand-over, another decode, and growth of memory', async () => {
+      const { component, cx } = set()
+      await component.start?.()
+      const batch = read(cx, from, [1, 2, 3])
+      const before = fingerprint(batch)
+      await send(component, batch)
+      grow(cx)
+      expect(fingerprint(batch)).toBe(before)
+      await component.shutdown?.(AbortSignal.timeout(1000))
+    })
+  })
 }
 
 // ------------------------------------------------------------------------------------------------ exporters
