@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration } from '../../component/settings.ts'
+import { duration, withoutEffect } from '../../component/settings.ts'
 import { compileGlob } from './glob.ts'
 
 /** What every series is told apart by, unless excluded. */
@@ -120,18 +120,18 @@ export const config = z.strictObject({
     .min(1)
     .default(1000)
     .describe('Delta only: of how many series it is remembered when they were last told, so that the next point begins there.'),
-  add_resource_attributes: z
-    .boolean()
-    .default(false)
-    .describe('Resource attributes are told in any case, as by a Collector whose feature gates are as they come.'),
+  add_resource_attributes: withoutEffect(
+    z.boolean().default(false),
+    'resource attributes are told in any case, as by a Collector whose feature gates are as they come.',
+  ),
   enable_metrics_sampling_method: z
     .boolean()
     .default(false)
     .describe('Whether series tell by `sampling.method` if spans stand for others: `extrapolated` or `counted`.'),
-  dimensions_cache_size: z
-    .int()
-    .optional()
-    .describe('Without effect, as in the Collector since 0.130, and said at start: `aggregation_cardinality_limit` is what bounds series.'),
+  dimensions_cache_size: withoutEffect(
+    z.int().optional(),
+    'the Collector has not used it since 0.130 either, which is said at start; `aggregation_cardinality_limit` bounds series.',
+  ),
 })
 export type Settings = z.infer<typeof config>
 export type Dimension = z.infer<typeof dimension>
