@@ -12,7 +12,7 @@ const config = z.strictObject({
     .string()
     .startsWith('/')
     .default('/')
-    .describe('Answers 200 while everything runs, 503 before, after, and when a component cannot go on.'),
+    .describe('Answers 200 while everything runs, 503 before, after, and when a component cannot go on. So does `/healthz`, whatever this is.'),
   response_body: z
     .strictObject({
       healthy: z.string().default('').describe('The body while everything runs. Empty: JSON.'),
@@ -39,6 +39,9 @@ const config = z.strictObject({
 })
 type Settings = z.infer<typeof config>
 
+/** Where probes look that know nothing of the configuration. */
+const everywhere = '/healthz'
+
 class HealthCheck implements Component {
   readonly #cx: Context
   readonly #settings: Settings
@@ -59,7 +62,8 @@ class HealthCheck implements Component {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    if (request.url?.split('?')[0] !== this.#settings.path) return void response.writeHead(404).end()
+    const path = request.url?.split('?')[0]
+    if (path !== this.#settings.path && path !== everywhere) return void response.writeHead(404).end()
     const { ready, problems } = this.#cx.status()
     const healthy = ready && problems.size === 0
     const fixed = this.#settings.response_body[healthy ? 'healthy' : 'unhealthy']
