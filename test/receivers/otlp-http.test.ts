@@ -177,6 +177,24 @@ describe.each([false, true])('fast_path: %s', fastPath => {
       expect(batches).toEqual([])
     })
 
+    test('the whole address as a target, as proxies send it', async () => {
+      const { batches, next } = keeper()
+      const { url } = await serve({}, next)
+      const { hostname, port } = new URL(url)
+      const request = httpRequest({
+        hostname,
+        port,
+        method: 'POST',
+        path: `http://a.proxy.example${path}?x=1`,
+        headers: protobuf,
+        agent: false,
+      })
+      request.end(body)
+      const [response] = await once(request, 'response')
+      response.resume()
+      expect([response.statusCode, batches.length]).toEqual([200, 1])
+    })
+
     test('a signal that nobody listens to is 404', async () => {
       const { url } = await serve({}, {})
       const answer = await send(url, path, body)

@@ -116,7 +116,7 @@ export class HttpServer {
   /** Undefined: already answered. */
   #route(request: IncomingMessage, response: ServerResponse): Signal | undefined {
     const url = request.url ?? '/'
-    const signal = this.#signals.get(url) ?? this.#signals.get(url.split('?', 1)[0]!)
+    const signal = this.#signals.get(url) ?? this.#signals.get(pathOf(url))
     if (signal === undefined) {
       throw new Refusal(404, grpcCode.unimplemented, `nothing is received here, only at ${[...this.#signals.keys()].join(', ')}`)
     }
@@ -167,3 +167,6 @@ const unsupportedType = (got: string | undefined) =>
     grpcCode.invalidArgument,
     `content-type must be application/x-protobuf or application/json, got ${got === undefined ? 'none' : JSON.stringify(got)}`,
   )
+
+/** A proxy may send the whole address (RFC 9112, 3.2.2). */
+const pathOf = (target: string): string => target.replace(/^https?:\/\/[^/?#]*/i, '').split('?', 1)[0]!
