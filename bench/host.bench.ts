@@ -7,6 +7,7 @@ import { Budget } from '../src/component/budget.ts'
 import type { Consumer, Context } from '../src/component/component.ts'
 import { Ledger } from '../src/component/ledger.ts'
 import { createOwnTelemetry } from '../src/component/own-telemetry.ts'
+import { nodeDisk } from '../src/disk.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { createReader } from '../src/otlp/reader.ts'
 import host from '../src/receivers/host/index.ts'
@@ -42,6 +43,8 @@ const cx: Context = {
       return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
     },
   },
+  disk: nodeDisk,
+  storage: () => undefined,
   budget,
   reader: createReader(),
   account: signal => ledger.account('receiver', 'host', signal),

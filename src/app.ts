@@ -8,10 +8,11 @@ import { Budget } from './component/budget.ts'
 import type { Authenticator, Component, Context, Files, Logger, MemoryUse, Status } from './component/component.ts'
 import { unchangeable } from './component/config/unchangeable.ts'
 import type { Configuration, ServiceConfig } from './component/configuration.ts'
+import type { Disk } from './component/disk.ts'
 import { ConfigError, StartError, UnauthenticatedError } from './component/errors.ts'
 import { type Account, type Kind, Ledger } from './component/ledger.ts'
-
 import { createOwnTelemetry } from './component/own-telemetry.ts'
+import type { Storage } from './component/storage.ts'
 import { Tenancy } from './component/tenancy.ts'
 import { type Clock, every } from './lib/clock.ts'
 import type { Signal } from './model/signal.ts'
@@ -27,6 +28,7 @@ export interface World {
   /** 0 <= x < 1 */
   readonly random: () => number
   readonly files: Files
+  readonly disk: Disk
   /** `collect` frees what nobody refers to first */
   readonly memory: (collect?: boolean) => MemoryUse
   /** a logger for one component */
@@ -267,7 +269,7 @@ class Running implements App {
     await stop()
     const goesOn = (account: Account) => !this.#stopped && [...running].some(context => this.#tenancies.get(context)?.has(account))
     return accounts.flatMap(account => {
-      const rows = (account.dropped.get('shutdown') ?? 0) - before.get(account)! + (goesOn(account) ? 0 : account.held())
+      const rows = (account.dropped.get('shutdown') ?? 0) - before.get(account)! + (goesOn(account) ? 0 : account.held() - account.kept())
       return rows > 0 ? [{ exporter: account.id, signal: account.signal, rows }] : []
     })
   }
@@ -357,6 +359,11 @@ class Running implements App {
     }
   }
 
+  #storage(id: string): Storage | undefined {
+    const component = this.#graph.extension(id)?.component
+    return component !== undefined && stores(component) ? component : undefined
+  }
+
   #context(kind: Kind | 'extension', id: string, pipeline: string): Context {
     const world = this.#world
     const tenancy = new Tenancy()
@@ -372,6 +379,7 @@ class Running implements App {
       tracer: this.#telemetry.tracer(id),
       telemetry: this.#telemetry,
       files: world.files,
+      disk: world.disk,
       budget: this.#budget,
       reader: this.#reader,
       account: signal => {
@@ -384,6 +392,7 @@ class Running implements App {
       },
       mount: (path, handler) => tenancy.keep(this.#api.mount(path, handler)),
       authenticator: name => this.#authenticator(name),
+      storage: name => this.#storage(name),
       memory: world.memory,
       listening: (what, url) => tenancy.keep(this.#heard({ component: id, what, url })),
       status: this.status,
@@ -429,4 +438,8 @@ function changes({ added, removed, nodes, before }: Plan): Omit<Reloaded, 'undel
 
 function authenticates(component: Component): component is Component & Authenticator {
   return 'check' in component && 'headers' in component
+}
+
+function stores(component: Component): component is Component & Storage {
+  return 'openQueue' in component
 }

@@ -8,6 +8,7 @@ import otlpHttp from './exporters/otlp_http/index.ts'
 import prometheus from './exporters/prometheus/index.ts'
 import basicAuth from './extensions/basicauth/index.ts'
 import bearerTokenAuth from './extensions/bearertokenauth/index.ts'
+import fileStorage from './extensions/file_storage/index.ts'
 import healthCheck from './extensions/health_check/index.ts'
 import batch from './processors/batch/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
@@ -27,6 +28,7 @@ export const components: readonly AnyFactory[] = [
   debug,
   otlpGrpc,
   healthCheck,
+  fileStorage,
   bearerTokenAuth,
   basicAuth,
 ]

@@ -7,6 +7,7 @@ import { runInNewContext } from 'node:vm'
 import pino from 'pino'
 import type { World } from './app.ts'
 import type { Files, Logger, MemoryUse } from './component/component.ts'
+import { nodeDisk } from './disk.ts'
 import { systemClock } from './lib/clock.ts'
 
 type Level = (typeof levels)[number]
@@ -18,6 +19,7 @@ export function systemWorld(log: ReturnType<typeof systemLog>, least: Level): Wo
     clock: systemClock,
     random: () => Math.random(),
     files: nodeFiles,
+    disk: nodeDisk,
     memory: memoryUse,
     log: component => log(component, () => level),
     setLogLevel: to => void (level = to),

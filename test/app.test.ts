@@ -24,6 +24,7 @@ const systemWorld: World = {
   clock: systemClock,
   random: seeded(1),
   files: lines.files,
+  disk: lines.disk,
   memory: () => ({ usedBytes: 0, limitBytes: 2 ** 34 }),
   log: () => lines.log,
   version: '0.0.0-test',

@@ -20,11 +20,12 @@ afterEach(async () => {
 const load = (text: string) => loadConfiguration([{ name: 'test.yaml', text }], { env: {}, factories: components })
 
 async function run(text: string): Promise<{ app: App; lines: ReturnType<typeof testContext>['lines'] }> {
-  const { files, log, lines } = testContext()
+  const { files, disk, log, lines } = testContext()
   const world: World = {
     clock: systemClock,
     random: seeded(1),
     files,
+    disk,
     memory: () => ({ usedBytes: 0, limitBytes: 2 ** 34 }),
     log: () => log,
     version: '0.0.0-test',
@@ -237,12 +238,13 @@ describe('what is refused', () => {
     configuration({ exporters: exporter, service, pipelines: 'metrics: { receivers: [otlp], exporters: [debug] }' })
 
   test('a wrong configuration, with all that is wrong in it; over HTTP as well', async () => {
-    const { files, log } = testContext()
+    const { files, disk, log } = testContext()
     let now = text('')
     const world: World = {
       clock: systemClock,
       random: seeded(1),
       files,
+      disk,
       memory: () => ({ usedBytes: 0, limitBytes: 2 ** 34 }),
       log: () => log,
       version: '0',

@@ -29,9 +29,9 @@ async function run(pipelines: string) {
     create: { metrics: cx => ({ ...stopping(cx), reserve() {}, consume: () => Promise.resolve() }) },
   })
   const clock = new VirtualClock()
-  const { files, lines, log } = testContext()
+  const { files, disk, lines, log } = testContext()
   const memory = () => ({ usedBytes: 0, limitBytes: 2 ** 34 })
-  const world: World = { clock, random: seeded(1), files, memory, log: () => log, version: '0.0.0-test' }
+  const world: World = { clock, random: seeded(1), files, disk, memory, log: () => log, version: '0.0.0-test' }
   const text = `
 receivers: { from/1: , from/slow: , from/stuck: , otlp: { protocols: { http: { endpoint: "127.0.0.1:0" }, grpc: { endpoint: "127.0.0.1:0" } } } }
 exporters: { to/good: , to/slow: , to/stuck: }

@@ -9,8 +9,10 @@ import type { Clock } from '../lib/clock.ts'
 import type { BatchOf, Reader } from '../model/batch.ts'
 import type { Signal } from '../model/signal.ts'
 import type { Budget } from './budget.ts'
+import type { Disk } from './disk.ts'
 import type { Account } from './ledger.ts'
 import type { Room } from './room.ts'
+import type { Storage } from './storage.ts'
 import type { OwnTelemetry } from './telemetry.ts'
 
 /** Takes batches of one signal. */
@@ -104,6 +106,8 @@ export interface Context {
   /** both of the above, for whoever sends them on */
   readonly telemetry: OwnTelemetry
   readonly files: Files
+  /** for what must outlive the process */
+  readonly disk: Disk
   readonly budget: Budget
   /** the one way from OTLP bytes to a batch */
   readonly reader: Reader
@@ -113,6 +117,8 @@ export interface Context {
   mount(path: string, handler: Handler): void
   /** The running extension of that id, if it is one that authenticates. */
   authenticator(id: string): Authenticator | undefined
+  /** The running extension of that id, if it is one that stores. */
+  storage(id: string): Storage | undefined
   /** What this process uses and may use. `collect` frees what nobody refers to first: everything stands still for as long as that takes. */
   memory(collect?: boolean): MemoryUse
   /** Tells the user where something of this component listens: `listening('OTLP over HTTP', 'http://127.0.0.1:4318')`. */

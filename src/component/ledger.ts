@@ -23,7 +23,7 @@ export class Account {
   accepted = 0
   /** [rows] receivers: given back to the sender, who still has them. */
   refused = 0
-  /** [rows] read back from a queue on disk at start. */
+  /** [rows] found in a queue on the disk at start, less what was left there for a successor of the same process. */
   recovered = 0
   /** [rows] handed on for good: to the next component, or to the destination. Pull exporters take at `consume`. */
   taken = 0
@@ -39,6 +39,8 @@ export class Account {
   destination: Readonly<Record<string, string | number>> = {}
   /** [rows] at this moment; set by whoever holds. */
   held: () => number = () => 0
+  /** [rows] of those, what is on the disk and outlives the process */
+  kept: () => number = () => 0
 
   constructor(kind: Kind, id: string, signal: Signal, pipeline = '') {
     this.kind = kind
@@ -152,7 +154,10 @@ export class Ledger {
   /** Its instance is gone. Where another has the name, what was counted is told as that one's: a counter never goes back. */
   close(account: Account): void {
     this.#open.delete(account)
-    const rows = account.held()
+    // What stays on the disk is the next one's, which counts it as recovered.
+    account.recovered -= account.kept()
+    const rows = account.held() - account.kept()
+    account.kept = () => 0
     account.held = () => rows
     const { kind, id, signal, pipeline } = account
     const heir = this.accounts.find(a => a !== account && isOf(a, kind, id, signal, pipeline))

@@ -1,12 +1,14 @@
 /**
  * What an exporter holds: bodies that wait and bodies on their way, one bound over both, so that the most it can hold is the
  * same whatever the destination does. Room is reserved before a hand-over and charged at its true size when it is taken.
+ * Where the queue is stored, bodies may be held that are on the disk alone; they enter when they have been read.
  */
 import { z } from 'zod'
 import type { Raw } from '../model/raw.ts'
 import type { Budget } from './budget.ts'
 import type { Leaf, Room } from './room.ts'
 import { bytes, duration, refused } from './settings.ts'
+import type { StoredBody } from './storage.ts'
 
 export const queueSettings = () =>
   z
@@ -16,13 +18,20 @@ export const queueSettings = () =>
         .default(true)
         .describe('Off: a sender waits until its batch has been delivered, and gets the error when it could not be.'),
       num_consumers: z.number().int().min(1).default(10).describe('The most requests that are under way at once.'),
+      storage: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'The id of an extension that stores, such as `file_storage`: the queue is kept on the disk, a restart goes on where it was, and a sender is told yes when its batch is safe there.',
+        ),
       queue_size: z
         .number()
         .int()
         .min(1)
-        .default(10_000)
+        .optional()
         .describe(
-          'The most that is held, waiting or under way, in the unit of `sizer`. More than the 1000 of the Collector, whose requests have been put together before they are counted.',
+          'The most that is held, waiting or under way, in the unit of `sizer`. By default 10000 requests; with `storage` 1000000, of whatever size `max_size` of the storage allows. More than the 1000 of the Collector, whose requests have been put together before they are counted.',
         ),
       sizer: z
         .enum(['requests', 'items', 'bytes'])
@@ -30,11 +39,15 @@ export const queueSettings = () =>
         .describe('What `queue_size` counts: batches as they were received, rows, or bytes.'),
       max_bytes: bytes()
         .prefault('64MiB')
-        .describe('The most bytes that are held, whatever `queue_size` says. An empty queue takes any one batch.'),
+        .describe(
+          'The most bytes that are held in memory, whatever `queue_size` says; with `storage` what is beyond waits on the disk alone. An empty queue takes any one batch.',
+        ),
       block_on_overflow: z
         .boolean()
-        .default(false)
-        .describe('When full, let the sender wait (`service.consume_timeout`) instead of dropping the batch as `queue_full`.'),
+        .optional()
+        .describe(
+          'When full, let the sender wait (`service.consume_timeout`) instead of dropping the batch as `queue_full`. By default true with `storage`, otherwise false.',
+        ),
       wait_for_result: z
         .boolean()
         .default(false)
@@ -65,20 +78,34 @@ export const queueSettings = () =>
         .prefault({})
         .describe('How batches that wait are put together.'),
     })
+    .refine(settings => settings.storage === undefined || !settings.wait_for_result, {
+      path: ['wait_for_result'],
+      message: 'must be off with storage: what is on the disk has been taken over, and its sender waits for no outcome',
+    })
     .prefault({})
 
 export type QueueSettings = z.infer<ReturnType<typeof queueSettings>>
+
+/** In the unit of `sizer`, where nothing else is set. */
+const defaultSize = { memory: 10_000, stored: 1_000_000 } as const
+export const queueCapacity = ({ queue_size, storage }: QueueSettings): number =>
+  queue_size ?? defaultSize[storage === undefined ? 'memory' : 'stored']
 
 /** One batch as it was handed over. */
 export interface Body {
   readonly raw: Raw
   readonly rows: number
+  /** where the queue is stored: it is on the disk */
+  readonly stored?: StoredBody
   /** somebody waits for the outcome and is told it */
   readonly answer?: PromiseWithResolvers<void>
 }
 
 export class Queue implements Leaf {
   readonly #settings: QueueSettings
+  readonly #capacity: number
+  readonly #blocks: boolean
+  readonly #stored: boolean
   readonly #budget: Budget
   #waiting: (Body | undefined)[] = []
   /** index of the first that waits */
@@ -88,6 +115,8 @@ export class Queue implements Leaf {
   #heldBodies = 0
   #heldRows = 0
   #heldBytes = 0
+  /** [bytes] of those, in memory */
+  #memoryBytes = 0
   #reservedBodies = 0
   #reservedBytes = 0
   #wake: (() => void)[] = []
@@ -95,6 +124,9 @@ export class Queue implements Leaf {
 
   constructor(settings: QueueSettings, budget: Budget) {
     this.#settings = settings
+    this.#stored = settings.enabled && settings.storage !== undefined
+    this.#capacity = queueCapacity(settings)
+    this.#blocks = settings.block_on_overflow ?? this.#stored
     this.#budget = budget
   }
 
@@ -117,8 +149,16 @@ export class Queue implements Leaf {
     return { requests: this.#heldBodies, items: this.#heldRows, bytes: this.#heldBytes }[this.#settings.sizer]
   }
 
-  reserve(bytes: number, room: Room): void {
-    if (!this.fits(bytes)) return room.refuse(this, this.#settings.block_on_overflow && !this.#closed)
+  get memoryBytes(): number {
+    return this.#memoryBytes
+  }
+
+  /** @param lacks what the disk lacks, if anything */
+  reserve(bytes: number, room: Room, lacks?: { readonly why: string; readonly temporary: boolean }): void {
+    if (lacks?.temporary === true || (lacks !== undefined && this.#heldBodies > 0)) {
+      return room.refuse(this, (lacks.temporary || this.#blocks) && !this.#closed, lacks.why)
+    }
+    if (!this.fits(bytes)) return room.refuse(this, this.#blocks && !this.#closed)
     this.#reservedBodies++
     this.#reservedBytes += bytes
     room.admit(this, bytes)
@@ -126,7 +166,7 @@ export class Queue implements Leaf {
 
   release(bytes: number): void {
     this.#unreserve(1, bytes)
-    this.#wakeAll()
+    this.wakeAll()
   }
 
   /** Uses what `room` has reserved here. @returns whether it had anything */
@@ -162,35 +202,50 @@ export class Queue implements Leaf {
     const bodies = this.#heldBodies + this.#reservedBodies
     const all = this.#heldBytes + this.#reservedBytes + bytes
     if (bodies === 0) return true
-    if (all > this.#settings.max_bytes) return false
+    if (!this.#stored && all > this.#settings.max_bytes) return false
     switch (this.#settings.sizer) {
       case 'requests':
-        return bodies < this.#settings.queue_size
+        return bodies < this.#capacity
       case 'items':
-        return this.#heldRows < this.#settings.queue_size
+        return this.#heldRows < this.#capacity
       case 'bytes':
-        return all <= this.#settings.queue_size
+        return all <= this.#capacity
     }
   }
 
   /** From here on nothing has room, and whoever waits for some is told to look again. */
   close(): void {
     this.#closed = true
-    this.#wakeAll()
+    this.wakeAll()
   }
   get closed(): boolean {
     return this.#closed
   }
 
   push(body: Body): void {
-    const { size } = body.raw
+    this.hold(1, body.rows, body.raw.size)
+    this.occupy(body.raw.size)
+    this.enter(body)
+  }
+
+  /** It is ours now, wherever it is. */
+  hold(bodies: number, rows: number, bytes: number): void {
+    this.#heldBodies += bodies
+    this.#heldRows += rows
+    this.#heldBytes += bytes
+  }
+
+  /** It is in memory. */
+  occupy(bytes: number): void {
+    this.#memoryBytes += bytes
+    this.#budget.charge(bytes)
+  }
+
+  /** What is held, and in memory, waits to be sent. */
+  enter(body: Body): void {
     this.#waiting.push(body)
     this.#waitingRows += body.rows
-    this.#waitingBytes += size
-    this.#heldBodies++
-    this.#heldRows += body.rows
-    this.#heldBytes += size
-    this.#budget.charge(size)
+    this.#waitingBytes += body.raw.size
   }
 
   /** The longest run from the front within these limits, and at least one. Stays held until `settle`. */
@@ -215,11 +270,20 @@ export class Queue implements Leaf {
 
   /** What was taken has been delivered or dropped. */
   settle(bodies: number, rows: number, bytes: number): void {
-    this.#heldBodies -= bodies
-    this.#heldRows -= rows
-    this.#heldBytes -= bytes
+    this.vacate(bytes)
+    this.forget(bodies, rows, bytes)
+  }
+
+  /** What was held and not in memory is ours no more. */
+  forget(bodies: number, rows: number, bytes: number): void {
+    this.hold(-bodies, -rows, -bytes)
+    this.wakeAll()
+  }
+
+  /** It is in memory no more. */
+  vacate(bytes: number): void {
+    this.#memoryBytes -= bytes
     this.#budget.refund(bytes)
-    this.#wakeAll()
   }
 
   #compact(): void {
@@ -234,7 +298,8 @@ export class Queue implements Leaf {
     this.#reservedBytes -= bytes
   }
 
-  #wakeAll(): void {
+  /** There may be room. */
+  wakeAll(): void {
     if (this.#wake.length === 0) return
     for (const wake of this.#wake.splice(0)) wake()
   }

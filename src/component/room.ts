@@ -20,6 +20,7 @@ export class Room {
   #reservations: Reservation[] = []
   readonly #full: Leaf[] = []
   #blocked = false
+  #why: string | undefined
   #skipped: object[] | undefined
   #parts: { readonly of: object; readonly room: Room }[] | undefined
 
@@ -28,10 +29,14 @@ export class Room {
     this.#reservations.push({ leaf, sizes: [bytes] })
   }
 
-  /** `leaf` has no room. `blocks`: the sender shall wait rather than let this branch drop (`block_on_overflow`). */
-  refuse(leaf: Leaf, blocks: boolean): void {
+  /**
+   * `leaf` has no room. `blocks`: the sender shall wait rather than let this branch drop (`block_on_overflow`).
+   * @param why for whoever waits in vain, where it is not that many batches came
+   */
+  refuse(leaf: Leaf, blocks: boolean, why?: string): void {
     this.#full.push(leaf)
     this.#blocked ||= blocks
+    this.#why ??= why
   }
 
   /** how many leaves had no room so far */
@@ -54,11 +59,15 @@ export class Room {
     this.#parts.push({ of: processor, room: part })
     this.#full.push(...part.#full)
     this.#blocked ||= part.#blocked
+    this.#why ??= part.#why
   }
   partOf(processor: object): Room | undefined {
     return this.#parts?.find(part => part.of === processor)?.room
   }
 
+  get why(): string | undefined {
+    return this.#why
+  }
   get mustWait(): boolean {
     return this.#full.length > 0 && (this.#blocked || !this.#admitted)
   }

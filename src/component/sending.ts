@@ -7,6 +7,9 @@
  * turns in microseconds; a busy one brings a body from every connection in each turn, and they share the request). Beside a request
  * under way only when a full load waits, or when something has waited for `flush_timeout`. So nobody waits for a timer on a free line,
  * and a busy line carries many batches in each request.
+ *
+ * Where the queue is stored, a batch is held when it is safe on the disk, is sent only then, and stays there until it was delivered or
+ * dropped. What does not fit in memory waits on the disk alone and is read when its turn comes. What a shutdown does not deliver stays.
  */
 import { setMaxListeners } from 'node:events'
 import { type Attributes, type BatchObservableResult, type Histogram, SpanKind, SpanStatusCode } from '@opentelemetry/api'
@@ -17,9 +20,10 @@ import type { Signal } from '../model/signal.ts'
 import type { Context, Exporter } from './component.ts'
 import { PermanentError, RetryableError } from './errors.ts'
 import type { Account } from './ledger.ts'
-import { type Body, Queue, type QueueSettings } from './queue.ts'
+import { type Body, Queue, type QueueSettings, queueCapacity } from './queue.ts'
 import { backOffMs, type RetrySettings } from './retry.ts'
 import type { Room } from './room.ts'
+import { type Amount, type StoredBody, type StoredQueue, storageOf } from './storage.ts'
 import { Trouble } from './trouble.ts'
 
 /** What became of one request. `why` is shown to people: short, and without secrets. */
@@ -74,6 +78,10 @@ const maxStale = 3
 const maxTurns = 32
 /** [bytes] however small the requests that a destination says are too large, batches are put together up to this. */
 const smallestLoad = 64 * 1024
+/** [bytes] that are read from the disk at once */
+const readBytes = 4 * 2 ** 20
+/** [ms] after a read that failed */
+const readAgainMs = 1000
 
 /** A run of whole batches, or a part of one. */
 interface Load {
@@ -95,6 +103,11 @@ export class Sending<S extends Signal> implements Exporter<S> {
   readonly #destination: Destination
   readonly #cutter: Cutter
   readonly #queue: Queue
+  #stored: StoredQueue | undefined
+  #reading = false
+  /** batches that are being written */
+  #storing = 0
+  #readTimer: Disposable | undefined
   readonly #account: Account
   readonly #trouble: Trouble
   /** the shutdown has begun … */
@@ -117,6 +130,8 @@ export class Sending<S extends Signal> implements Exporter<S> {
   #gathering = false
   #refusalsInARow = 0
   #lostAtShutdown = 0
+  /** stored bodies of which the shutdown has left something unsent: they stay */
+  readonly #kept = new Set<Body>()
   #drained: (() => void) | undefined
   #ended: Promise<void> | undefined
   #unmeter: () => void = () => {}
@@ -134,6 +149,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     this.#queue = new Queue(settings.sending_queue, cx.budget)
     this.#account = cx.account(signal)
     this.#account.held = () => this.#heldRows
+    this.#account.kept = () => (this.#stored === undefined ? 0 : this.#heldRows)
     this.#trouble = new Trouble(cx.log, cx.clock)
     this.#answers = !enabled || wait_for_result
     const maxSize = batch.max_size === 0 ? Number.POSITIVE_INFINITY : batch.max_size
@@ -147,12 +163,37 @@ export class Sending<S extends Signal> implements Exporter<S> {
 
   async start(): Promise<void> {
     await this.#destination.open?.()
+    await this.#open()
     this.#meter()
+  }
+
+  async #open(): Promise<void> {
+    const { enabled, storage, max_bytes } = this.#settings.sending_queue
+    if (!enabled || storage === undefined) return
+    const { id } = this.#cx
+    const queue = this.#queue
+    const stored = await storageOf(storage, this.#cx, `exporters.${id}.sending_queue.storage`).openQueue({
+      id,
+      signal: this.#signal,
+      keeps(bytes) {
+        if (queue.memoryBytes > 0 && queue.memoryBytes + bytes > max_bytes) return false
+        queue.occupy(bytes)
+        return true
+      },
+      freed: () => queue.wakeAll(),
+    })
+    this.#stored = stored
+    const { bodies, rows, bytes } = stored.recovered
+    queue.hold(bodies, rows, bytes)
+    this.#account.recovered += rows
+    this.#heldRows += rows
+    if (rows > 0) this.#cx.log.info({ rows, batches: bodies, bytes }, 'rows from before the restart wait on the disk and are sent')
+    this.#readMore()
   }
 
   reserve(bytes: number, room: Room): void {
     const { refusals } = room
-    this.#queue.reserve(bytes, room)
+    this.#queue.reserve(bytes, room, this.#stored?.lacks(bytes))
     if (room.refusals > refusals && !this.#queue.closed) this.#trouble.full({ requests: this.#queue.held, rows: this.#heldRows })
   }
 
@@ -161,7 +202,12 @@ export class Sending<S extends Signal> implements Exporter<S> {
     if (queue.closed) return Promise.reject(new RetryableError(`${this.#cx.id} is shutting down`))
     if (batch.rows === 0) return held
     const claimed = room !== undefined && queue.claim(room)
+    if (!claimed) {
+      const lacks = this.#stored?.lacks(batch.raw.size)
+      if (lacks?.temporary === true) return Promise.reject(new RetryableError(`${this.#cx.id}: ${lacks.why}`))
+    }
     if (!claimed && !queue.fits(batch.raw.size)) return this.#overflow(batch.rows, room)
+    if (this.#stored !== undefined) return this.#store(batch, this.#stored)
     if (this.#answers) return this.#awaitAnswer(batch)
     this.#account.accepted += batch.rows
     this.#heldRows += batch.rows
@@ -176,6 +222,80 @@ export class Sending<S extends Signal> implements Exporter<S> {
     this.#account.drop('queue_full', rows)
     this.#trouble.dropped('the queue is full', { reason: 'queue_full' })
     return held
+  }
+
+  /** Room is kept while it is being written; the rows are taken over when they are safe, and stay the caller's if they are not. */
+  #store({ raw, rows }: BatchOf[S], stored: StoredQueue): Promise<void> {
+    this.#queue.hold(1, rows, raw.size)
+    this.#storing++
+    return stored.append(raw, rows, this.#cx.telemetry.isOwn(raw)).then(
+      body => {
+        this.#storing--
+        this.#account.accepted += rows
+        this.#heldRows += rows
+        if (body === undefined) this.#readMore()
+        else this.#enter(body)
+        this.#drainedIfEmpty()
+      },
+      error => {
+        this.#storing--
+        this.#queue.forget(1, rows, raw.size)
+        this.#drainedIfEmpty()
+        throw error
+      },
+    )
+  }
+
+  #enter(stored: StoredBody): void {
+    if (this.#queue.length === 0) this.#waitingSince = this.#cx.clock.monotonic()
+    this.#queue.enter({ raw: stored.raw, rows: stored.rows, stored })
+    this.#pump()
+  }
+
+  /** Keeps enough in memory for the next requests, as long as there is more on the disk. */
+  #readMore(): void {
+    const stored = this.#stored
+    if (stored === undefined || this.#reading || this.#readTimer !== undefined || this.#stop.signal.aborted || !this.#wantsMore(stored))
+      return
+    this.#reading = true
+    stored.read(readBytes).then(
+      ({ bodies, lost }) => {
+        this.#reading = false
+        this.#lose(lost)
+        for (const body of bodies) this.#recall(body)
+        this.#readMore()
+        this.#drainedIfEmpty()
+      },
+      (error: unknown) => {
+        this.#reading = false
+        this.#trouble.failed(`the queue cannot be read: ${error instanceof Error ? error.message : String(error)}`, {})
+        this.#readTimer = this.#cx.clock.after(readAgainMs, () => {
+          this.#readTimer = undefined
+          this.#readMore()
+        })
+        this.#drainedIfEmpty()
+      },
+    )
+  }
+
+  #wantsMore({ unread }: StoredQueue): boolean {
+    const { waitingBytes, memoryBytes } = this.#queue
+    const { max_bytes } = this.#settings.sending_queue
+    return unread.bodies > 0 && waitingBytes < 2 * readBytes && (memoryBytes === 0 || memoryBytes + readBytes <= max_bytes)
+  }
+
+  #recall(body: StoredBody): void {
+    this.#queue.occupy(body.raw.size)
+    if (body.own) this.#cx.telemetry.markOwn(body.raw)
+    this.#enter(body)
+  }
+
+  /** What is damaged was ours. */
+  #lose({ bodies, rows, bytes }: Amount): void {
+    if (bodies === 0) return
+    this.#queue.forget(bodies, rows, bytes)
+    this.#ledger.dropped('damaged', rows, '')
+    this.#trouble.dropped('damaged on the disk', { rows, reason: 'damaged' })
   }
 
   #awaitAnswer({ raw, rows }: BatchOf[S]): Promise<void> {
@@ -252,6 +372,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     this.#waitingSince = this.#cx.clock.monotonic()
     this.#senders++
     void this.#sendAll(loadOf(bodies))
+    this.#readMore()
   }
 
   async #sendAll(load: Load): Promise<void> {
@@ -259,12 +380,43 @@ export class Sending<S extends Signal> implements Exporter<S> {
     const book = answer === undefined ? this.#ledger : new Answer(this.#account)
     this.#sentSize?.record(load.rows, this.#attributes)
     this.#sentBytes?.record(load.raw.size, this.#attributes)
+    if (this.#stored !== undefined) await this.#begin(load, this.#stored)
     await this.#deliver(load, book)
     this.#senders--
-    this.#queue.settle(load.bodies.length, load.rows, load.raw.size)
+    this.#settle(load)
     if (answer !== undefined && book instanceof Answer) book.give(answer)
     this.#pump()
-    if (this.#senders === 0 && this.#queue.length === 0) this.#drained?.()
+    this.#readMore()
+    this.#drainedIfEmpty()
+  }
+
+  /** What was under way when an earlier process ended is perhaps at the destination already. */
+  async #begin({ bodies }: Load, stored: StoredQueue): Promise<void> {
+    for (const body of bodies) if (body.stored?.begun === true) this.#account.resent += body.rows
+    await stored.begin(storedOf(bodies))
+  }
+
+  /** What is kept is still held, on the disk alone. */
+  #settle({ bodies, rows, raw }: Load): void {
+    if (this.#kept.size === 0) {
+      this.#queue.settle(bodies.length, rows, raw.size)
+      this.#stored?.settle(storedOf(bodies))
+      return
+    }
+    const done = bodies.filter(body => !this.#kept.has(body))
+    const gone = loadOf(done)
+    this.#queue.vacate(raw.size)
+    this.#queue.forget(done.length, gone.rows, gone.raw.size)
+    this.#stored?.settle(storedOf(done))
+  }
+
+  #drainedIfEmpty(): void {
+    if (this.#isAtWork()) return
+    if (this.#stop.signal.aborted || this.#queue.held === 0) this.#drained?.()
+  }
+
+  #isAtWork(): boolean {
+    return this.#senders > 0 || this.#reading || this.#storing > 0
   }
 
   // What becomes of it
@@ -380,7 +532,11 @@ export class Sending<S extends Signal> implements Exporter<S> {
     if (book === this.#ledger) this.#trouble.dropped(why, { rows, reason })
   }
 
-  #dropAtShutdown({ rows }: Load, book: Book): void {
+  #dropAtShutdown({ rows, bodies }: Load, book: Book): void {
+    if (this.#stored !== undefined) {
+      for (const body of bodies) this.#kept.add(body)
+      return
+    }
     book.dropped('shutdown', rows, 'shutting down')
     if (book === this.#ledger) this.#lostAtShutdown += rows
   }
@@ -399,9 +555,15 @@ export class Sending<S extends Signal> implements Exporter<S> {
     await this.#drain(signal)
     this.#stop.abort()
     this.#dropWaiting()
-    if (this.#senders > 0) await new Promise<void>(resolve => (this.#drained = resolve))
+    if (this.#isAtWork()) await new Promise<void>(resolve => (this.#drained = resolve))
+    this.#dropWaiting()
     this.#timer?.[Symbol.dispose]()
+    this.#readTimer?.[Symbol.dispose]()
     this.#unmeter()
+    await this.#stored?.close()
+    if (this.#stored !== undefined && this.#heldRows > 0) {
+      this.#cx.log.info({ rows: this.#heldRows }, 'rows stay on the disk and are sent after the next start')
+    }
     if (this.#lostAtShutdown > 0) {
       this.#cx.log.error({ rows: this.#lostAtShutdown, reason: 'shutdown' }, 'rows were dropped: the shutdown left no time to send them')
     }
@@ -421,6 +583,10 @@ export class Sending<S extends Signal> implements Exporter<S> {
       const bodies = this.#queue.take(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
       const load = loadOf(bodies)
       const { answer } = bodies[0]!
+      if (this.#stored !== undefined) {
+        this.#queue.vacate(load.raw.size)
+        continue
+      }
       if (answer === undefined) this.#dropAtShutdown(load, this.#ledger)
       else answer.reject(new RetryableError(`${this.#cx.id} is shutting down`))
       this.#queue.settle(bodies.length, load.rows, load.raw.size)
@@ -431,7 +597,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
 
   #meter(): void {
     const { meter } = this.#cx
-    const { queue_size: capacity } = this.#settings.sending_queue
+    const capacity = queueCapacity(this.#settings.sending_queue)
     const size = meter.createObservableGauge('otelcol_exporter_queue_size', {
       description: 'What the queue holds, in the unit of its sizer.',
     })
@@ -491,6 +657,8 @@ class Answer implements Book {
     resolve()
   }
 }
+
+const storedOf = (bodies: readonly Body[]): StoredBody[] => bodies.flatMap(({ stored }) => stored ?? [])
 
 function loadOf(bodies: readonly Body[]): Load {
   const [first] = bodies

@@ -63,7 +63,7 @@ export class FanOut<S extends Signal> implements Consumer<S> {
     try {
       while (room.mustWait) {
         room.release()
-        if (patience.signal.aborted) throw new RetryableError('every destination is full', { retryAfterMs: this.#timeoutMs })
+        if (patience.signal.aborted) throw new RetryableError(room.why ?? 'every destination is full', { retryAfterMs: this.#timeoutMs })
         await room.freed(patience.signal)
         room = new Room()
         this.reserve(batch.raw.size, room)

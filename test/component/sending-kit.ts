@@ -6,7 +6,7 @@ import type { Cutter, Destination, Outcome } from '../../src/component/sending.t
 import { Sending } from '../../src/component/sending.ts'
 import type { BatchOf } from '../../src/model/batch.ts'
 import { Raw } from '../../src/model/raw.ts'
-import { type TestContext, testContext } from '../kit/context.ts'
+import { type TestContext, type TestWorld, testContext } from '../kit/context.ts'
 
 export const delivered: Outcome = { is: 'delivered', rejected: 0, message: '' }
 export const later: Outcome = { is: 'retryable', why: 'HTTP 503', retryAfterMs: 0, lost: false, stale: false }
@@ -87,8 +87,11 @@ export interface Bench {
   dropped(): Record<string, number>
 }
 
-export function bench(options: { queue?: object; retry?: object; reply?: Reply; seed?: number; meter?: Meter } = {}): Bench {
-  const cx = testContext({ seed: options.seed ?? 1, id: 'otlp_http', ...(options.meter === undefined ? {} : { meter: options.meter }) })
+export function bench(
+  options: { queue?: object; retry?: object; reply?: Reply; seed?: number; meter?: Meter; world?: TestWorld } = {},
+): Bench {
+  const { seed = 1, meter, world } = options
+  const cx = testContext({ seed, id: 'otlp_http', ...(meter === undefined ? {} : { meter }), ...world })
   const destination = new Answering(options.reply)
   const settings = { sending_queue: queueSettings().parse(options.queue), retry_on_failure: retrySettings().parse(options.retry) }
   const sending = new Sending(cx, 'metrics', settings, destination, cutter)

@@ -1,10 +1,15 @@
 /** The exporters that push OTLP, through the contract of every exporter, against real servers. */
 import { describe } from 'vitest'
+import type { Component } from '../../src/component/component.ts'
+import type { Storage } from '../../src/component/storage.ts'
 import otlpGrpc from '../../src/exporters/otlp_grpc/index.ts'
 import otlpHttp from '../../src/exporters/otlp_http/index.ts'
+import fileStorage from '../../src/extensions/file_storage/index.ts'
 import { Raw } from '../../src/model/raw.ts'
 import type { Signal } from '../../src/model/signal.ts'
 import { createReader } from '../../src/otlp/reader.ts'
+import { VirtualClock } from '../kit/clock.ts'
+import { testContext } from '../kit/context.ts'
 import { type Destination, exporterContract, paperworkContract } from '../kit/contract.ts'
 import type { Answer } from '../kit/faults.ts'
 import { rowIds } from '../kit/rows.ts'
@@ -60,6 +65,28 @@ describe('over HTTP', () => {
     factory: otlpHttp as never,
     until,
     bound: { settings: { sending_queue: { queue_size: 12 } }, rows: 12 },
+    async destination(signal) {
+      const server = await HttpServer.open()
+      return destinationOf(signal, server, httpReplies, { endpoint: server.url, compression: 'none' })
+    },
+  })
+})
+
+describe('over HTTP, with the queue on the disk', () => {
+  const sending_queue = { storage: 'file_storage' }
+  exporterContract({
+    factory: otlpHttp as never,
+    until,
+    bound: { settings: { sending_queue: { ...sending_queue, queue_size: 12 } }, rows: 12 },
+    stored: {
+      settings: { sending_queue },
+      async world() {
+        const clock = new VirtualClock()
+        const storage = fileStorage.create(testContext({ clock, id: 'file_storage' }), fileStorage.config.parse({ create_directory: true }))
+        await storage.start?.()
+        return { clock, storages: { file_storage: storage as Component & Storage } }
+      },
+    },
     async destination(signal) {
       const server = await HttpServer.open()
       return destinationOf(signal, server, httpReplies, { endpoint: server.url, compression: 'none' })

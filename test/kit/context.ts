@@ -1,10 +1,13 @@
 import { createNoopMeter, type Meter, ProxyTracerProvider } from '@opentelemetry/api'
 import { Budget } from '../../src/component/budget.ts'
 import type { Authenticator, Context, Files, Handler, Logger, MemoryUse } from '../../src/component/component.ts'
+import type { Disk } from '../../src/component/disk.ts'
 import { type Kind, Ledger } from '../../src/component/ledger.ts'
+import type { Storage } from '../../src/component/storage.ts'
 import type { OwnTelemetry } from '../../src/component/telemetry.ts'
 import type { Reader } from '../../src/model/batch.ts'
 import { VirtualClock } from './clock.ts'
+import { MemoryDisk } from './disk.ts'
 
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error'
@@ -32,9 +35,11 @@ export interface TestWorld {
   readonly meter?: Meter
   readonly telemetry?: OwnTelemetry
   readonly files?: Partial<Files>
+  readonly disk?: Disk
   readonly budget?: Budget
   readonly ledger?: Ledger
   readonly authenticators?: Readonly<Record<string, Authenticator>>
+  readonly storages?: Readonly<Record<string, Storage>>
   readonly memory?: (collect?: boolean) => MemoryUse
 }
 
@@ -67,6 +72,7 @@ export function testContext(world: TestWorld = {}): TestContext {
       },
       ...world.files,
     },
+    disk: world.disk ?? new MemoryDisk(),
     budget: world.budget ?? new Budget(),
     get reader(): Reader {
       if (world.reader === undefined) throw new Error('this test gave its context no reader')
@@ -75,6 +81,7 @@ export function testContext(world: TestWorld = {}): TestContext {
     account: signal => ledger.account(world.kind ?? 'exporter', id, signal),
     mount: (path, handler) => void mounted.set(path, handler),
     authenticator: name => world.authenticators?.[name],
+    storage: name => world.storages?.[name],
     memory: world.memory ?? (() => ({ usedBytes: 0, limitBytes: 2 ** 30 })),
     listening: (what, url) => void urls.push({ what, url }),
     status: () => ({ ready: true, problems }),

@@ -22,7 +22,7 @@ import { Raw } from '../../src/model/raw.ts'
 import { type Signal, signals } from '../../src/model/signal.ts'
 import { createReader } from '../../src/otlp/reader.ts'
 import { settled, VirtualClock } from './clock.ts'
-import { seeded, type TestContext, testContext } from './context.ts'
+import { seeded, type TestContext, type TestWorld, testContext } from './context.ts'
 import { type Answer, atRandom, Downstream } from './faults.ts'
 import { rowsBody } from './rows.ts'
 
@@ -150,11 +150,11 @@ function processorBench<S extends Signal>(factory: ProcessorFactory, settings: o
   return { clock, cx, ledger, downstream, component, batch: (s, ids) => read(cx, s, ids), growMemory: () => grow(cx) }
 }
 
-export function surroundings(kind: Kind, type: string): { cx: TestContext; clock: VirtualClock; ledger: Ledger } {
-  const clock = new VirtualClock()
+export function surroundings(kind: Kind, type: string, world: TestWorld = {}): { cx: TestContext; clock: VirtualClock; ledger: Ledger } {
+  const clock = world.clock ?? new VirtualClock()
   const ledger = new Ledger()
   const reader = createReader({ now: () => clock.now() })
-  return { clock, ledger, cx: testContext({ id: type, kind, clock, ledger, reader }) }
+  return { clock, ledger, cx: testContext({ ...world, id: type, kind, clock, ledger, reader }) }
 }
 
 export function read<S extends Signal>(cx: TestContext, signal: S, ids: readonly number[]): BatchOf[S] {
@@ -293,18 +293,21 @@ export interface ExporterLaws {
   readonly until: (clock: VirtualClock, done: () => boolean) => Promise<void>
   /** settings that bound the queue to exactly this many rows when each batch has one row and nothing is delivered */
   readonly bound: { readonly settings: object; readonly rows: number }
+  /** for a queue on the disk: what the context has besides, and what a shutdown leaves is kept and not dropped */
+  readonly stored?: { readonly settings: object; readonly world: () => Promise<TestWorld> }
 }
 
 /** For exporters with a queue: what was taken over is delivered, dropped and counted, or held. */
-export function exporterContract({ factory, destination, until, bound }: ExporterLaws): void {
+export function exporterContract({ factory, destination, until, bound, stored }: ExporterLaws): void {
   const supported = signals.filter(signal => factory.create[signal] !== undefined)
   describe.each(supported)(`exporter ${factory.type}, %s`, signal => {
     async function set(settings: object = {}) {
       const end = await destination(signal)
-      const { cx, clock, ledger } = surroundings('exporter', factory.type)
+      const { cx, clock, ledger } = surroundings('exporter', factory.type, await stored?.world())
       const create = factory.create[signal] as (cx: TestContext, settings: object) => Component & Consumer<Signal>
-      const component = create(cx, factory.config.parse({ ...end.settings, ...settings }))
-      return { end, cx, clock, ledger, component, account: cx.account(signal) }
+      const component = create(cx, factory.config.parse({ ...end.settings, ...stored?.settings, ...settings }))
+      const before = clock.pending
+      return { before, end, cx, clock, ledger, component, account: cx.account(signal) }
     }
     const aborted = AbortSignal.abort()
 
@@ -315,10 +318,10 @@ export function exporterContract({ factory, destination, until, bound }: Exporte
       await end.close()
     })
     test('start and shutdown leave no timer', async () => {
-      const { component, clock, end } = await set()
+      const { component, clock, end, before } = await set()
       await component.start?.()
       await component.shutdown?.(aborted)
-      expect(clock.pending).toBe(0)
+      expect(clock.pending).toBe(before)
       await end.close()
     })
     test.each<[string, readonly Answer[]]>([
@@ -359,7 +362,8 @@ export function exporterContract({ factory, destination, until, bound }: Exporte
       expect(taken).toBe(bound.rows)
       expect(account.held()).toBe(bound.rows)
       await component.shutdown?.(aborted)
-      expect(account.dropped.get('shutdown')).toBe(bound.rows)
+      if (stored === undefined) expect(account.dropped.get('shutdown')).toBe(bound.rows)
+      else expect([account.droppedTotal, account.kept()]).toEqual([0, bound.rows])
       await end.close()
     })
     test('manners: a batch is unchanged after hand-over', async () => {

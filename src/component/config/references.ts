@@ -27,7 +27,7 @@ export function checkReferences(root: Located, defined: Definitions, problems: L
     warnOfLateLimiter(pipeline, warnings)
   }
   checkConnectors(pipelines, defined, problems)
-  checkAuthenticators(root, extensions, known, problems)
+  checkNamedExtensions(root, extensions, known, problems)
   warnOfUnused(pipelines, extensions, defined, warnings)
 }
 
@@ -103,9 +103,9 @@ function checkSignal({ id, at, path }: Reference, factory: AnyFactory, role: Rol
   problems.push({ at, path, message, ...(able.length === 0 ? {} : { remedy: `${factory.type} handles ${able.join(', ')}` }) })
 }
 
-/** `auth: {authenticator: ID}` anywhere names an extension that runs. */
-function checkAuthenticators(root: Located, running: readonly Reference[], known: Known, problems: LocatedProblem[]): void {
-  for (const reference of authenticators(root, [])) {
+/** `auth: {authenticator: ID}` and `sending_queue: {storage: ID}` anywhere name an extension that runs. */
+function checkNamedExtensions(root: Located, running: readonly Reference[], known: Known, problems: LocatedProblem[]): void {
+  for (const reference of namedExtensions(root, [])) {
     const { id, at, path } = reference
     if (!known.defined.extensions.has(id)) checkMissing(reference, 'extensions', known, problems)
     else if (!running.some(other => other.id === id))
@@ -113,13 +113,14 @@ function checkAuthenticators(root: Located, running: readonly Reference[], known
   }
 }
 
-function* authenticators(located: Located, path: Path): Generator<Reference> {
-  if (located.is === 'list') for (const [i, item] of located.items.entries()) yield* authenticators(item, [...path, i])
+function* namedExtensions(located: Located, path: Path): Generator<Reference> {
+  if (located.is === 'list') for (const [i, item] of located.items.entries()) yield* namedExtensions(item, [...path, i])
   if (located.is !== 'map') return
   for (const [key, { value }] of located.entries) {
-    const named = key === 'authenticator' && path.at(-1) === 'auth' && value.is === 'scalar' ? value : undefined
+    const names = (key === 'authenticator' && path.at(-1) === 'auth') || (key === 'storage' && path.at(-1) === 'sending_queue')
+    const named = names && value.is === 'scalar' ? value : undefined
     if (typeof named?.value === 'string') yield { id: named.value, at: named.at, path: [...path, key] }
-    else yield* authenticators(value, [...path, key])
+    else yield* namedExtensions(value, [...path, key])
   }
 }
 
