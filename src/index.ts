@@ -59,7 +59,7 @@ export async function start(options: StartOptions = {}): Promise<RunningApp> {
     { sets: options.set ?? [], env: options.env ?? {}, factories: [...components, ...(options.components ?? [])], aliases },
   )
   const log = systemLog()
-  const { level } = configuration.service.telemetry.logs
-  const app = await startApp(configuration, { ...systemWorld(log, level), ...options.world })
+  const { logs } = configuration.service.telemetry
+  const app = await startApp(configuration, { ...systemWorld(log, logs), ...options.world })
   return Object.assign(app, { [Symbol.asyncDispose]: async () => void (await app.shutdown()) })
 }

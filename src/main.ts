@@ -69,11 +69,11 @@ function theOutside(): Outside {
     print: line => void process.stdout.write(`${line}\n`),
     complain: line => void process.stderr.write(`${line}\n`),
     read: path => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
-    log: (component, level) => log(component, () => level),
+    log: (component, config) => log(component, config, () => config.level),
     start: async (configuration, load) => {
       // Only what runs needs all of it: `check` and `help` are quick.
       const { start } = await import('./app.ts')
-      return start(configuration, systemWorld(log, configuration.service.telemetry.logs.level), load)
+      return start(configuration, systemWorld(log, configuration.service.telemetry.logs), load)
     },
     onStop: stopSignals,
     onReload: run => onSignals(['SIGHUP'], run),

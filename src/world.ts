@@ -8,31 +8,33 @@ import pino from 'pino'
 import type { World } from './app.ts'
 import type { Files, Logger, MemoryUse } from './component/component.ts'
 import { nodeDisk } from './disk.ts'
+import type { LogConfig } from './component/configuration.ts'
 import { systemClock } from './lib/clock.ts'
 
-type Level = (typeof levels)[number]
+type Level = LogConfig['level']
 
-/** Time, chance, files and memory as they are. `log` makes the logger of one component; what it writes is `least` or more. */
-export function systemWorld(log: ReturnType<typeof systemLog>, least: Level): World {
-  let level = least
+/** Time, chance, files and memory as they are. `log` makes the logger of one component, as `config` has it until the level is set. */
+export function systemWorld(log: ReturnType<typeof systemLog>, config: LogConfig): World {
+  let { level } = config
   return {
     clock: systemClock,
     random: () => Math.random(),
     files: nodeFiles,
     disk: nodeDisk,
     memory: memoryUse,
-    log: component => log(component, () => level),
+    log: component => log(component, config, () => level),
     setLogLevel: to => void (level = to),
     version: packageVersion(),
   }
 }
 
-const levels = ['debug', 'info', 'warn', 'error'] as const
+const levels: readonly Level[] = ['debug', 'info', 'warn', 'error']
 
-/** Every component with a child of one logger of its own. `level` is asked for each line, so that it can change. */
-export function systemLog(): (component: string, level: () => Level) => Logger {
-  const loggers = pinoLogger()
-  return (component, level) => {
+/** Every component with a child of one logger, which is made as the first one asks. `level` is asked for each line, so that it can change. */
+export function systemLog(): (component: string, config: LogConfig, level: () => Level) => Logger {
+  let loggers: ReturnType<typeof pinoLogger> | undefined
+  return (component, config, level) => {
+    loggers ??= pinoLogger(config)
     const child = loggers.child({ component }, { level: 'debug' })
     const say = (of: Level) => (fields: object, message: string) => {
       if (levels.indexOf(of) >= levels.indexOf(level())) child[of](fields, message)
@@ -44,13 +46,30 @@ export function systemLog(): (component: string, level: () => Level) => Logger {
 /** [bytes] of lines that cannot be written; more are lost */
 const maxUnwrittenBytes = 2 ** 20
 
-/** JSON lines on standard error, synchronous: what is said last is read first. */
-function pinoLogger() {
+/** Lines are written synchronously: what is said last is read first. */
+function pinoLogger({ encoding, initial_fields, output_paths }: LogConfig) {
   const formatters = { level: (label: string) => ({ level: label }) }
-  const out = pino.destination({ fd: 2, sync: true, maxLength: maxUnwrittenBytes })
+  const outs = output_paths.map(output)
+  const write = (line: string) => {
+    const shown = encoding === 'console' ? consoleLine(line) : line
+    for (const out of outs) out.write(shown)
+  }
+  return pino({ base: { ...initial_fields }, formatters, timestamp: pino.stdTimeFunctions.isoTime }, { write })
+}
+
+function output(path: string) {
+  const place = { stderr: { fd: 2 }, stdout: { fd: 1 } }[path] ?? { dest: path.replace(/^file:\/\//, ''), append: true, mkdir: true }
+  const out = pino.destination({ ...place, sync: true, maxLength: maxUnwrittenBytes })
   // A full disk must not end what runs: lines wait, up to the bound, and go out when there is room again.
   out.on('error', () => {})
-  return pino({ base: null, formatters, timestamp: pino.stdTimeFunctions.isoTime }, out)
+  return out
+}
+
+/** As the Collector writes for people: time, level, component, message and the rest as JSON, with tabs between them. */
+export function consoleLine(line: string): string {
+  const { time, level, component, msg, ...rest } = JSON.parse(line) as Record<string, unknown>
+  const facts = Object.keys(rest).length === 0 ? [] : [JSON.stringify(rest)]
+  return `${[time, level, component, msg, ...facts].join('\t')}\n`
 }
 
 const nodeFiles: Files = {

@@ -2,6 +2,7 @@
 import type { App } from '../app.ts'
 import type { Logger } from '../component/component.ts'
 import type { LoadedConfiguration } from '../component/config.ts'
+import type { LogConfig } from '../component/configuration.ts'
 
 /** Everything a command does to the world goes through here. */
 export interface Outside {
@@ -13,7 +14,7 @@ export interface Outside {
   readonly complain: (text: string) => void
   /** The text of a file; `-` is standard input. @throws with `code` as node:fs does */
   readonly read: (path: string) => Promise<string>
-  readonly log: (component: string, level: LoadedConfiguration['service']['telemetry']['logs']['level']) => Logger
+  readonly log: (component: string, config: LogConfig) => Logger
   /** `load` reads the configuration again. @throws {StartError} and leaves nothing running */
   readonly start: (configuration: LoadedConfiguration, load: () => Promise<LoadedConfiguration>) => Promise<App>
   /** Calls `run` each time somebody asks this process to stop. */

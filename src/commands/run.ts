@@ -55,7 +55,7 @@ async function runUntilStopped(
   outside: Outside,
   again: () => Promise<LoadedConfiguration>,
 ): Promise<number> {
-  const log = outside.log('service', configuration.service.telemetry.logs.level)
+  const log = outside.log('service', configuration.service.telemetry.logs)
   for (const { at, path, message, remedy } of configuration.warnings)
     log.warn({ where: `${showPosition(at)}: ${path.join('.')}`, what: message, remedy }, 'the configuration may not be what was meant')
   // Whoever asks to stop while we start shall not be forgotten.

@@ -83,7 +83,7 @@ export interface Status {
  * and exporters.
  */
 export interface Authenticator {
-  /** Header names are lower case. @throws {UnauthenticatedError} with words for the caller that name no secret. */
+  /** Header names are lower case. @throws {UnauthenticatedError} with words for the caller that name no secret. @throws {RetryableError} not now. */
   check(headers: Readonly<Record<string, string | string[] | undefined>>): void
   /** The headers of an outgoing request. */
   headers(): Readonly<Record<string, string>>

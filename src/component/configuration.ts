@@ -24,20 +24,29 @@ export interface PipelineConfig {
   readonly exporters: readonly string[]
 }
 
+export interface LogConfig {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly encoding: 'json' | 'console'
+  /** in every line */
+  readonly initial_fields: Readonly<Record<string, unknown>>
+  /** `stderr`, `stdout`, or files */
+  readonly output_paths: readonly string[]
+}
+
 export interface ServiceConfig {
   /** ids, started in this order before all else */
   readonly extensions: readonly string[]
   readonly pipelines: readonly PipelineConfig[]
   readonly telemetry: {
-    readonly logs: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
+    readonly logs: LogConfig
     readonly metrics: {
       readonly level: 'none' | 'basic' | 'normal' | 'detailed'
       /** where own metrics are served as the Collector serves its own; none: nowhere */
       readonly endpoints: readonly { readonly host: string; readonly port: number }[]
     }
     readonly traces: { readonly level: 'none' | 'basic' }
-    /** added to the resource of own telemetry */
-    readonly resource: Readonly<Record<string, string>>
+    /** added to the resource of own telemetry; null takes away what would be there */
+    readonly resource: Readonly<Record<string, string | null>>
   }
   /** [ms] how long a batch waits when every branch is full */
   readonly consumeTimeoutMs: number

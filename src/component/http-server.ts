@@ -8,7 +8,7 @@ import { z } from 'zod'
 import type { Authenticator, Context } from './component.ts'
 import { Connections, maxConnections, pageConnections } from './connections.ts'
 import { answerPreflight, corsHeaders, corsSettings, createCors } from './cors.ts'
-import { StartError } from './errors.ts'
+import { RetryableError, StartError } from './errors.ts'
 import { listen } from './listen.ts'
 import { keepServerTls, loadServerTls, serverTls } from './server-tls.ts'
 import { duration, headerMap, refused, splitEndpoint, withoutEffect } from './settings.ts'
@@ -159,7 +159,11 @@ export class PageServer {
     try {
       authenticator?.check(request.headers)
     } catch (error) {
-      response.writeHead(401, { 'content-type': 'text/plain; charset=utf-8', 'www-authenticate': 'Bearer, Basic' })
+      const later = error instanceof RetryableError
+      response.writeHead(later ? 503 : 401, {
+        'content-type': 'text/plain; charset=utf-8',
+        ...(later ? { 'retry-after': '1' } : { 'www-authenticate': 'Bearer, Basic' }),
+      })
       return void response.end(`${error instanceof Error ? error.message : 'not let in'}\n`)
     }
     try {

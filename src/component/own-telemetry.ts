@@ -28,20 +28,23 @@ export interface OwnTelemetryOptions {
   /** `none`: nothing is measured; `detailed`: also what the Collector keeps for that level, and what the SDK says of itself */
   readonly metrics: ServiceConfig['telemetry']['metrics']['level']
   readonly traces: ServiceConfig['telemetry']['traces']['level']
-  /** added to, and wins over, `service.name`, `service.version` and `service.instance.id` */
-  readonly resource: Readonly<Record<string, string>>
+  /** added to, and wins over, `service.name`, `service.version` and `service.instance.id`; null: that one is left out */
+  readonly resource: Readonly<Record<string, string | null>>
 }
 
 /** Traces of own work that begin in a second; the others are not recorded. A span costs microseconds, and is exported, too. */
 const TRACES_PER_SECOND = 100
 
 export function createOwnTelemetry(options: OwnTelemetryOptions): OwnTelemetry {
-  const resource = resourceFromAttributes({
+  const attributes: Record<string, string | null> = {
     [ATTR_SERVICE_NAME]: 'thalamus',
     [ATTR_SERVICE_VERSION]: options.version,
     [ATTR_SERVICE_INSTANCE_ID]: randomUUID(),
     ...options.resource,
-  })
+  }
+  const resource = resourceFromAttributes(
+    Object.fromEntries(Object.entries(attributes).flatMap(([name, value]) => (value === null ? [] : [[name, value] as const]))),
+  )
   const { metrics, traces, version, clock } = options
   const detailed = metrics === 'detailed'
   const reader = new PullReader()

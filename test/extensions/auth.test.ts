@@ -1,5 +1,7 @@
+import { hashSync } from 'bcryptjs'
 import { describe, expect, test } from 'vitest'
 import type { Authenticator, Component } from '../../src/component/component.ts'
+import { RetryableError } from '../../src/component/errors.ts'
 import basic from '../../src/extensions/basicauth/index.ts'
 import bearer from '../../src/extensions/bearertokenauth/index.ts'
 import { type TestContext, testContext } from '../kit/context.ts'
@@ -58,9 +60,9 @@ describe('bearertokenauth', () => {
   })
 
   test('a file is read again; one that is gone for a while changes nothing', async () => {
-    files.set('tokens', 'old\n\n  older \n')
+    files.set('tokens', 'old # the first\n\n  older \n')
     const cx = contextOf('bearertokenauth')
-    const auth = await started(bearer, { filename: 'tokens' }, cx)
+    const auth = await started(bearer, { token: 'beside a file', filename: 'tokens' }, cx)
     expect(auth.headers()).toEqual({ authorization: 'Bearer old' })
     expect(opens(auth, { authorization: 'Bearer older' })).toBe(true)
     files.delete('tokens')
@@ -115,6 +117,43 @@ describe('basicauth', () => {
     expect([opens(auth, header('salted:s3cret')), opens(auth, header('salted:guess'))]).toEqual([true, false])
   })
 
+  describe('bcrypt', () => {
+    // Apache's htpasswd -B writes $2y$.
+    const inline = `slow:${hashSync('s3cret', 4).replace('$2b$', '$2y$')}`
+
+    test('lets in who has the password, and only those', async () => {
+      const auth = await started(basic, { htpasswd: { inline } })
+      expect(['slow:s3cret', 'slow:guess', 'nobody:s3cret'].map(pair => opens(auth, header(pair)))).toEqual([true, false, false])
+    })
+
+    test('who is known costs nothing; of those who are new so many are tried in a second', async () => {
+      const cx = contextOf('basicauth')
+      const auth = await started(basic, { htpasswd: { inline } }, cx)
+      expect(opens(auth, header('slow:s3cret'))).toBe(true)
+      for (let i = 0; i < 7; i++) expect(opens(auth, header(`slow:${i}`))).toBe(false)
+      expect(() => auth.check(header('slow:guess'))).toThrow(RetryableError)
+      expect(opens(auth, header('slow:s3cret'))).toBe(true)
+      await cx.clock.advance(1000)
+      expect(opens(auth, header('slow:guess'))).toBe(false)
+    })
+  })
+
+  test('going out with what files say, which are read again', async () => {
+    files.set('name', 'me\n')
+    files.set('password', 's3cret\n')
+    const cx = contextOf('basicauth')
+    const auth = await started(basic, { client_auth: { username: 'x', username_file: 'name', password_file: 'password' } }, cx)
+    expect(auth.headers()).toEqual(header('me:s3cret'))
+    files.set('password', 'new')
+    await cx.clock.advance(30_000)
+    expect(auth.headers()).toEqual(header('me:new'))
+    files.delete('password')
+    await cx.clock.advance(30_000)
+    expect(auth.headers()).toEqual(header('me:new'))
+    await auth.shutdown?.(AbortSignal.abort())
+    expect(cx.clock.pending).toBe(0)
+  })
+
   test('a file, and what is inline wins', async () => {
     files.set('htpasswd', 'lab:old\nfile:s3cret\n')
     const auth = await started(basic, { htpasswd: { file: 'htpasswd', inline: 'lab:s3cret' } })
@@ -132,7 +171,12 @@ describe('basicauth', () => {
     [{ htpasswd: {} }, 'extensions.basicauth.htpasswd: needs "inline" or "file", got neither'],
     [{ htpasswd: { file: 'gone' } }, 'extensions.basicauth.htpasswd.file: cannot read "gone": ENOENT'],
     [{ htpasswd: { inline: 'lab' } }, 'extensions.basicauth.htpasswd.inline: line 1: must be "user:password"'],
-    [{ htpasswd: { inline: '\nlab:$2y$05$abc' } }, 'line 2: passwords hashed with bcrypt, MD5 or crypt are not supported'],
+    [
+      { htpasswd: { inline: '\nlab:$2y$05$abc' } },
+      'line 2: passwords hashed with MD5 or crypt are not supported, and bcrypt has 60 characters',
+    ],
+    [{ htpasswd: { inline: 'lab:$apr1$salt$hash' } }, 'line 1: passwords hashed with MD5 or crypt are not supported'],
+    [{ client_auth: { password_file: 'gone' } }, 'extensions.basicauth.client_auth.password_file: cannot read "gone": ENOENT'],
     [{ htpasswd: { inline: 'lab:{SHA}abc' } }, 'line 1: must be 20 bytes or more in base64 after {SHA} or {SSHA}, got 2'],
   ])('%j does not start', async (settings, message) => {
     await expect(started(basic, settings)).rejects.toThrow(message)

@@ -79,7 +79,12 @@ function build(pipelines: readonly PipelineConfig[]) {
     service: {
       extensions: [],
       pipelines,
-      telemetry: { logs: { level: 'info' }, metrics: { level: 'none', endpoints: [] }, traces: { level: 'none' }, resource: {} },
+      telemetry: {
+        logs: { level: 'info', encoding: 'json', initial_fields: {}, output_paths: ['stderr'] },
+        metrics: { level: 'none', endpoints: [] },
+        traces: { level: 'none' },
+        resource: {},
+      },
       consumeTimeoutMs: 5000,
       shutdownTimeoutMs: 1000,
       maxSeries: 1000,

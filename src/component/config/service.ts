@@ -2,11 +2,13 @@
 import { z } from 'zod'
 import { signals } from '../../model/signal.ts'
 import type { PipelineConfig, ServiceConfig } from '../configuration.ts'
-import { duration, endpoint, splitEndpoint } from '../settings.ts'
+import { duration, endpoint, refused, splitEndpoint, withoutEffect } from '../settings.ts'
 
-/** A word of `words`, in lower or upper case as the Collector has it. */
+const capitalized = (word: string) => word.charAt(0).toUpperCase() + word.slice(1)
+
+/** A word of `words`, in lower or upper case or capitalized, as the Collector has it. */
 const level = <const W extends string>(words: readonly [W, ...W[]]) =>
-  z.enum([...words, ...words.map(word => word.toUpperCase())]).transform(word => word.toLowerCase() as W)
+  z.enum([...words, ...words.map(word => word.toUpperCase()), ...words.map(capitalized)]).transform(word => word.toLowerCase() as W)
 
 const ids = (what: string) => z.array(z.string()).describe(what)
 
@@ -16,35 +18,114 @@ const pipelineSchema = z.strictObject({
   exporters: ids('Ids of exporters and connectors that get what leaves this pipeline.').prefault([]),
 })
 
+const pageIsAsByDefault = "the page is as the Collector's is by default"
+
 const prometheusReader = z.strictObject({
   host: z.string().min(1).describe('The address on which own metrics are served.').default('127.0.0.1'),
   port: z.number().int().min(0).max(65535).describe('The port on which own metrics are served.').default(8888),
+  with_resource_constant_labels: refused('the resource is in target_info only', 'join with target_info'),
+  without_scope_info: refused(pageIsAsByDefault, 'leave it out', [true]),
+  without_type_suffix: refused(pageIsAsByDefault, 'leave it out', [true]),
+  without_units: refused(pageIsAsByDefault, 'leave it out', [true]),
 })
 const pullExporter = z.strictObject({ prometheus: prometheusReader.describe('Serves the Prometheus text format.') })
-const pullReader = z.strictObject({
-  pull: z.strictObject({ exporter: pullExporter.describe('In which form.') }).describe('Serves own metrics to whoever asks.'),
+const reader = z
+  .strictObject({
+    pull: z
+      .strictObject({ exporter: pullExporter.describe('In which form.') })
+      .optional()
+      .describe('Serves own metrics to whoever asks.'),
+    periodic: refused(
+      'own metrics are pushed by a pipeline',
+      'list the receiver "self" in a metrics pipeline, with the exporter that they shall leave by',
+    ),
+  })
+  .refine(({ pull, periodic }) => pull !== undefined || periodic !== undefined, 'needs "pull"')
+
+const toSelf = 'list the receiver "self" in a traces pipeline, with the exporter that they shall leave by'
+
+const logsSchema = z.strictObject({
+  level: level(['debug', 'info', 'warn', 'error']).describe('The least important lines that are written.').prefault('info'),
+  encoding: z
+    .enum(['json', 'console'])
+    .default('json')
+    .describe('`json`: a line of JSON. `console`: time, level, component, message and the rest, with tabs between them.'),
+  initial_fields: z.record(z.string(), z.unknown()).default({}).describe('Added to every line.'),
+  output_paths: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['stderr'])
+    .describe('Where lines go: `stderr`, `stdout`, or files that are appended to.'),
+  error_output_paths: withoutEffect(z.array(z.string()).optional(), 'lines that cannot be written are lost, and nothing is said of it'),
+  development: withoutEffect(z.boolean().optional(), 'errors have their stack in any case'),
+  disable_caller: withoutEffect(z.boolean().optional(), 'lines name the component, and never the line of code'),
+  disable_stacktrace: withoutEffect(z.boolean().optional(), 'errors have their stack in any case'),
+  disable_zap_resource: withoutEffect(z.boolean().optional(), 'lines never carry the resource'),
+  sampling: withoutEffect(
+    z
+      .strictObject({
+        enabled: z.boolean().optional().describe('No effect.'),
+        tick: duration().optional().describe('No effect.'),
+        initial: z.number().int().min(0).optional().describe('No effect.'),
+        thereafter: z.number().int().min(0).optional().describe('No effect.'),
+      })
+      .optional(),
+    'whoever would repeat a line holds it back, and counts how often',
+  ),
+  processors: refused('own log lines are not sent anywhere', 'collect them where they are written'),
 })
 
+const text = z.union([z.string(), z.null()])
+
+/** By name, or as the declarative configuration has it. */
+const resourceSchema = z
+  .object({
+    attributes: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1).describe('The name.'),
+          value: text.describe('The value; none: the attribute is left out.'),
+          type: withoutEffect(z.enum(['string']).optional(), 'attributes of own telemetry are strings'),
+        }),
+      )
+      .optional()
+      .describe('The same as a list.'),
+    schema_url: withoutEffect(z.string().optional(), 'the resource of own telemetry says no schema'),
+    attributes_list: refused('one way to write a list is enough', 'write attributes'),
+    detectors: refused('the resource of own telemetry is not detected', 'write attributes'),
+  })
+  .catchall(text.describe('One attribute; none: it is left out.'))
+  .transform(
+    ({ attributes = [], schema_url: _, attributes_list: __, detectors: ___, ...named }): Readonly<Record<string, string | null>> => ({
+      ...(named as Record<string, string | null>),
+      ...Object.fromEntries(attributes.map(({ name, value }) => [name, value])),
+    }),
+  )
+
 const telemetrySchema = z.strictObject({
-  logs: z
-    .strictObject({
-      level: level(['debug', 'info', 'warn', 'error']).describe('The least important lines that are written.').prefault('info'),
-    })
-    .describe('Own log, JSON lines on standard error.')
-    .prefault({}),
+  logs: logsSchema.describe('Own log.').prefault({}),
   metrics: z
     .strictObject({
       level: level(['none', 'basic', 'normal', 'detailed']).describe('How much is measured.').prefault('normal'),
-      readers: z.array(pullReader).optional().describe('Where own metrics are served. Without it: on 127.0.0.1:8888.'),
+      readers: z.array(reader).optional().describe('Where own metrics are served. Without it: on 127.0.0.1:8888.'),
       address: endpoint().optional().describe('The older way to say where own metrics are served; beside `readers`, there too.'),
+      views: refused('own metrics are what they are', 'drop what is not wanted where they are scraped'),
     })
     .describe('Own metrics, on the names of the OpenTelemetry Collector.')
     .prefault({}),
   traces: z
-    .strictObject({ level: level(['none', 'basic']).describe('Whether own work is traced.').prefault('basic') })
+    .strictObject({
+      level: level(['none', 'basic']).describe('Whether own work is traced.').prefault('basic'),
+      propagators: refused('spans of own work do not go on with the trace of a sender', 'leave it out'),
+      processors: refused('spans of own work are sent by a pipeline', toSelf),
+      sampler: refused('of own work, a hundred traces a second are recorded', 'put a sampler into the pipeline that they leave by'),
+      limits: refused('spans of own work are small', 'leave it out'),
+    })
     .describe('Spans of own work.')
     .prefault({}),
-  resource: z.record(z.string(), z.string()).describe('Attributes added to the resource of own telemetry.').prefault({}),
+  resource: resourceSchema
+    .describe('Attributes added to the resource of own telemetry, by name; none: that attribute is left out.')
+    .prefault({}),
 })
 
 export const serviceSchema = z.strictObject({
@@ -101,7 +182,7 @@ export function serviceConfig(settings: ServiceSettings): ServiceConfig {
 function ownEndpoints({ level, readers, address }: ServiceSettings['telemetry']['metrics']): { host: string; port: number }[] {
   if (level === 'none') return []
   const asked = [
-    ...(readers ?? []).map(reader => reader.pull.exporter.prometheus),
+    ...(readers ?? []).flatMap(({ pull }) => (pull === undefined ? [] : [pull.exporter.prometheus])),
     ...(address === undefined ? [] : [splitEndpoint(address)]),
   ]
   return readers === undefined && address === undefined ? [{ host: '127.0.0.1', port: 8888 }] : asked

@@ -9,7 +9,10 @@ const config = z.strictObject({
   header: z.string().min(1).default('Authorization').describe('The header that carries it.'),
   token: z.string().min(1).optional().describe('The token that is sent, and that lets senders in.'),
   tokens: z.array(z.string().min(1)).min(1).optional().describe('Several that let senders in; the first is sent.'),
-  filename: z.string().optional().describe('A file with one token on each line, read again every half minute; instead of the two above.'),
+  filename: z
+    .string()
+    .optional()
+    .describe('A file with one token at the start of each line, read again every half minute; it wins over the two above.'),
 })
 type Settings = z.infer<typeof config>
 
@@ -35,7 +38,8 @@ class BearerTokenAuth implements Component, Authenticator {
 
   async start(): Promise<void> {
     const { token, tokens, filename } = this.#settings
-    const named = [token, tokens, filename].filter(source => source !== undefined)
+    // As in the Collector, a file wins over what is written beside it.
+    const named = filename === undefined ? [token, tokens].filter(source => source !== undefined) : [filename]
     if (named.length !== 1) {
       throw new StartError(`extensions.${this.#cx.id}: needs exactly one of "token", "tokens" and "filename", got ${named.length}`)
     }
@@ -79,7 +83,8 @@ class BearerTokenAuth implements Component, Authenticator {
     }
     const tokens = text
       .split('\n')
-      .map(line => line.trim())
+      // What follows the first blank is a remark.
+      .map(line => line.trim().split(/\s/, 1)[0]!)
       .filter(line => line !== '')
     if (tokens.length === 0) throw new StartError(`${where}: ${JSON.stringify(filename)} has no token`)
     this.#use(tokens)
