@@ -1,4 +1,5 @@
 /** The command line, and the door to the outside: here, and nowhere else, are the environment, files, signals and chance. */
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -69,6 +70,7 @@ function theOutside(): Outside {
     print: line => void process.stdout.write(`${line}\n`),
     complain: line => void process.stderr.write(`${line}\n`),
     read: path => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
+    readSync: path => readFileSync(path, 'utf8'),
     log: (component, config) => log(component, config, () => config.level),
     start: async (configuration, load) => {
       // Only what runs needs all of it: `check` and `help` are quick.

@@ -64,6 +64,7 @@ const elsewhere = [
   'more than … values',
   'no permission to read it',
   'stopped: not everything was delivered',
+  '… is another word for …',
   '… is not a private key in PEM',
   '… is not the key of that certificate',
 ]

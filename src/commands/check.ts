@@ -12,6 +12,7 @@ export const check: Command = {
     config: sourceFlags.config,
     set: sourceFlags.set,
     forward: sourceFlags.forward,
+    'feature-gates': sourceFlags['feature-gates'],
     openmetrics: { says: 'with metrics: they are OpenMetrics, not the Prometheus text format' },
   },
   async run(args, outside) {
@@ -24,6 +25,15 @@ export const check: Command = {
     outside.print([`${files.map(shown).join(', ')}: ok`, ...describePipelines(configuration)].join('\n'))
     return 0
   },
+}
+
+/** What somebody types who comes from the Collector. */
+export const validate: Command = {
+  name: 'validate',
+  takes: 'FILE…',
+  says: "the same as check, in the Collector's word: thalamus validate --config FILE",
+  flags: { config: sourceFlags.config, set: sourceFlags.set, 'feature-gates': sourceFlags['feature-gates'] },
+  run: (args, outside) => check.run(args, outside),
 }
 
 /** `yaml:TEXT` is too long to repeat, and may hold what nobody shall read. */

@@ -14,6 +14,8 @@ export interface Outside {
   readonly complain: (text: string) => void
   /** The text of a file; `-` is standard input. @throws with `code` as node:fs does */
   readonly read: (path: string) => Promise<string>
+  /** The same at once, for files that a configuration names: they are small. */
+  readonly readSync: (path: string) => string
   readonly log: (component: string, config: LogConfig) => Logger
   /** `load` reads the configuration again. @throws {StartError} and leaves nothing running */
   readonly start: (configuration: LoadedConfiguration, load: () => Promise<LoadedConfiguration>) => Promise<App>

@@ -56,8 +56,11 @@ async function runUntilStopped(
   again: () => Promise<LoadedConfiguration>,
 ): Promise<number> {
   const log = outside.log('service', configuration.service.telemetry.logs)
-  for (const { at, path, message, remedy } of configuration.warnings)
-    log.warn({ where: `${showPosition(at)}: ${path.join('.')}`, what: message, remedy }, 'the configuration may not be what was meant')
+  for (const { at, path, message, remedy, aside } of configuration.warnings) {
+    const facts = { where: `${showPosition(at)}: ${path.join('.')}`, what: message, remedy }
+    if (aside) log.info(facts, 'the configuration has an older word')
+    else log.warn(facts, 'the configuration may not be what was meant')
+  }
   // Whoever asks to stop while we start shall not be forgotten.
   const stop = Promise.withResolvers<string>()
   let asked = 0

@@ -1,14 +1,20 @@
 /** The flags that say which configuration is meant, and how they are read: the same for every command that needs one. */
 
+import { unfolded } from '../component/config/substitute.ts'
 import { type LoadedConfiguration, type LoadOptions, loadConfiguration, type Source } from '../component/config.ts'
 import { aliases, components } from '../components.ts'
 import { type Arguments, type Flag, type Outside, UsageError } from './command.ts'
 import { defaultConfiguration, defaultListeningOn, defaultName } from './default.ts'
 
 export const sourceFlags = {
-  config: { takes: 'FILE', repeated: true, says: 'a configuration file, - for standard input, or yaml:TEXT; several are merged in order' },
+  config: {
+    takes: 'FILE',
+    repeated: true,
+    says: 'a configuration file, - for standard input, yaml:TEXT or env:NAME; several are merged in order',
+  },
   set: { takes: 'key.path=value', repeated: true, says: 'one setting, merged after all files' },
   forward: { takes: 'URL', says: 'sends everything on, as OTLP over HTTP, e.g. http://collector:4318' },
+  'feature-gates': { takes: 'GATES', says: "the Collector's; there are none here, and it says so" },
   listen: { takes: 'HOST', says: 'the default configuration listens there instead of on 127.0.0.1' },
 } as const satisfies Record<string, Flag>
 
@@ -19,13 +25,26 @@ export interface Wanted {
 
 /** @throws {UsageError} where a file cannot be read */
 export async function wanted({ flags, rest }: Arguments, outside: Outside): Promise<Wanted> {
+  const gates = flags.get('feature-gates')?.[0]
+  if (gates !== undefined)
+    throw new UsageError(
+      `there are no feature gates, got ${JSON.stringify(gates)}`,
+      'leave --feature-gates out: what they turn on or off is a setting here, or is not there',
+    )
   const names = [...(flags.get('config') ?? []), ...rest]
   const host = flags.get('listen')?.[0]
   if (host !== undefined && names.length > 0)
     throw new UsageError('--listen changes the default configuration only', 'set the endpoints in the file, or with --set')
   const sources = await Promise.all(names.map(name => readSource(name, outside)))
   const builtIn = { name: defaultName, text: host === undefined ? defaultConfiguration : defaultListeningOn(host) }
-  const options = { sets: flags.get('set') ?? [], forward: flags.get('forward')?.[0], env: outside.env, factories: components, aliases }
+  const options = {
+    sets: flags.get('set') ?? [],
+    forward: flags.get('forward')?.[0],
+    env: outside.env,
+    readFile: outside.readSync,
+    factories: components,
+    aliases,
+  }
   return { sources: sources.length === 0 ? [builtIn] : sources, options }
 }
 
@@ -37,6 +56,8 @@ export async function load(args: Arguments, outside: Outside): Promise<LoadedCon
 
 async function readSource(name: string, outside: Outside): Promise<Source> {
   if (name.startsWith('yaml:')) return { name: 'yaml', text: unfolded(name.slice('yaml:'.length)) }
+  if (name.startsWith('env:')) return fromEnvironment(name.slice('env:'.length), outside)
+  if (/^https?:/.test(name)) throw new UsageError(`${name}: no configuration is fetched`, 'save it, and name the file')
   const path = name.startsWith('file:') ? name.slice('file:'.length) : name
   try {
     return { name: path === '-' ? 'standard input' : path, text: await outside.read(path) }
@@ -45,12 +66,11 @@ async function readSource(name: string, outside: Outside): Promise<Source> {
   }
 }
 
-/** `yaml:processors::batch::timeout: 2s` is short for nested maps, as in the Collector. */
-function unfolded(text: string): string {
-  const short = /^([^\s:]+(?:::[^\s:]+)+):\s+([\s\S]*)$/.exec(text.trim())
-  if (short === null) return text
-  const keys = short[1]!.split('::')
-  return `${keys.map((key, i) => `${' '.repeat(i)}${JSON.stringify(key)}:`).join('\n')} ${short[2]}`
+function fromEnvironment(name: string, { env }: Outside): Source {
+  const text = env[name]
+  if (text === undefined)
+    throw new UsageError(`env:${name}: the environment variable ${name} is not set`, 'set it to the text of a configuration')
+  return { name: `env:${name}`, text }
 }
 
 const reasons: Readonly<Record<string, readonly [what: string, remedy: string]>> = {

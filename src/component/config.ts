@@ -31,6 +31,8 @@ export interface LoadOptions {
   /** a URL to which everything goes too, as OTLP over HTTP */
   readonly forward?: string | undefined
   readonly env: Environment
+  /** The text of a file, for `${file:PATH}`; without it there are none. @throws with `code` as node:fs does */
+  readonly readFile?: (path: string) => string
   readonly factories: readonly AnyFactory[]
   /** older names of components, which existing files may have */
   readonly aliases?: Aliases
@@ -43,16 +45,16 @@ export interface LoadedConfiguration extends Configuration {
 
 /** @throws {ConfigFileError} with every problem that was found */
 export function loadConfiguration(sources: readonly Source[], options: LoadOptions): LoadedConfiguration {
-  const { env, factories } = options
+  const { env, readFile, factories } = options
   const problems: LocatedProblem[] = []
   const files = fileOrder(sources)
   const fail = () => new ConfigFileError(inOrder(problems, files))
   const written = readAll(sources, options, problems)
   if (written === undefined) throw fail()
-  const root = substitute(written, env, problems)
+  const root = substitute(written, { env, readFile }, problems)
   const warnings: LocatedProblem[] = []
   checkSectionNames(root, problems)
-  const defined = readSections(root, { factories, aliases: options.aliases ?? {} }, problems)
+  const defined = readSections(root, { factories, aliases: options.aliases ?? {} }, problems, warnings)
   const service = check(serviceSchema, find(root, ['service'])?.value ?? emptyMap(root.at), ['service'], problems)
   checkReferences(root, defined, problems, warnings)
   if (problems.length > 0 || service === undefined) throw fail()

@@ -101,8 +101,32 @@ service: { ${pipelines} }`
     expect(await outside.thalamus('check', 'old.yaml')).toEqual({
       code: 0,
       out: 'old.yaml: ok\n  traces: otlp -> otlp, otlphttp/2\n',
-      err: '',
+      err: [
+        'warnings:',
+        'old.yaml:2:14: exporters.otlp: "otlp" is another word for "otlp_grpc"',
+        '  it works as it is; "otlp_grpc" is the word of today',
+        'old.yaml:2:52: exporters.otlphttp/2: "otlphttp" is another word for "otlp_http"',
+        '  it works as it is; "otlp_http/2" is the word of today',
+        '',
+      ].join('\n'),
     })
+  })
+  test('runs with them as well, and says so once at start', async () => {
+    const outside = new TestOutside()
+    outside.files['old.yaml'] = good.replaceAll('prometheus', 'otlphttp').replace('otlphttp: }', 'otlphttp: { endpoint: "http://a:1" } }')
+    expect((await outside.thalamus('--config', 'old.yaml')).code).toBe(0)
+    expect(outside.lines.filter(({ message }) => message === 'the configuration has an older word')).toMatchObject([
+      { level: 'info', fields: { what: '"otlphttp" is another word for "otlp_http"' } },
+    ])
+  })
+  test.each([
+    ['validate', '--config=file:good.yaml'],
+    ['validate', '--config', 'good.yaml'],
+    ['check', '--config=env:CONFIG'],
+  ])('a Collector user may type %s %s', async (...argv) => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = outside.env['CONFIG'] = good
+    expect(await outside.thalamus(...argv)).toMatchObject({ code: 0, err: '' })
   })
   test('warns, and it is ok all the same', async () => {
     const outside = new TestOutside()

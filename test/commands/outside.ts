@@ -43,6 +43,11 @@ export class TestOutside implements Outside {
     if (text === undefined) throw Object.assign(new Error('no such file'), { code: path.endsWith('/') ? 'EISDIR' : 'ENOENT' })
     return text
   }
+  readSync = (path: string) => {
+    const text = this.files[path]
+    if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+    return text
+  }
   log = () => this.#context.log
   start = async (configuration: LoadedConfiguration, load: () => Promise<LoadedConfiguration>): Promise<App> => {
     this.started.push(configuration)

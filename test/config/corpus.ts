@@ -12,6 +12,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { AnyFactory } from '../../src/component/component.ts'
 import { ConfigFileError, type LoadedConfiguration, loadConfiguration, showProblems } from '../../src/component/config.ts'
+import { aliases } from '../../src/components.ts'
 
 export interface Case {
   readonly name: string
@@ -45,6 +46,10 @@ export function loadCase({ path, text }: Pick<Case, 'path' | 'text'>, factories:
     sets: header(text, 'set'),
     forward: header(text, 'forward')[0],
     factories,
+    aliases,
+    readFile: () => {
+      throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
+    },
   })
 }
 

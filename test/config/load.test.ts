@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ConfigFileError, loadConfiguration, mergedText } from '../../src/component/config.ts'
 import { ConfigError } from '../../src/component/errors.ts'
 import { seeded } from '../kit/context.ts'
@@ -51,6 +51,46 @@ service: { pipelines: { metrics: { receivers: [host], processors: [batch], expor
   expect(read.receivers.get('host')!.settings).toMatchObject({ scrapers: ['cpu', 'disk'] })
   expect(read.processors.get('batch')!.settings).toMatchObject({ send_batch_size: 12 })
   expect(read.exporters.get('debug')!.settings).toEqual({ verbosity: 'normal' })
+})
+
+describe('files', () => {
+  const files: Record<string, string> = {
+    '/etc/endpoint': '127.0.0.1:9\n',
+    'exporters.yaml': 'debug: { verbosity: "${env:VERBOSITY}" }\n',
+    'self.yaml': '${file:self.yaml}',
+  }
+  const readFile = (path: string) => {
+    if (files[path] === undefined) throw Object.assign(new Error('no'), { code: 'ENOENT' })
+    return files[path]
+  }
+  const read = (exporters: string, endpoint: string) =>
+    loadConfiguration(
+      [
+        {
+          name: 'a.yaml',
+          text: `
+receivers: { otlp: { protocols: { http: { endpoint: '${endpoint}' } } } }
+exporters: ${exporters}
+service: { pipelines: { metrics: { receivers: [otlp], exporters: [debug] } } }`,
+        },
+      ],
+      { env: { VERBOSITY: 'normal', NAME: 'endpoint' }, factories, readFile },
+    )
+
+  test('a section and a value may stand in files, which may have variables', () => {
+    const { receivers, exporters } = read("'${file:exporters.yaml}'", '${file:/etc/${env:NAME}}')
+    expect(exporters.get('debug')!.settings).toEqual({ verbosity: 'normal' })
+    expect(receivers.get('otlp')!.settings).toMatchObject({ protocols: { http: { endpoint: '127.0.0.1:9' } } })
+  })
+  test('yaml: is text, also in its short form', () => {
+    expect(read("'${yaml:debug::verbosity: normal}'", '127.0.0.1:1').exporters.get('debug')!.settings).toEqual({ verbosity: 'normal' })
+  })
+  test.each([
+    ['${file:gone}', 'cannot read the file "gone": ENOENT'],
+    ['${file:self.yaml}', 'substitutions go on without end'],
+  ])('%s does not load', (endpoint, message) => {
+    expect(() => read('{ debug: }', endpoint)).toThrow(message)
+  })
 })
 
 test.each(['0', '0s', '${env:NONE:-0}'])('no time at all may be written %s, as for the Collector', written => {

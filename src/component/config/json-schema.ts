@@ -42,9 +42,14 @@ function refusals({ jsonSchema }: { jsonSchema: JsonSchema }): void {
 
 const lenientSettings = (schema: z.ZodType) => lenient(settingsJsonSchema(schema)) as JsonSchema
 
-function sectionSchema(factories: readonly AnyFactory[], aliases: Readonly<Record<string, string>>): JsonSchema {
-  const names = (type: string) => [type, ...Object.keys(aliases).filter(alias => aliases[alias] === type)].join('|')
-  const patterns = factories.map(factory => [`^(${names(factory.type)})(/.+)?$`, nullable(lenientSettings(factory.config))])
+function sectionSchema(factories: readonly AnyFactory[], aliases: NonNullable<Aliases[AnyFactory['kind']]>): JsonSchema {
+  // A word that has a schema of its own stands for itself.
+  const own = Object.entries(aliases).flatMap(([word, alias]) => (typeof alias === 'object' ? [{ words: word, config: alias.config }] : []))
+  const named = factories.map(({ type, config }) => ({
+    words: [type, ...Object.keys(aliases).filter(word => aliases[word] === type)].join('|'),
+    config,
+  }))
+  const patterns = [...named, ...own].map(({ words, config }) => [`^(${words})(/.+)?$`, nullable(lenientSettings(config))])
   return { type: ['object', 'null'], patternProperties: Object.fromEntries(patterns), additionalProperties: false }
 }
 

@@ -4,6 +4,8 @@ import type { Position } from './located.ts'
 
 export interface LocatedProblem extends Problem {
   readonly at: Position
+  /** a warning that nothing need be done about: what is written is what was meant */
+  readonly aside?: true
 }
 
 /** [problems] more are counted, not shown: whoever mends ten looks again */

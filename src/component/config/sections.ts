@@ -1,5 +1,5 @@
 /** `receivers`, `processors`, …: which factory each id names, and its settings as that factory's schema reads them. */
-import type { AnyFactory } from '../component.ts'
+import type { AnyFactory, ConfigSchema } from '../component.ts'
 import type { Configured } from '../configuration.ts'
 import { check } from './check.ts'
 import { suggestion } from './explain.ts'
@@ -28,15 +28,22 @@ export interface Defined {
 }
 export type Definitions = Readonly<Record<Section, ReadonlyMap<string, Defined>>>
 
-/** By kind: what a type was called once → what it is called. */
-export type Aliases = Readonly<Partial<Record<AnyFactory['kind'], Readonly<Record<string, string>>>>>
+/** By kind: what a type is called elsewhere or was called once → what it is called. */
+export type Aliases = Readonly<Partial<Record<AnyFactory['kind'], Readonly<Record<string, string | Alias>>>>>
+export interface Alias {
+  readonly type: string
+  /** Under the other word settings are read by this schema, which gives what the type's own would. */
+  readonly config: ConfigSchema
+}
+export const typeOf = (alias: string | Alias | undefined) => (typeof alias === 'object' ? alias.type : alias)
+
 interface Known {
   readonly factories: readonly AnyFactory[]
   readonly aliases: Aliases
 }
 
-export function readSections(root: Located, known: Known, problems: LocatedProblem[]): Definitions {
-  const read = (section: Section) => readSection(root, section, known, problems)
+export function readSections(root: Located, known: Known, problems: LocatedProblem[], warnings: LocatedProblem[]): Definitions {
+  const read = (section: Section) => readSection(root, section, known, problems, warnings)
   return {
     receivers: read('receivers'),
     processors: read('processors'),
@@ -46,7 +53,13 @@ export function readSections(root: Located, known: Known, problems: LocatedProbl
   }
 }
 
-function readSection(root: Located, section: Section, known: Known, problems: LocatedProblem[]): Map<string, Defined> {
+function readSection(
+  root: Located,
+  section: Section,
+  known: Known,
+  problems: LocatedProblem[],
+  warnings: LocatedProblem[],
+): Map<string, Defined> {
   const written = find(root, [section])
   const defined = new Map<string, Defined>()
   if (written === undefined || (written.value.is === 'scalar' && written.value.value === null)) return defined
@@ -62,12 +75,21 @@ function readSection(root: Located, section: Section, known: Known, problems: Lo
   for (const [id, { keyAt: at, value }] of written.value.entries) {
     const factory = readId(id, at, section, known, problems)
     const settings = value.is === 'scalar' && value.value === null ? emptyMap(value.at) : value
-    const checked = factory === undefined ? undefined : check(factory.config, settings, [section, id], problems)
+    const alias = known.aliases[sections[section]]?.[id.split('/')[0]!]
+    if (factory !== undefined && alias !== undefined) warnings.push(olderWord(id, factory.type, section, at))
+    const schema = typeof alias === 'object' ? alias.config : factory?.config
+    const checked = schema === undefined ? undefined : check(schema, settings, [section, id], problems)
     const configured =
       factory === undefined || checked === undefined ? undefined : { id, factory, settings: checked, written: spelled(settings) }
     defined.set(id, { section, id, at, factory, configured })
   }
   return defined
+}
+
+function olderWord(id: string, type: string, section: Section, at: Position): LocatedProblem {
+  const [word] = id.split('/')
+  const remedy = `it works as it is; ${JSON.stringify(id.replace(word!, type))} is the word of today`
+  return { at, path: [section, id], message: `${JSON.stringify(word)} is another word for ${JSON.stringify(type)}`, remedy, aside: true }
 }
 
 function readId(
@@ -85,7 +107,7 @@ function readId(
   }
   const kind = sections[section]
   const known = factories.filter(factory => factory.kind === kind)
-  const factory = known.find(candidate => candidate.type === (aliases[kind]?.[type] ?? type))
+  const factory = known.find(candidate => candidate.type === (typeOf(aliases[kind]?.[type]) ?? type))
   if (factory === undefined) {
     const remedy = suggestion(type, known.map(candidate => candidate.type).toSorted(), `known ${section}`)
     problems.push({ at, path, message: `no ${kind} is called ${JSON.stringify(type)}`, remedy })

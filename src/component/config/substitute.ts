@@ -1,6 +1,7 @@
 /**
- * `${env:NAME}`, `${env:NAME:-default}`, `${NAME}` and `$$` in the values of a configuration, as the Collector reads them: a value
- * that is one substitution and nothing else is read again as YAML, so that a number from the environment is a number.
+ * `${env:NAME}`, `${env:NAME:-default}`, `${NAME}`, `${file:PATH}`, `${yaml:TEXT}` and `$$` in the values of a configuration, as the
+ * Collector reads them: a value that is one substitution and nothing else is read again as YAML, so that a number from the
+ * environment is a number.
  */
 import { parse } from 'yaml'
 import type { Located, LocatedScalar, Path, Position } from './located.ts'
@@ -9,17 +10,27 @@ import { isSecretPath } from './secrets.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-export function substitute(located: Located, env: Environment, problems: LocatedProblem[], path: Path = []): Located {
-  if (located.is === 'list') return { ...located, items: located.items.map((item, i) => substitute(item, env, problems, [...path, i])) }
+/** Where what is substituted comes from. */
+export interface Origins {
+  readonly env: Environment
+  /** undefined: there are no files. @throws with `code` as node:fs does */
+  readonly readFile?: ((path: string) => string) | undefined
+}
+
+/** [levels] A file may name files; one that names itself is found out here. */
+const deepest = 10
+
+export function substitute(located: Located, from: Origins, problems: LocatedProblem[], path: Path = []): Located {
+  if (located.is === 'list') return { ...located, items: located.items.map((item, i) => substitute(item, from, problems, [...path, i])) }
   if (located.is === 'map') {
     const entries = [...located.entries].map(
-      ([key, entry]) => [key, { keyAt: entry.keyAt, value: substitute(entry.value, env, problems, [...path, key]) }] as const,
+      ([key, entry]) => [key, { keyAt: entry.keyAt, value: substitute(entry.value, from, problems, [...path, key]) }] as const,
     )
     return { ...located, entries: new Map(entries) }
   }
   if (typeof located.value !== 'string' || !located.value.includes('$')) return located
   try {
-    return substituteScalar(located, expand(located.value, env))
+    return substituteScalar(located, expand(located.value, from))
   } catch (problem) {
     if (!(problem instanceof Unresolved)) throw problem
     const { message, remedy, got } = problem
@@ -82,7 +93,7 @@ function toLocated(value: unknown, at: Position, hidden: { hidden?: true }): Loc
 }
 
 /** @throws {Unresolved} */
-function expand(text: string, env: Environment): Expanded {
+function expand(text: string, from: Origins, depth = 0): Expanded {
   let out = ''
   let fromEnv = false
   let whole = false
@@ -92,7 +103,7 @@ function expand(text: string, env: Environment): Expanded {
       i += 2
     } else if (text.startsWith('${', i)) {
       const end = closing(text, i + 2)
-      const found = resolve(text.slice(i + 2, end), env)
+      const found = resolve(text.slice(i + 2, end), from, depth)
       whole = i === 0 && end === text.length - 1
       out += found.text
       fromEnv ||= found.fromEnv
@@ -115,17 +126,55 @@ function closing(text: string, from: number): number {
   throw new Unresolved('"${" is never closed', 'write "}" behind it, or "$$" for a plain "$"')
 }
 
-function resolve(inside: string, env: Environment): { text: string; fromEnv: boolean } {
+interface Found {
+  readonly text: string
+  readonly fromEnv: boolean
+}
+
+function resolve(inside: string, from: Origins, depth: number): Found {
   const { 1: scheme = 'env', 2: rest = '' } = /^(?:([a-z][a-z0-9+.-]*):(?!-))?([\s\S]*)$/i.exec(inside) ?? []
-  if (scheme !== 'env')
-    throw new Unresolved('nothing of that kind can be substituted', 'known: ${env:NAME}, ${env:NAME:-default}', `${scheme}:`)
+  if (scheme === 'env') return fromEnvironment(rest, from, depth)
+  if (depth === deepest) throw new Unresolved('substitutions go on without end', 'a file must not name itself')
+  if (scheme === 'yaml') return { text: expand(unfolded(rest), from, depth + 1).text, fromEnv: true }
+  if (scheme === 'file') return { text: expand(readText(expand(rest, from, depth + 1).text, from), from, depth + 1).text, fromEnv: true }
+  const remedy =
+    scheme === 'http' || scheme === 'https'
+      ? 'nothing is fetched: save it, and write ${file:PATH}'
+      : 'known: ${env:NAME}, ${env:NAME:-default}, ${file:PATH}, ${yaml:TEXT}'
+  throw new Unresolved('nothing of that kind can be substituted', remedy, `${scheme}:`)
+}
+
+function fromEnvironment(rest: string, from: Origins, depth: number): Found {
+  const { env } = from
   const at = rest.indexOf(':-')
-  const name = expand(at < 0 ? rest : rest.slice(0, at), env).text
+  const name = expand(at < 0 ? rest : rest.slice(0, at), from, depth).text
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
     throw new Unresolved('not the name of an environment variable', 'letters, digits and "_" make a name; "$$" is a plain "$"', name)
   const value = Object.hasOwn(env, name) ? env[name] : undefined
   if (value !== undefined) return { text: value, fromEnv: true }
   if (at < 0) throw new Unresolved(`the environment variable ${name} is not set`, `set it, or write \${env:${name}:-default}`)
-  const fallback = expand(rest.slice(at + 2), env)
+  const fallback = expand(rest.slice(at + 2), from, depth)
   return { text: fallback.text, fromEnv: fallback.fromEnv }
+}
+
+/** The last line's end is the file's, not the value's. */
+function readText(path: string, { readFile }: Origins): string {
+  try {
+    if (readFile === undefined) throw new Error('there are no files here')
+    return readFile(path).replace(/\r?\n$/, '')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new Unresolved(
+      `cannot read the file ${JSON.stringify(path)}: ${code ?? message}`,
+      'name a file that exists and that this user may read',
+    )
+  }
+}
+
+/** `processors::batch::timeout: 2s` is short for nested maps, as in the Collector. */
+export function unfolded(text: string): string {
+  const short = /^([^\s:]+(?:::[^\s:]+)+):\s+([\s\S]*)$/.exec(text.trim())
+  if (short === null) return text
+  const keys = short[1]!.split('::')
+  return `${keys.map((key, i) => `${' '.repeat(i)}${JSON.stringify(key)}:`).join('\n')} ${short[2]}`
 }
