@@ -12,7 +12,9 @@ const config = z.strictObject({
     .string()
     .startsWith('/')
     .default('/')
-    .describe('Answers 200 while everything runs, 503 before, after, and when a component cannot go on. So does `/healthz`, whatever this is.'),
+    .describe(
+      'Answers 200 while everything runs, 503 before, after, and when a component cannot go on. So does `/healthz`, whatever this is.',
+    ),
   response_body: z
     .strictObject({
       healthy: z.string().default('').describe('The body while everything runs. Empty: JSON.'),
