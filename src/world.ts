@@ -7,8 +7,8 @@ import { runInNewContext } from 'node:vm'
 import pino from 'pino'
 import type { World } from './app.ts'
 import type { Files, Logger, MemoryUse } from './component/component.ts'
-import { nodeDisk } from './disk.ts'
 import type { LogConfig } from './component/configuration.ts'
+import { nodeDisk } from './disk.ts'
 import { systemClock } from './lib/clock.ts'
 
 type Level = LogConfig['level']
