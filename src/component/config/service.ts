@@ -78,7 +78,7 @@ const logsSchema = z.strictObject({
 const text = z.union([z.string(), z.null()])
 
 /** By name, or as the declarative configuration has it. */
-const resourceSchema = z
+const resourceSchema: z.ZodType<Readonly<Record<string, string | null>>, object> = z
   .object({
     attributes: z
       .array(
