@@ -2,12 +2,10 @@
  * Rows per CPU-second of the server process, Thalamus beside the real Collector: same bodies, same configuration, rounds in turn.
  * CPU time is that of the server alone, from before the load until the sink has every row; a missing row voids the figure.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Folder } from '../test/peers/kit/process.ts'
 import { Collector, Thalamus } from '../test/peers/kit/servers.ts'
-import { type Load, type Measured, machine, median, type Shape, Subject, spread } from './kit.ts'
+import { type Load, type Measured, machine, median, type Shape, Subject, spread, writeBetween } from './kit.ts'
 import { cardinality, type Finding, memory } from './memory.ts'
 import { hotspots } from './profile.ts'
 
@@ -67,7 +65,7 @@ export async function bench(args: readonly string[]): Promise<void> {
   for (const finding of findings) console.log(`${finding.what}: ${finding.value} (${finding.bar}) ${finding.met ? 'met' : 'NOT MET'}`)
   const table = markdown(rows, findings, rounds, seconds)
   console.log(`\n${table}`)
-  if (values.write) write(table)
+  if (values.write) writeBetween('ingest', table)
 }
 
 async function measure(one: Case, shape: Shape, rounds: number, seconds: number): Promise<Row> {
@@ -141,14 +139,4 @@ function markdown(rows: readonly Row[], findings: readonly Finding[], rounds: nu
     '',
     ...rest,
   ].join('\n')
-}
-
-/** Puts the table between the two marks of docs/benchmarks.md. */
-function write(table: string): void {
-  const path = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url))
-  const [begin, end] = ['<!-- ingest -->', '<!-- /ingest -->']
-  const text = readFileSync(path, 'utf8')
-  const [before, after] = [text.indexOf(begin), text.indexOf(end)]
-  if (before < 0 || after < before) throw new Error(`${path}: the marks ${begin} and ${end} are missing`)
-  writeFileSync(path, `${text.slice(0, before + begin.length)}\n${table}\n${text.slice(after)}`)
 }

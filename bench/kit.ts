@@ -1,5 +1,7 @@
 /** What every benchmark needs: both servers side by side, a sink behind each, the loader in front, and honest numbers. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { finish, freePorts, LOOPBACK, listens, Server } from '../test/peers/kit/process.ts'
 import { Collector, type Otlp, otlpTo, program, Thalamus, toHttp } from '../test/peers/kit/servers.ts'
 
@@ -122,3 +124,13 @@ export const spread = (values: readonly number[]): number =>
 
 export const machine = (): string =>
   `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}, ${process.platform} ${process.arch}`
+
+/** Puts a table between the marks `<!-- NAME -->` and `<!-- /NAME -->` of docs/benchmarks.md. */
+export function writeBetween(name: string, table: string): void {
+  const path = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url))
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
+  const text = readFileSync(path, 'utf8')
+  const [before, after] = [text.indexOf(begin), text.indexOf(end)]
+  if (before < 0 || after < before) throw new Error(`${path}: the marks ${begin} and ${end} are missing`)
+  writeFileSync(path, `${text.slice(0, before + begin.length)}\n${table}\n${text.slice(after)}`)
+}

@@ -104,7 +104,7 @@ const EntityRef = new Message('EntityRef', () => [
   many('idKeys', 3, 'string'),
   many('descriptionKeys', 4, 'string'),
 ])
-const Resource = new Message('Resource', () => [
+export const Resource = new Message('Resource', () => [
   many('attributes', 1, KeyValue),
   one('droppedAttributesCount', 2, 'uint32'),
   many('entityRefs', 3, EntityRef),
@@ -119,7 +119,7 @@ const Exemplar = new Message('Exemplar', () => [
   one('traceId', 5, 'id'),
   many('filteredAttributes', 7, KeyValue),
 ])
-const NumberDataPoint = new Message('NumberDataPoint', () => [
+export const NumberDataPoint = new Message('NumberDataPoint', () => [
   one('startTimeUnixNano', 2, 'fixed64'),
   one('timeUnixNano', 3, 'fixed64'),
   oneOf('value', one('asDouble', 4, 'double'), one('asInt', 6, 'sfixed64')),
@@ -127,7 +127,7 @@ const NumberDataPoint = new Message('NumberDataPoint', () => [
   many('attributes', 7, KeyValue),
   one('flags', 8, 'uint32'),
 ])
-const HistogramDataPoint = new Message('HistogramDataPoint', () => [
+export const HistogramDataPoint = new Message('HistogramDataPoint', () => [
   one('startTimeUnixNano', 2, 'fixed64'),
   one('timeUnixNano', 3, 'fixed64'),
   one('count', 4, 'fixed64'),
@@ -141,7 +141,7 @@ const HistogramDataPoint = new Message('HistogramDataPoint', () => [
   optional('max', 12, 'double'),
 ])
 const Buckets = new Message('Buckets', () => [one('offset', 1, 'sint32'), many('bucketCounts', 2, 'uint64')])
-const ExponentialHistogramDataPoint = new Message('ExponentialHistogramDataPoint', () => [
+export const ExponentialHistogramDataPoint = new Message('ExponentialHistogramDataPoint', () => [
   many('attributes', 1, KeyValue),
   one('startTimeUnixNano', 2, 'fixed64'),
   one('timeUnixNano', 3, 'fixed64'),

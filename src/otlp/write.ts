@@ -7,6 +7,8 @@
  *   ids and bytes               Uint8Array, or hex (ids) and base64 (bytes) as in JSON
  *   attributes                  also a plain record or `[key, value][]`; the values are then plain JS values all the way down:
  *                               integers become intValue, other numbers doubleValue, null an empty value, undefined is left out
+ *   repeated messages           also a Uint8Array: the fields, encoded already (`encodeField`), put in as they are
+ *   repeated numbers            also a Float64Array
  *   AnyValue                    also a plain string, number, bigint, boolean, Uint8Array or array
  */
 import { MalformedError } from '../model/batch.ts'
@@ -29,6 +31,11 @@ export function encodeMessage(message: Message, value: unknown, options: EncodeO
   const encoder = new Encoder(options.strict ?? false, options.sizeHint ?? 1024)
   encoder.message(message, value, 1)
   return encoder.out.finish()
+}
+
+/** One field of a message, tags and lengths included, to be put into a message of that kind in place of the field's values. */
+export function encodeField(message: Message, name: string, value: unknown): Uint8Array {
+  return encodeMessage(message, { [name]: value }, { sizeHint: 256 })
 }
 
 /** Exact: Unix epoch milliseconds as nanoseconds, rounded to the nearest. */
@@ -72,6 +79,8 @@ const ranges = {
   fixed64: u64,
 } as const satisfies Partial<Record<Scalar, readonly [bigint, bigint]>>
 type IntegerType = keyof typeof ranges
+
+const maxSafe = BigInt(Number.MAX_SAFE_INTEGER)
 
 class Encoder {
   readonly out: BackWriter
@@ -126,7 +135,9 @@ class Encoder {
   }
 
   #repeated(field: Field, given: unknown, depth: number): void {
-    if (field.type === KeyValue && !this.#strict && isPlain(given)) this.#plainPairs(field, given, depth)
+    if (!this.#strict && given instanceof Uint8Array && typeof field.type !== 'string') this.out.bytes(given)
+    else if (field.type === KeyValue && !this.#strict && isPlain(given)) this.#plainPairs(field, given, depth)
+    else if (!this.#strict && given instanceof Float64Array) this.#packed(field, given)
     else if (!Array.isArray(given)) throw this.#wrong('must be an array', given)
     else if (wireTypeOf(field.type) !== 2) this.#packed(field, given)
     else this.#items(field, given, depth)
@@ -144,7 +155,7 @@ class Encoder {
     this.#path.length = place
   }
 
-  #packed(field: Field, given: readonly unknown[]): void {
+  #packed(field: Field, given: ArrayLike<unknown>): void {
     if (given.length === 0) return
     const end = this.out.length
     const place = this.#path.length
@@ -205,6 +216,11 @@ class Encoder {
   }
 
   #integer(type: IntegerType, value: unknown): boolean {
+    if (typeof value === 'number' && value >= 0 && Number.isSafeInteger(value) && ranges[type][1] > maxSafe) {
+      if (type === 'fixed64' || type === 'sfixed64') this.out.fixed64Of(value)
+      else this.out.varint(value)
+      return value !== 0
+    }
     // An enum's name in quotes is the likeliest mistake: OTLP/JSON, unlike protobuf's own JSON, knows only the numbers.
     if (type === 'enum' && typeof value === 'string') throw this.#wrong("must be the enum's number, not its name", value)
     const exact = typeof value === 'string' ? integerOfText(value) : value
@@ -385,6 +401,13 @@ class BackWriter {
   fixed32(value: number): void {
     this.#room(4)
     this.#view.setUint32((this.#at -= 4), value, true)
+  }
+  /** 0 <= value <= 2^53 - 1 */
+  fixed64Of(value: number): void {
+    this.#room(8)
+    this.#at -= 8
+    this.#view.setUint32(this.#at, value >>> 0, true)
+    this.#view.setUint32(this.#at + 4, Math.floor(value / 2 ** 32), true)
   }
   fixed64(value: bigint): void {
     this.#room(8)

@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest'
 import { MalformedError } from '../../src/model/batch.ts'
 import { protobufToJson } from '../../src/otlp/json.ts'
 import { metricsRequest } from '../../src/otlp/metrics-request.ts'
-import { encode, nanos } from '../../src/otlp/write.ts'
+import { HistogramDataPoint } from '../../src/otlp/schema.ts'
+import { encode, encodeField, nanos } from '../../src/otlp/write.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const attributesOf = (attributes: unknown) => {
@@ -39,6 +40,24 @@ describe('the bytes', () => {
   ])('%s in nanoseconds', (_, ms, expected) => {
     expect(nanos(ms)).toBe(expected)
   })
+})
+
+test('what is encoded already is put in as it is, and columns are numbers', () => {
+  const attributes = { 'service.name': 'shop', n: 1 }
+  const point = { count: 3, explicitBounds: [0.5, 2], bucketCounts: [1, 2, 0] }
+  const request = (attributes: unknown, point: object) => ({
+    resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'm', histogram: { dataPoints: [{ ...point, attributes }] } }] }] }],
+  })
+  const columns = { ...point, explicitBounds: Float64Array.of(0.5, 2), bucketCounts: Float64Array.of(1, 2, 0) }
+  const encoded = encodeField(HistogramDataPoint, 'attributes', attributes)
+  expect(hex(encode('metrics', request(encoded, columns)))).toBe(hex(encode('metrics', request(attributes, point))))
+})
+
+test.each([0, 1, 2 ** 31, 2 ** 32, 2 ** 52 + 3, Number.MAX_SAFE_INTEGER])('%d is written alike as number, bigint and text', value => {
+  const write = (count: unknown) =>
+    hex(encode('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ histogram: { dataPoints: [{ count, flags: 1 }] } }] }] }] }))
+  expect(write(value)).toBe(write(BigInt(value)))
+  expect(write(value)).toBe(write(String(value)))
 })
 
 describe('attributes', () => {

@@ -7,7 +7,9 @@ import { adjustedCount, parseTraceState, toThreshold } from '../../lib/tracestat
 import type { SpanBatch } from '../../model/batch.ts'
 import type { Dictionary } from '../../model/dictionary.ts'
 import { Finder, readTypedAttributes, showTyped, type TypedAttribute, type TypedValue, Values } from '../../otlp/find.ts'
+import { ExponentialHistogramDataPoint, HistogramDataPoint, NumberDataPoint, Resource } from '../../otlp/schema.ts'
 import { BYTES, Cursor, readText } from '../../otlp/wire.ts'
+import { encodeField } from '../../otlp/write.ts'
 import { chosen, type Dimensions, type Named, showDimension, toDimensions } from './dimensions.ts'
 import { Explicit } from './explicit.ts'
 import { Exponential } from './exponential.ts'
@@ -20,7 +22,8 @@ type Histogram = Explicit | Exponential
 export interface ResourceState {
   readonly key: string
   readonly serviceName: string
-  readonly attributes: readonly TypedAttribute[]
+  /** the fields of a Resource, encoded */
+  readonly attributes: Uint8Array
   readonly byKey: ReadonlyMap<string, TypedValue>
   seenMs: number
   readonly calls: SeriesSet<undefined>
@@ -291,12 +294,14 @@ export class Aggregator {
     let state = this.#resources.get(key) ?? this.#evicted.get(key)
     if (state === undefined) {
       const { charge } = this.#around
+      const histogramPoint = this.#settings.histogram.exponential === undefined ? HistogramDataPoint : ExponentialHistogramDataPoint
       const histogramWeight = 400 + 8 * (this.#settings.histogram.exponential === undefined ? this.#bounds.length : 160)
       state = {
-        ...{ key, serviceName: service.stringValue ?? '', attributes, byKey, seenMs: now },
-        calls: new SeriesSet(limit, () => undefined, 400, charge),
-        durations: new SeriesSet(limit, () => this.#histogram(), histogramWeight, charge),
-        events: new SeriesSet(limit, () => undefined, 400, charge),
+        ...{ key, serviceName: service.stringValue ?? '', byKey, seenMs: now },
+        attributes: encodeField(Resource, 'attributes', attributes),
+        calls: new SeriesSet(NumberDataPoint, limit, () => undefined, 400, charge),
+        durations: new SeriesSet(histogramPoint, limit, () => this.#histogram(), histogramWeight, charge),
+        events: new SeriesSet(NumberDataPoint, limit, () => undefined, 400, charge),
       }
     }
     this.#touch(state, now)

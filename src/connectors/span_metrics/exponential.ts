@@ -33,8 +33,8 @@ export class Exponential {
   get offset(): number {
     return this.#first
   }
-  get buckets(): number[] {
-    return Array.from(this.#counts.subarray(0, this.#last - this.#first + 1))
+  get buckets(): Float64Array {
+    return this.#counts.subarray(0, this.#last - this.#first + 1)
   }
 
   observe(value: number, times: number): void {

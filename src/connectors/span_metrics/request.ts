@@ -1,6 +1,4 @@
 /** What is told at a flush, as OTLP requests for `encode`. */
-import type { TypedAttribute } from '../../otlp/find.ts'
-import { nanos } from '../../otlp/write.ts'
 import type { ResourceState } from './aggregate.ts'
 import { Explicit } from './explicit.ts'
 import type { Exponential } from './exponential.ts'
@@ -10,12 +8,12 @@ import type { Settings } from './settings.ts'
 const temporality = { AGGREGATION_TEMPORALITY_DELTA: 1, AGGREGATION_TEMPORALITY_CUMULATIVE: 2 } as const
 
 export interface Flush {
-  /** ms */
-  readonly nowMs: number
+  /** nanoseconds */
+  readonly now: bigint
   /** It is the last one: a counter that was never told must tell what it has. */
   readonly last: boolean
-  /** ms, where a series' point begins */
-  readonly startOf: (resource: ResourceState, series: Series<unknown>) => number
+  /** nanoseconds, where a series' point begins */
+  readonly startOf: (resource: ResourceState, series: Series<unknown>) => bigint
 }
 
 /** [points] of one request at the most, so that no flush stops everything for long. */
@@ -89,29 +87,42 @@ function* parts<V>(
   if (points.length > 0) yield { metric: toMetric(points), size: points.length }
 }
 
-function pointOf(resource: ResourceState, series: Series<unknown>, flush: Flush) {
-  const timeUnixNano = nanos(flush.nowMs)
+const none: readonly object[] = []
+
+function exemplarsOf(series: Series<unknown>, timeUnixNano: bigint): readonly object[] {
+  if (series.exemplars.length === 0) return none
   const exemplars = series.exemplars.map(({ traceId, spanId, value }) => ({ timeUnixNano, asDouble: value, spanId, traceId }))
   series.exemplars = []
-  const attributes: readonly TypedAttribute[] = series.attributes
-  // A clock that was set back must not make a point begin after its end.
-  const startTimeUnixNano = nanos(Math.min(flush.nowMs, flush.startOf(resource, series)))
-  return { attributes, startTimeUnixNano, timeUnixNano, exemplars }
+  return exemplars
 }
+
+// Objects are written out rather than spread: a flush makes one for every series.
 
 function sumPoint(resource: ResourceState, series: Series<undefined>, settings: Settings, flush: Flush): object {
   const cumulative = settings.aggregation_temporality === 'AGGREGATION_TEMPORALITY_CUMULATIVE'
   const fresh = series.fresh && cumulative && !flush.last
   series.fresh = false
-  return { ...pointOf(resource, series, flush), asInt: fresh ? 0 : series.count }
+  const timeUnixNano = flush.now
+  return {
+    attributes: series.attributes,
+    startTimeUnixNano: flush.startOf(resource, series),
+    timeUnixNano,
+    exemplars: exemplarsOf(series, timeUnixNano),
+    asInt: fresh ? 0 : series.count,
+  }
 }
 
 function histogramPoint(resource: ResourceState, series: Series<Explicit | Exponential>, flush: Flush): object {
-  const { histogram } = series
-  const point = { ...pointOf(resource, series, flush), count: histogram.count, sum: histogram.sum }
+  const { histogram, attributes } = series
+  const timeUnixNano = flush.now
+  const startTimeUnixNano = flush.startOf(resource, series)
+  const exemplars = exemplarsOf(series, timeUnixNano)
+  const { count, sum } = histogram
   if (histogram instanceof Explicit) {
-    return { ...point, explicitBounds: Array.from(histogram.bounds), bucketCounts: Array.from(histogram.buckets) }
+    const { bounds: explicitBounds, buckets: bucketCounts } = histogram
+    return { attributes, startTimeUnixNano, timeUnixNano, exemplars, count, sum, explicitBounds, bucketCounts }
   }
   const { min, max, zeroCount, scale, offset, buckets } = histogram
-  return { ...point, min, max, zeroCount, scale, positive: { offset, bucketCounts: buckets } }
+  const positive = { offset, bucketCounts: buckets }
+  return { attributes, startTimeUnixNano, timeUnixNano, exemplars, count, sum, min, max, zeroCount, scale, positive }
 }

@@ -1,5 +1,7 @@
 /** What is counted, by series. */
 import type { TypedAttribute } from '../../otlp/find.ts'
+import type { Message } from '../../otlp/schema.ts'
+import { encodeField } from '../../otlp/write.ts'
 import type { Explicit } from './explicit.ts'
 import type { Exponential } from './exponential.ts'
 
@@ -13,7 +15,8 @@ export interface Exemplar {
 /** One series: a counter, or a histogram. */
 export class Series<Value = Explicit | Exponential | undefined> {
   readonly key: string
-  readonly attributes: readonly TypedAttribute[]
+  /** the point's fields, encoded once: most of what a flush writes */
+  readonly attributes: Uint8Array
   /** ms, when its first span was seen */
   readonly startMs: number
   /** ms, when its last span was seen */
@@ -24,7 +27,7 @@ export class Series<Value = Explicit | Exponential | undefined> {
   fresh = true
   exemplars: Exemplar[] = []
 
-  constructor(key: string, attributes: readonly TypedAttribute[], nowMs: number, histogram: Value) {
+  constructor(key: string, attributes: Uint8Array, nowMs: number, histogram: Value) {
     this.key = key
     this.attributes = attributes
     this.startMs = this.seenMs = nowMs
@@ -39,13 +42,15 @@ const overflowKey = '\0overflow'
 export class SeriesSet<Value = Explicit | Exponential | undefined> {
   readonly all = new Map<string, Series<Value>>()
   readonly #limit: number
+  readonly #point: Message
   readonly #histogram: () => Value
   /** [bytes] an estimate of what a series takes, its key aside */
   readonly #weight: number
   readonly #charge: (bytes: number) => void
 
-  /** @param limit 0 is none */
-  constructor(limit: number, histogram: () => Value, weight: number, charge: (bytes: number) => void) {
+  /** @param point what a series is told as, @param limit 0 is none */
+  constructor(point: Message, limit: number, histogram: () => Value, weight: number, charge: (bytes: number) => void) {
+    this.#point = point
     this.#limit = limit
     this.#histogram = histogram
     this.#weight = weight
@@ -80,7 +85,7 @@ export class SeriesSet<Value = Explicit | Exponential | undefined> {
   }
 
   #add(key: string, attributes: readonly TypedAttribute[], nowMs: number): Series<Value> {
-    const made = new Series(key, attributes, nowMs, this.#histogram())
+    const made = new Series(key, encodeField(this.#point, 'attributes', attributes), nowMs, this.#histogram())
     this.all.set(key, made)
     this.#charge(this.#size(key))
     return made

@@ -2,7 +2,7 @@ import type { Connector, Consumer, Context } from '../../component/component.ts'
 import { every } from '../../lib/clock.ts'
 import type { SpanBatch } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
-import { encode } from '../../otlp/write.ts'
+import { encode, nanos } from '../../otlp/write.ts'
 import { Aggregator, type ResourceState } from './aggregate.ts'
 import { requests } from './request.ts'
 import type { Series } from './series.ts'
@@ -82,8 +82,16 @@ export class SpanMetrics implements Connector<'traces'> {
   async #flush(last: boolean): Promise<void> {
     const nowMs = this.#cx.clock.now()
     const delta = this.#settings.aggregation_temporality === 'AGGREGATION_TEMPORALITY_DELTA'
-    const startOf = (resource: ResourceState, series: Series<unknown>) => (delta ? this.#begin(resource, series, nowMs) : series.startMs)
-    const told = requests(this.#aggregator.resources, this.#settings, { nowMs, last, startOf })
+    // Many series begin at one time, with one batch.
+    const starts = new Map<number, bigint>()
+    const startOf = (resource: ResourceState, series: Series<unknown>) => {
+      // A clock that was set back must not make a point begin after its end.
+      const ms = Math.min(nowMs, delta ? this.#begin(resource, series, nowMs) : series.startMs)
+      let start = starts.get(ms)
+      if (start === undefined) starts.set(ms, (start = nanos(ms)))
+      return start
+    }
+    const told = requests(this.#aggregator.resources, this.#settings, { now: nanos(nowMs), last, startOf })
     if (delta) {
       // All are told before the next span is counted, since they begin anew.
       const parts = [...told].map(encoded)
