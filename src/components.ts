@@ -1,6 +1,8 @@
 /** Every component there is: one import and one word each. */
 import type { AnyFactory } from './component/component.ts'
 import type { Aliases } from './component/config.ts'
+import forward from './connectors/forward/index.ts'
+import routing from './connectors/routing/index.ts'
 import spanMetrics from './connectors/span_metrics/index.ts'
 import debug from './exporters/debug/index.ts'
 import otlpGrpc from './exporters/otlp_grpc/index.ts'
@@ -31,6 +33,8 @@ export const components: readonly AnyFactory[] = [
   fileStorage,
   bearerTokenAuth,
   basicAuth,
+  forward,
+  routing,
 ]
 
 /** What the OpenTelemetry Collector called some of them, and files out there still do. */

@@ -152,7 +152,12 @@ export interface ProcessorFactory<C extends ConfigSchema = ConfigSchema> extends
 /** Consumes one signal as an exporter does, and feeds the pipelines that list it as a receiver. */
 export interface ConnectorFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {
   readonly kind: 'connector'
-  readonly create: { readonly [S in Signal]?: (cx: Context, config: z.infer<C>, next: Consumers) => Connector<S> }
+  /** `outlets`: the pipelines of the same signal that list it, each by itself, for a connector that chooses among them. */
+  readonly create: {
+    readonly [S in Signal]?: (cx: Context, config: z.infer<C>, next: Consumers, outlets: ReadonlyMap<string, Consumer<S>>) => Connector<S>
+  }
+  /** The pipelines that a connector which chooses names in its settings, and where: each must list it as a receiver. */
+  readonly chooses?: (config: z.infer<C>) => readonly { readonly path: readonly (string | number)[]; readonly id: string }[]
 }
 export interface ExporterFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {
   readonly kind: 'exporter'

@@ -219,8 +219,20 @@ class Builder {
     const { factory, settings } = configured
     const create = creator<S, ConnectorFactory['create']>(factory.create, signal, id)
     const next = this.#listeners(id, signals, false)
-    const heard = Object.keys(next).join()
-    return this.#node('connector', id, signal, configured, (cx): Connector<S> => create(cx, settings, next), heard)
+    const outlets = factory.chooses === undefined ? new Map<string, Consumer<S>>() : this.#outlets(id, signal)
+    const heard = [...Object.keys(next), ...outlets.keys()].join()
+    return this.#node('connector', id, signal, configured, (cx): Connector<S> => create(cx, settings, next, outlets), heard)
+  }
+
+  /** The pipelines that list the connector, each by itself. */
+  #outlets<S extends Signal>(id: string, signal: S): Map<string, Consumer<S>> {
+    const pipelines = this.#configuration.service.pipelines.filter(p => p.signal === signal && p.receivers.includes(id))
+    return new Map(
+      pipelines.map(pipeline => {
+        const branch = this.#branch<S>(id, pipeline.id, signal, false, this.#head<S>(pipeline))
+        return [pipeline.id, this.#fanOut(`${id} alone ${pipeline.id}`, [branch], undefined)]
+      }),
+    )
   }
 
   // What stays is found by its name
@@ -271,7 +283,8 @@ class Builder {
 
   #branch<S extends Signal>(from: string, to: string, signal: S, leaf: boolean, next: Link<S>): Branch<S> {
     const key = `${from} ${to} ${signal}`
-    const now = this.#now.branches.get(key) as Branch<S> | undefined
+    // A connector that chooses has each branch twice: beside the others, and by itself.
+    const now = (this.#planned.branches.get(key) ?? this.#now.branches.get(key)) as Branch<S> | undefined
     const branch = now?.next === next ? now : { wire: this.#around.ledger.wire(from, to, signal), next, leaf }
     this.#planned.branches.set(key, branch)
     return branch

@@ -1,13 +1,38 @@
 /** Connectors end one pipeline and begin another, and never feed themselves. */
 
+import { suggestion } from './explain.ts'
+import { type Located, position } from './located.ts'
 import type { PipelineReferences } from './pipelines.ts'
 import type { LocatedProblem } from './problems.ts'
 import type { Definitions } from './sections.ts'
 
-export function checkConnectors(pipelines: readonly PipelineReferences[], defined: Definitions, problems: LocatedProblem[]): void {
+export function checkConnectors(
+  root: Located,
+  pipelines: readonly PipelineReferences[],
+  defined: Definitions,
+  problems: LocatedProblem[],
+): void {
   checkIdsAreClear(defined, problems)
   checkBothEnds(pipelines, defined, problems)
   checkCycles(pipelines, defined, problems)
+  checkChoices(root, pipelines, defined, problems)
+}
+
+/** A connector that chooses among pipelines names only such as list it. */
+function checkChoices(root: Located, pipelines: readonly PipelineReferences[], defined: Definitions, problems: LocatedProblem[]): void {
+  for (const { id, factory, configured } of defined.connectors.values()) {
+    if (factory?.kind !== 'connector' || configured === undefined) continue
+    const ends = pipelines.filter(pipeline => pipeline.exporters.some(reference => reference.id === id))
+    const begins = pipelines.filter(pipeline => pipeline.receivers.some(reference => reference.id === id)).map(pipeline => pipeline.id)
+    for (const { path: below, id: named } of ends.length === 0 ? [] : (factory.chooses?.(configured.settings) ?? [])) {
+      if (begins.includes(named)) continue
+      const path = ['connectors', id, ...below]
+      const exists = pipelines.some(pipeline => pipeline.id === named)
+      const message = exists ? `the pipeline ${JSON.stringify(named)} does not list it` : `no pipeline is called ${JSON.stringify(named)}`
+      const remedy = exists ? `add ${id} to its receivers` : suggestion(named, begins)
+      problems.push({ at: position(root, path), path, message, remedy })
+    }
+  }
 }
 
 /** In a list of exporters, an id must not name an exporter and a connector. */

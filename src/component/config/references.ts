@@ -26,7 +26,7 @@ export function checkReferences(root: Located, defined: Definitions, problems: L
     checkPipeline(pipeline, known, problems)
     warnOfLateLimiter(pipeline, warnings)
   }
-  checkConnectors(pipelines, defined, problems)
+  checkConnectors(root, pipelines, defined, problems)
   checkNamedExtensions(root, extensions, known, problems)
   warnOfUnused(pipelines, extensions, defined, warnings)
 }
