@@ -154,7 +154,7 @@ export interface ConnectorFactory<C extends ConfigSchema = ConfigSchema> extends
   readonly kind: 'connector'
   /** `outlets`: the pipelines of the same signal that list it, each by itself, for a connector that chooses among them. */
   readonly create: {
-    readonly [S in Signal]?: (cx: Context, config: z.infer<C>, next: Consumers, outlets: ReadonlyMap<string, Consumer<S>>) => Connector<S>
+    readonly [S in Signal]?: (cx: Context, config: z.infer<C>, next: Consumers, outlets?: ReadonlyMap<string, Consumer<S>>) => Connector<S>
   }
   /** The pipelines that a connector which chooses names in its settings, and where: each must list it as a receiver. */
   readonly chooses?: (config: z.infer<C>) => readonly { readonly path: readonly (string | number)[]; readonly id: string }[]

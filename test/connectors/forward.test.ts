@@ -8,7 +8,7 @@ processorContract({ factory: asProcessor(forward) })
 describe('forward', () => {
   test('rows that no pipeline of their signal takes are counted', async () => {
     const { cx, ledger } = surroundings('connector', 'forward')
-    const component = forward.create.traces!(cx, {}, {}, new Map())
+    const component = forward.create.traces!(cx, {}, {})
     await component.consume(read(cx, 'traces', [1, 2]))
     expect(cx.account('traces')).toMatchObject({ accepted: 2, taken: 0 })
     expect(cx.account('traces').dropped.get('no_pipeline')).toBe(2)

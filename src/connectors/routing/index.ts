@@ -68,7 +68,12 @@ const asked: Readonly<Record<Signal, readonly Of[]>> = {
 }
 
 const create = <S extends Signal>(signal: S) => {
-  return (cx: Context, settings: z.infer<typeof config>, _: Consumers, outlets: ReadonlyMap<string, Consumer<S>>): Connector<S> => {
+  return (
+    cx: Context,
+    settings: z.infer<typeof config>,
+    _: Consumers,
+    outlets: ReadonlyMap<string, Consumer<S>> = new Map(),
+  ): Connector<S> => {
     const to = (ids: readonly string[]) => ids.flatMap(id => outlets.get(id) ?? [])
     const routes = settings.table
       .filter(item => asked[signal].includes(item.context))
