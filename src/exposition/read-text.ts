@@ -38,7 +38,7 @@ class TextReading {
   #end = 0
   #line = 0
   #done = false
-  readonly #sample: Sample = { line: 0, key: '', value: 0, time: Number.NaN, exemplar: undefined }
+  readonly #sample: Sample = { line: 0, key: '', value: 0, time: Number.NaN, start: 0, exemplar: undefined, valueFrom: 0, valueTo: 0 }
 
   constructor(page: Uint8Array, visitor: Visitor, open: boolean) {
     this.#bytes = Buffer.from(page.buffer, page.byteOffset, page.length)
@@ -173,7 +173,7 @@ class TextReading {
     const key = sample.key
     this.#blanks()
     if (this.#at === seriesEnd && !key.endsWith('}')) throw new ExpositionError(`there is no value after ${show(key)}`)
-    sample.value = this.#number('value')
+    this.#value(sample)
     this.#blanks()
     if (this.#at === this.#end) return
     const word = this.#word()
@@ -185,7 +185,7 @@ class TextReading {
 
   #openNumbers(sample: Sample): void {
     this.#space('value')
-    sample.value = this.#number('value')
+    this.#value(sample)
     if (this.#at === this.#end) return
     this.#space('timestamp')
     if (this.#bytes[this.#at] !== HASH) {
@@ -194,6 +194,12 @@ class TextReading {
       this.#space('exemplar')
     }
     sample.exemplar = this.#exemplar()
+  }
+
+  #value(sample: Sample): void {
+    sample.valueFrom = this.#at
+    sample.value = this.#number('value')
+    sample.valueTo = this.#at
   }
 
   #exemplar(): ReadExemplar {

@@ -37,7 +37,12 @@ export interface Sample {
   value: number
   /** ms; NaN where none was written */
   time: number
+  /** ms; since when it counts; 0 where the sample itself does not say (in OpenMetrics another sample does: `…_created`) */
+  start: number
   exemplar: ReadExemplar | undefined
+  /** [bytes] where on the page the value stands; of protobuf nothing */
+  valueFrom: number
+  valueTo: number
 }
 
 /** A native histogram. Reused: read it before returning. */

@@ -1,0 +1,415 @@
+/**
+ * What a target's series become: resources, scopes, metrics and points, kept from scrape to scrape. A scrape marks what it has
+ * seen; what it writes is what is marked.
+ */
+
+import type { ExponentialBuckets } from '../../exposition/families.ts'
+import type { Label } from '../../exposition/labels.ts'
+import type { ReadExemplar, SampleType } from '../../exposition/read.ts'
+import { type Message, requestOf } from '../../otlp/schema.ts'
+import { varintSize } from '../../otlp/wire.ts'
+import { encodeMessage } from '../../otlp/write.ts'
+import { fieldSize, type Output, putCount, putNanos } from './bytes.ts'
+
+export type PointType = 'gauge' | 'sum' | 'monotonic' | 'histogram' | 'exponential' | 'summary'
+
+const messageIn = (message: Message, field: number): Message => message.field(field)!.type as Message
+const ResourceMetrics = messageIn(requestOf.metrics, 1)
+const Resource = messageIn(ResourceMetrics, 1)
+const ScopeMetrics = messageIn(ResourceMetrics, 2)
+const Metric = messageIn(ScopeMetrics, 2)
+const NumberPoint = messageIn(messageIn(Metric, 5), 1)
+const Exemplar = messageIn(NumberPoint, 5)
+const ExponentialPoint = messageIn(messageIn(Metric, 10), 1)
+
+/** Field numbers: what of a Metric holds the points, and what of a point its attributes and exemplars. */
+const layout = {
+  gauge: { data: 5, attributes: 7, exemplars: 5, flags: 8 },
+  sum: { data: 7, attributes: 7, exemplars: 5, flags: 8 },
+  monotonic: { data: 7, attributes: 7, exemplars: 5, flags: 8 },
+  histogram: { data: 9, attributes: 9, exemplars: 8, flags: 10 },
+  exponential: { data: 10, attributes: 1, exemplars: 11, flags: 10 },
+  summary: { data: 11, attributes: 7, exemplars: 0, flags: 8 },
+} as const satisfies Record<PointType, object>
+const BYTES = 2
+const tag = (field: number, wire: number): number => field * 8 + wire
+
+export class ResourceNode {
+  readonly attributes: readonly Label[]
+  readonly scopes = new Map<string, ScopeNode>()
+  /** scopes of the iteration in hand */
+  active: ScopeNode[] = []
+  seen = -1
+  #info: readonly Label[] = []
+  #bytes: Uint8Array | undefined
+
+  constructor(attributes: readonly Label[]) {
+    this.attributes = attributes
+  }
+
+  /** What target_info adds; as long as it says the same, nothing changes. */
+  set info(labels: readonly Label[]) {
+    if (
+      labels.length === this.#info.length &&
+      labels.every(([name, value], i) => name === this.#info[i]![0] && value === this.#info[i]![1])
+    )
+      return
+    this.#info = labels
+    this.#bytes = undefined
+  }
+
+  get bytes(): Uint8Array {
+    if (this.#bytes === undefined) {
+      const attributes = Object.fromEntries([...this.attributes, ...this.#info])
+      this.#bytes = encodeMessage(ResourceMetrics, { resource: { attributes } })
+    }
+    return this.#bytes
+  }
+
+  write(output: Output, slots: Slots): void {
+    const from = output.begin(tag(1, BYTES))
+    output.raw(this.bytes)
+    for (const scope of this.active) scope.write(output, slots)
+    output.end(from)
+  }
+}
+
+export class ScopeNode {
+  readonly resource: ResourceNode
+  readonly metrics = new Map<string, MetricNode>()
+  active: MetricNode[] = []
+  seen = -1
+  readonly #head: object
+  #more: Readonly<Record<string, string>> = {}
+  #bytes: Uint8Array | undefined
+
+  constructor(resource: ResourceNode, name: string, version: string, schemaUrl: string, attributes: Readonly<Record<string, string>>) {
+    this.resource = resource
+    this.#head = { name, version, schemaUrl, attributes }
+  }
+
+  /** What otel_scope_info adds, where the scope has no attributes of its own. */
+  set info(attributes: Readonly<Record<string, string>>) {
+    this.#more = attributes
+    this.#bytes = undefined
+  }
+
+  get bytes(): Uint8Array {
+    if (this.#bytes === undefined) {
+      const { name, version, schemaUrl, attributes } = this.#head as {
+        name: string
+        version: string
+        schemaUrl: string
+        attributes: object
+      }
+      this.#bytes = encodeMessage(ScopeMetrics, {
+        scope: { name, version, attributes: { ...this.#more, ...attributes } },
+        schemaUrl: schemaUrl === '' ? undefined : schemaUrl,
+      })
+    }
+    return this.#bytes
+  }
+
+  write(output: Output, slots: Slots): void {
+    const from = output.begin(tag(2, BYTES))
+    output.raw(this.bytes)
+    for (const metric of this.active) metric.write(output, slots)
+    output.end(from)
+  }
+}
+
+export interface Described {
+  readonly type: SampleType
+  readonly help: string
+  readonly unit: string
+}
+
+export class MetricNode {
+  readonly scope: ScopeNode
+  readonly type: PointType
+  readonly points = new Map<string, Point>()
+  active: Point[] = []
+  seen = -1
+  readonly about: Described
+  /** in its scope */
+  readonly key: string
+  readonly #head: Uint8Array
+
+  /** @param unit UCUM */
+  constructor(scope: ScopeNode, key: string, name: string, type: PointType, about: Described, unit: string) {
+    this.scope = scope
+    this.key = key
+    this.type = type
+    this.about = about
+    this.#head = encodeMessage(Metric, { name, description: about.help, unit, metadata: { 'prometheus.type': about.type } })
+  }
+
+  write(output: Output, slots: Slots): void {
+    const from = output.begin(tag(2, BYTES))
+    output.raw(this.#head)
+    const data = output.begin(tag(layout[this.type].data, BYTES))
+    for (const point of this.active) point.write(output, slots)
+    if (this.type !== 'gauge' && this.type !== 'summary') {
+      // cumulative
+      output.byte(tag(2, 0))
+      output.byte(2)
+    }
+    if (this.type === 'monotonic') {
+      output.byte(tag(3, 0))
+      output.byte(1)
+    }
+    output.end(data)
+    output.end(from)
+  }
+}
+
+/** Where in the bytes the numbers of each line went, for the next scrape of the same page. */
+export class Slots {
+  readonly doubles: number[] = []
+  readonly counts: number[] = []
+  readonly starts: number[] = []
+  readonly times: number[] = []
+  /** runs: offset of the bucket counts, line of the count, how many buckets' lines follow, those */
+  readonly histograms: number[] = []
+}
+
+const noLine = -1
+
+export class Point {
+  readonly metric: MetricNode
+  readonly id: string
+  readonly #attributes: Uint8Array
+  seen = -1
+  /** the target exposes it no more */
+  stale = false
+  /** what vanishes is told */
+  tracked = true
+  /** ms */
+  time = 0
+  /** ms; 0: unknown */
+  start = 0
+  value = 0
+  count = 0
+  sum = 0
+  bounds: number[] = []
+  buckets: number[] = []
+  native: ExponentialBuckets | undefined
+  exemplars: ReadExemplar[] | undefined
+  /** [line on the page, counted in samples] where each number stands */
+  valueLine = noLine
+  countLine = noLine
+  sumLine = noLine
+  startLine = noLine
+  bucketLines: number[] = []
+
+  constructor(metric: MetricNode, id: string, attributes: readonly Label[]) {
+    this.metric = metric
+    this.id = id
+    this.#attributes = attributesOf(attributes, layout[metric.type].attributes)
+  }
+
+  begin(iteration: number, time: number): void {
+    this.seen = iteration
+    this.time = time
+    this.stale = false
+    this.start = 0
+    this.valueLine = this.countLine = this.sumLine = this.startLine = noLine
+    this.exemplars = undefined
+    this.native = undefined
+    if (this.bounds.length > 0) {
+      this.bounds = []
+      this.buckets = []
+      this.bucketLines = []
+    }
+  }
+
+  /** A distribution without its count is none, and neither is a counter that only says since when it counts. */
+  get complete(): boolean {
+    if (this.stale || this.native !== undefined) return true
+    const { type } = this.metric
+    return type === 'histogram' || type === 'summary' ? this.countLine !== noLine : this.valueLine !== noLine
+  }
+
+  write(output: Output, slots: Slots): void {
+    if (this.metric.type === 'histogram') this.#histogram(output, slots)
+    else if (this.metric.type === 'summary') this.#summary(output, slots)
+    else if (this.metric.type === 'exponential') this.#exponential(output, slots)
+    else this.#number(output, slots)
+  }
+
+  #number(output: Output, slots: Slots): void {
+    const exemplars = this.#exemplars()
+    this.#head(output, (this.#started ? 9 : 0) + (this.stale ? 0 : 9) + exemplars.length)
+    this.#times(output, slots)
+    if (!this.stale) slots.doubles.push(output.double(tag(4, 1), this.value), this.valueLine)
+    this.#tail(output, exemplars)
+  }
+
+  #histogram(output: Output, slots: Slots): void {
+    this.#sort()
+    const finite = this.bounds.at(-1) === Number.POSITIVE_INFINITY ? this.bounds.length - 1 : this.bounds.length
+    const exemplars = this.#exemplars()
+    const sum = this.sumLine !== noLine && !this.stale
+    const boundsSize = finite === 0 ? 0 : fieldSize(8 * finite)
+    const numbers = (this.#started ? 9 : 0) + (this.stale ? 0 : 9) + (sum ? 9 : 0)
+    this.#head(output, numbers + fieldSize(8 * (finite + 1)) + boundsSize + exemplars.length)
+    this.#times(output, slots)
+    if (!this.stale) this.#count(output, slots)
+    if (sum) slots.doubles.push(output.double(tag(5, 1), this.sum), this.sumLine)
+    output.byte(tag(6, BYTES))
+    output.varint(8 * (finite + 1))
+    output.room(16 * (finite + 1) + 16)
+    slots.histograms.push(output.at, this.countLine, finite)
+    let below = 0
+    for (let k = 0; k <= finite; k++) {
+      const upTo = k === finite ? this.count : this.buckets[k]!
+      putCount(output.view, output.at, this.stale ? 0 : upTo - below)
+      below = upTo
+      output.at += 8
+      if (k < finite) slots.histograms.push(this.bucketLines[k]!)
+    }
+    if (finite > 0) {
+      output.byte(tag(7, BYTES))
+      output.varint(8 * finite)
+      for (let k = 0; k < finite; k++, output.at += 8) output.view.setFloat64(output.at, this.bounds[k]!, true)
+    }
+    this.#tail(output, exemplars)
+  }
+
+  #summary(output: Output, slots: Slots): void {
+    this.#sort()
+    const sum = this.sumLine !== noLine && !this.stale
+    this.#head(output, (this.#started ? 9 : 0) + (this.stale ? 0 : 9) + (sum ? 9 : 0) + 20 * this.bounds.length)
+    this.#times(output, slots)
+    if (!this.stale) this.#count(output, slots)
+    if (sum) slots.doubles.push(output.double(tag(5, 1), this.sum), this.sumLine)
+    for (let k = 0; k < this.bounds.length; k++) {
+      output.byte(tag(6, BYTES))
+      output.byte(18)
+      output.double(tag(1, 1), this.bounds[k]!)
+      slots.doubles.push(output.double(tag(2, 1), this.stale ? 0 : this.buckets[k]!), this.bucketLines[k]!)
+    }
+    this.#tail(output, none)
+  }
+
+  #exponential(output: Output, slots: Slots): void {
+    const exemplars = this.#exemplars()
+    const native = this.native
+    const body =
+      this.stale || native === undefined
+        ? none
+        : encodeMessage(ExponentialPoint, {
+            count: whole(this.count),
+            sum: this.sum,
+            scale: native.scale,
+            zeroCount: whole(native.zeroCount),
+            zeroThreshold: native.zeroThreshold,
+            positive: sideOf(native.positiveOffset, native.positive),
+            negative: sideOf(native.negativeOffset, native.negative),
+          })
+    this.#head(output, (this.#started ? 9 : 0) + body.length + exemplars.length)
+    this.#times(output, slots)
+    output.raw(body)
+    this.#tail(output, exemplars)
+  }
+
+  get #started(): boolean {
+    return this.start !== 0 && this.metric.type !== 'gauge'
+  }
+
+  /** @param size [bytes] of what is between the times and the attributes; the times and what follows are added */
+  #head(output: Output, size: number): void {
+    const whole = size + 9 + this.#attributes.length + (this.stale ? 2 : 0)
+    output.room(whole + 10)
+    output.byte(tag(1, BYTES))
+    output.varint(whole)
+  }
+
+  #times(output: Output, slots: Slots): void {
+    if (this.#started) {
+      const at = output.fixed64(tag(2, 1))
+      putNanos(output.view, at, this.start)
+      if (this.startLine !== noLine) slots.starts.push(at, this.startLine)
+    }
+    const at = output.fixed64(tag(3, 1))
+    putNanos(output.view, at, this.time)
+    slots.times.push(at)
+  }
+
+  #count(output: Output, slots: Slots): void {
+    const at = output.fixed64(tag(4, 1))
+    putCount(output.view, at, this.count)
+    slots.counts.push(at, this.countLine)
+  }
+
+  #tail(output: Output, exemplars: Uint8Array): void {
+    output.raw(exemplars)
+    output.raw(this.#attributes)
+    if (!this.stale) return
+    output.byte(tag(layout[this.metric.type].flags, 0))
+    output.byte(1)
+  }
+
+  /** Ascending by bound. Pages are, nearly always. */
+  #sort(): void {
+    const { bounds } = this
+    let sorted = true
+    for (let k = 1; k < bounds.length; k++) if (!(bounds[k]! > bounds[k - 1]!)) sorted = false
+    if (sorted) return
+    // Of two with the same bound the first stays.
+    const order = [...bounds.keys()]
+      .sort((a, b) => bounds[a]! - bounds[b]!)
+      .filter((k, i, all) => i === 0 || bounds[k] !== bounds[all[i - 1]!])
+    this.bounds = order.map(k => bounds[k]!)
+    this.buckets = order.map(k => this.buckets[k]!)
+    this.bucketLines = order.map(k => this.bucketLines[k]!)
+  }
+
+  #exemplars(): Uint8Array {
+    const field = layout[this.metric.type].exemplars
+    if (this.exemplars === undefined || field === 0 || this.stale) return none
+    return Buffer.concat(this.exemplars.flatMap(exemplar => withLength(field, encodeMessage(Exemplar, toExemplar(exemplar, this.time)))))
+  }
+}
+
+const none = new Uint8Array()
+const whole = (value: number): bigint => (value > 0 ? BigInt(Math.trunc(Math.min(value, 2 ** 63))) : 0n)
+const sideOf = (offset: number, counts: ArrayLike<number>) =>
+  counts.length === 0 ? undefined : { offset, bucketCounts: Array.from(counts, whole) }
+
+function withLength(field: number, bytes: Uint8Array): Uint8Array[] {
+  const head = new Uint8Array(1 + varintSize(bytes.length))
+  head[0] = tag(field, BYTES)
+  let rest = bytes.length
+  let at = 1
+  for (; rest >= 128; rest = Math.floor(rest / 128)) head[at++] = (rest % 128) | 128
+  head[at] = rest
+  return [head, bytes]
+}
+
+/** KeyValue fields one after the other. A Resource has them as field 1: all that differs is the tag. */
+function attributesOf(labels: readonly Label[], field: number): Uint8Array {
+  return Buffer.concat(labels.flatMap(([name, value]) => withLength(field, keyValue(name, value))))
+}
+/** The one attribute of a Resource, without its tag and length. */
+function keyValue(name: string, value: string): Uint8Array {
+  const bytes = encodeMessage(Resource, { attributes: [[name, value]] })
+  let at = 1
+  while (bytes[at++]! >= 0x80);
+  return bytes.subarray(at)
+}
+
+const hex = /^(?:[0-9a-fA-F]{2})+$/
+
+/** Labels `trace_id` and `span_id` are the ids, whatever their case; shorter ones are filled with zeros in front, longer ones cut. */
+function toExemplar({ labels, value, time }: ReadExemplar, pointTime: number): object {
+  const rest: Label[] = []
+  const ids: Record<string, Uint8Array> = {}
+  for (const [name, text] of labels) {
+    const key = ({ trace_id: 'traceId', span_id: 'spanId' } as Record<string, string>)[name.toLowerCase()]
+    if (key === undefined || !hex.test(text)) rest.push([name, text])
+    else ids[key] = Buffer.from(text.slice(0, key === 'traceId' ? 32 : 16).padStart(key === 'traceId' ? 32 : 16, '0'), 'hex')
+  }
+  const at = Math.floor(Number.isNaN(time) ? pointTime : time)
+  return { filteredAttributes: Object.fromEntries(rest), timeUnixNano: BigInt(at) * 1_000_000n, asDouble: value, ...ids }
+}
