@@ -16,10 +16,12 @@ import batch from './processors/batch/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
 import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
+import prometheusReceiver from './receivers/prometheus/index.ts'
 import self from './receivers/self/index.ts'
 
 export const components: readonly AnyFactory[] = [
   otlp,
+  prometheusReceiver,
   host,
   self,
   memoryLimiter,

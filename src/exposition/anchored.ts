@@ -1,5 +1,7 @@
 /** Regular expressions of relabelling: RE2, and the whole text must match. The one place that knows how they are run. */
+import { Re2 } from '../lib/re2.ts'
 
+/** The whole, then each group; undefined for one that took no part. */
 export type Match = readonly (string | undefined)[] & { readonly groups?: Readonly<Record<string, string>> | undefined }
 
 export interface Anchored {
@@ -11,7 +13,7 @@ const cache = new Map<string, Anchored>()
 /** Distinct expressions of all configurations; more are made anew. */
 const maxCached = 1000
 
-/** @throws {SyntaxError} */
+/** @throws {RegexError} */
 export function anchored(pattern: string): Anchored {
   let made = cache.get(pattern)
   if (made === undefined) {
@@ -24,18 +26,14 @@ export function anchored(pattern: string): Anchored {
 function make(pattern: string): Anchored {
   // Most rules take all there is.
   if (pattern === '(.*)') return { test: () => true, exec: text => [text, text] }
-  const regex = compile(pattern.replaceAll('(?P<', '(?<'))
-  return { test: text => regex.test(text), exec: text => (regex.exec(text) as Match | null) ?? undefined }
+  const regex = new Re2(`^(?s:${pattern})$`)
+  return { test: text => regex.test(text), exec: text => matchOf(regex, text) }
 }
 
-function compile(pattern: string): RegExp {
-  const flags = /^\(\?([a-z]+)\)/.exec(pattern)
-  const body = flags === null ? pattern : pattern.slice(flags[0].length)
-  const ignoreCase = flags?.[1]?.includes('i') === true ? 'i' : ''
-  try {
-    return new RegExp(`^(?:${body})$`, `su${ignoreCase}`)
-  } catch {
-    // More may be escaped in RE2 than JavaScript allows where it reads Unicode.
-    return new RegExp(`^(?:${body})$`, `s${ignoreCase}`)
-  }
+function matchOf(regex: Re2, text: string): Match | undefined {
+  const found = regex.find(text)
+  if (found === undefined) return undefined
+  const parts = Array.from({ length: found.length / 2 }, (_, i) => (found[2 * i]! < 0 ? undefined : text.slice(found[2 * i], found[2 * i + 1])))
+  const named = regex.groups.flatMap((name, i) => (name === undefined || parts[i + 1] === undefined ? [] : [[name, parts[i + 1]!] as const]))
+  return Object.assign(parts, { groups: Object.fromEntries(named) })
 }
