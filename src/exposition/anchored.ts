@@ -33,7 +33,11 @@ function make(pattern: string): Anchored {
 function matchOf(regex: Re2, text: string): Match | undefined {
   const found = regex.find(text)
   if (found === undefined) return undefined
-  const parts = Array.from({ length: found.length / 2 }, (_, i) => (found[2 * i]! < 0 ? undefined : text.slice(found[2 * i], found[2 * i + 1])))
-  const named = regex.groups.flatMap((name, i) => (name === undefined || parts[i + 1] === undefined ? [] : [[name, parts[i + 1]!] as const]))
+  const parts = Array.from({ length: found.length / 2 }, (_, i) =>
+    found[2 * i]! < 0 ? undefined : text.slice(found[2 * i], found[2 * i + 1]),
+  )
+  const named = regex.groups.flatMap((name, i) =>
+    name === undefined || parts[i + 1] === undefined ? [] : [[name, parts[i + 1]!] as const],
+  )
   return Object.assign(parts, { groups: Object.fromEntries(named) })
 }
