@@ -1,5 +1,4 @@
 /** The files of Collector users that `test/peers/collector-files.test.ts` runs through the real Collector load here; wrong ones say why. */
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ConfigFileError, loadConfiguration } from '../../src/component/config.ts'
 import { aliases, components } from '../../src/components.ts'
