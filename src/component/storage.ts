@@ -62,7 +62,7 @@ export interface StoredQueue {
   begin(bodies: readonly StoredBody[]): Promise<void>
   /** These were delivered or dropped. Written down soon. */
   settle(bodies: readonly StoredBody[]): void
-  /** Writes down what is not yet, and closes. What was not settled stays. */
+  /** Writes down what is not yet, and closes, whatever the disk says to it. What was not settled stays. */
   close(): Promise<void>
 }
 

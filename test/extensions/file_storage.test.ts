@@ -1,13 +1,16 @@
 /** Queues on the disk: a disk in memory that forgets what was not synced, cuts files, flips bits and fails on command. */
+import { crc32 } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Component } from '../../src/component/component.ts'
 import { RetryableError } from '../../src/component/errors.ts'
 import { Room } from '../../src/component/room.ts'
 import type { Storage } from '../../src/component/storage.ts'
 import factory from '../../src/extensions/file_storage/index.ts'
-import { type Bench, batchOf, bench, delivered, gate, later, type Reply, run } from '../component/sending-kit.ts'
+import { Ranges } from '../../src/extensions/file_storage/ranges.ts'
+import { folderName } from '../../src/extensions/file_storage/storage.ts'
+import { type Bench, batchOf, bench, delivered, gate, idsOf, later, type Reply, run } from '../component/sending-kit.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
-import { type TestContext, testContext } from '../kit/context.ts'
+import { seeded, type TestContext, testContext } from '../kit/context.ts'
 import { paperworkContract } from '../kit/contract.ts'
 import { failure, MemoryDisk } from '../kit/disk.ts'
 
@@ -231,6 +234,318 @@ describe('bounds', () => {
   })
 })
 
-test('the disk fails, and nothing that was taken over is lost', async () => {
-  expect(failure('EIO')).toBeInstanceOf(Error)
+// ------------------------------------------------------------------------------------------------ faults
+
+/** The file of that kind that was made last. */
+function lastFile(disk: MemoryDisk, kind: 'segment' | 'acks'): string {
+  return [...disk.files.keys()]
+    .filter(path => path.endsWith(`.${kind}`))
+    .sort()
+    .at(-1)!
+}
+/** That disk, with one file as it is given. */
+function changed(disk: MemoryDisk, path: string, content: Uint8Array): MemoryDisk {
+  const copy = disk.after('kill')
+  copy.put(path, content)
+  return copy
+}
+
+/** A disk that a process has left with these batches, `[i, i + 1000]` each, and none of them delivered. */
+async function left(count: number, end: 'kill' | 'shutdown'): Promise<MemoryDisk> {
+  const process = await start(new MemoryDisk(), { reply: stuck() })
+  for (const id of run(1, count)) await consume(process, id, id + 1000)
+  if (end === 'shutdown') await process.end()
+  return process.disk.after('kill')
+}
+
+/** What a queue gives back, without an exporter: the first id of each batch, which must be whole, and what was said. */
+async function contents(disk: MemoryDisk): Promise<{ ids: number[]; lost: number; said: string[] }> {
+  const cx = testContext({ disk, id: 'file_storage' })
+  const storage = factory.create(cx, factory.config.parse({ directory })) as Component & Storage
+  await storage.start?.()
+  const queue = await storage.openQueue({ id: 'otlp_http', signal: 'metrics', keeps: () => true, freed() {} })
+  const ids: number[] = []
+  let lost = 0
+  for (let calls = 0; queue.unread.bodies > 0 && calls < 100; calls++) {
+    const { bodies, lost: now } = await queue.read(1000)
+    lost += now.bodies
+    for (const { raw, rows } of bodies) {
+      const found = idsOf(raw.bytes())
+      expect([found, rows]).toEqual([[found[0], found[0]! + 1000], 2])
+      ids.push(found[0]!)
+    }
+  }
+  expect(queue.unread).toEqual({ bodies: 0, rows: 0, bytes: 0 })
+  await storage.shutdown?.(AbortSignal.abort())
+  return { ids, lost, said: cx.lines.map(({ level, message }) => `${level} ${message}`) }
+}
+
+const COUNT = 8
+const named = /a part of a queue on the disk is damaged|was being written when the process ended/
+
+describe.each(['kill', 'shutdown'] as const)('damage, after a %s', end => {
+  test('cut at every byte: an exact prefix', async () => {
+    const disk = await left(COUNT, end)
+    const path = lastFile(disk, 'segment')
+    const whole = disk.get(path)
+    let most = 0
+    for (let length = 0; length <= whole.length; length++) {
+      const { ids } = await contents(changed(disk, path, whole.subarray(0, length)))
+      expect(ids).toEqual(run(1, ids.length))
+      expect(ids.length).toBeGreaterThanOrEqual(most)
+      most = ids.length
+    }
+    expect(most).toBe(COUNT)
+  })
+
+  test('every bit flipped: what is whole is delivered in order, what is not is named', async () => {
+    const disk = await left(COUNT, end)
+    const path = lastFile(disk, 'segment')
+    const whole = disk.get(path)
+    for (let bit = 0; bit < whole.length * 8; bit++) {
+      const flipped = Buffer.from(whole)
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      const { ids, lost, said } = await contents(changed(disk, path, flipped))
+      expect(ids).toEqual(ids.toSorted((a, b) => a - b))
+      expect(ids.length).toBeGreaterThanOrEqual(COUNT - 1)
+      if (ids.length < COUNT) expect([lost > 0 || named.test(said.join()), bit]).toEqual([true, bit])
+    }
+  })
+
+  test('a run of zeros or of noise anywhere: never wrong data', async () => {
+    const disk = await left(COUNT, end)
+    const path = lastFile(disk, 'segment')
+    const whole = disk.get(path)
+    const random = seeded(5)
+    for (let round = 0; round < 300; round++) {
+      const noisy = Buffer.from(whole)
+      const from = Math.floor(random() * noisy.length)
+      const to = from + Math.floor(random() * 200)
+      for (let at = from; at < Math.min(to, noisy.length); at++) noisy[at] = round % 2 === 0 ? 0 : Math.floor(random() * 256)
+      const { ids, lost, said } = await contents(changed(disk, path, noisy))
+      expect(ids).toEqual(ids.toSorted((a, b) => a - b))
+      if (ids.length < COUNT) expect(lost > 0 || named.test(said.join())).toBe(true)
+    }
+  })
+})
+
+test('marks that are damaged cost a repetition, and never a row', async () => {
+  const first = await start(new MemoryDisk())
+  for (const id of run(1, 6)) {
+    if (id === 4) first.destination.reply = stuck()
+    await consume(first, id)
+    await settled(5)
+  }
+  const disk = first.disk.after('kill')
+  const path = lastFile(disk, 'acks')
+  const whole = disk.get(path)
+  for (let bit = 0; bit < whole.length * 8; bit += 5) {
+    const flipped = Buffer.from(whole)
+    flipped[bit >> 3]! ^= 1 << (bit & 7)
+    const ids = await delivers(changed(disk, path, flipped))
+    expect(ids.filter(id => id >= 4)).toEqual([4, 5, 6])
+  }
+  for (let length = 0; length < whole.length; length += 7) {
+    const ids = await delivers(changed(disk, path, whole.subarray(0, length)))
+    expect(ids.filter(id => id >= 4)).toEqual([4, 5, 6])
+  }
+})
+
+/** Takes over batches one after the other while a destination is there, is gone, and is there again. */
+async function someLife(process: Process, acknowledged: number[]): Promise<void> {
+  for (const id of run(1, 12)) {
+    process.destination.reply = id % 6 < 3 ? () => delivered : () => later
+    await consume(process, id).then(
+      () => acknowledged.push(id),
+      (error: unknown) => expect(error).toBeInstanceOf(RetryableError),
+    )
+    await process.cx.clock.advance(400)
+  }
+}
+const life = { settings: { max_size: 1 << 20 }, retry: { initial_interval: '300ms', max_elapsed_time: 0 }, queue: { max_bytes: 12 } }
+
+/** What the world has seen: the destination before and after a restart. */
+async function missing(acknowledged: readonly number[], before: readonly number[], disk: MemoryDisk): Promise<number[]> {
+  const there = new Set([...before, ...(await delivers(disk))])
+  return acknowledged.filter(id => !there.has(id))
+}
+
+describe('the nth operation of the disk fails, for n = 1, 2, 3, …', () => {
+  test.each<[string, boolean]>([
+    ['once', false],
+    ['and all that follow', true],
+  ])('%s: nothing that was taken over is lost', async (_name, forever) => {
+    for (let n = 1; ; n++) {
+      const disk = new MemoryDisk()
+      let failed = false
+      disk.before = (_operation, _path, count) => {
+        if (count !== n && !(forever && count > n)) return
+        failed = true
+        throw failure('EIO')
+      }
+      const acknowledged: number[] = []
+      let before: readonly number[] = []
+      try {
+        const process = await start(disk, life)
+        before = process.destination.delivered
+        await someLife(process, acknowledged)
+        await process.end()
+      } catch (error) {
+        // What cannot be opened says so before anything was taken over.
+        expect((error as Error).name).toBe('StartError')
+        expect((error as Error).message).toMatch(/EIO/)
+        expect(acknowledged).toEqual([])
+      }
+      disk.before = () => {}
+      running.length = 0
+      expect([n, await missing(acknowledged, before, disk.after('kill'))]).toEqual([n, []])
+      if (!failed) {
+        expect(n).toBeGreaterThan(30)
+        break
+      }
+      if (!forever && n > 10) expect(acknowledged.length).toBeGreaterThan(7)
+    }
+  })
+
+  test('while reading back: nothing is lost, and nothing is delivered wrong', async () => {
+    const disk = await left(COUNT, 'shutdown')
+    for (let n = 1; ; n++) {
+      const copy = disk.after('kill')
+      let failed = false
+      copy.before = (_operation, _path, count) => {
+        if (count !== n) return
+        failed = true
+        throw failure('EIO')
+      }
+      let there: number[] = []
+      try {
+        const process = await start(copy, { queue: { max_bytes: 16 } })
+        await process.cx.clock.advance(5000)
+        there = process.destination.delivered
+        await process.end()
+      } catch (error) {
+        expect((error as Error).name).toBe('StartError')
+      }
+      running.length = 0
+      copy.before = () => {}
+      const all = new Set([...there, ...(await delivers(copy.after('kill')))])
+      expect([n, [...all].filter(id => id < 1000).toSorted((a, b) => a - b)]).toEqual([n, run(1, COUNT)])
+      if (!failed) break
+    }
+  })
+})
+
+test.each(['kill', 'loss of power'] as const)('a %s before any operation: everything that was acknowledged is there', async end => {
+  for (let n = 1; ; n++) {
+    const disk = new MemoryDisk()
+    const acknowledged: number[] = []
+    let ended: { disk: MemoryDisk; acknowledged: number[]; before: number[] } | undefined
+    let process: Process | undefined
+    disk.before = (_operation, _path, count) => {
+      if (count === n)
+        ended = { disk: disk.after(end), acknowledged: [...acknowledged], before: [...(process?.destination.delivered ?? [])] }
+    }
+    process = await start(disk, life)
+    await someLife(process, acknowledged)
+    await process.end()
+    if (ended === undefined) break
+    expect([n, await missing(ended.acknowledged, ended.before, ended.disk)]).toEqual([n, []])
+  }
+})
+
+test('a disk that is full, and free again', async () => {
+  const disk = new MemoryDisk()
+  const process = await start(disk, { settings: { min_free_space: 0 }, reply: stuck() })
+  await consume(process, 1)
+  disk.capacity = disk.bytes + 100
+  const refused: number[] = []
+  const taken = [1]
+  for (const id of run(2, 20)) {
+    if (id === 12) disk.capacity = Number.POSITIVE_INFINITY
+    if (id === 12) await process.cx.clock.advance(1000)
+    await consume(process, ...run(id * 100, 20)).then(
+      () => taken.push(id),
+      () => refused.push(id),
+    )
+  }
+  expect(refused).toEqual(run(2, 10))
+  expect(process.imbalance()).toBe(0)
+  const ids = await delivers(disk.after('loss of power'))
+  expect(ids).toEqual([1, ...run(12, 10).flatMap(id => run(id * 100, 20))])
+  expect(process.own.lines.map(({ message }) => message)).toContain('the disk takes nothing: senders are asked to come again')
+})
+
+// ------------------------------------------------------------------------------------------------ the start
+
+describe('the start', () => {
+  test('refuses a directory that is not there', async () => {
+    await expect(start(new MemoryDisk(), { settings: { create_directory: false } })).rejects.toThrow(
+      'extensions.file_storage.directory: the queues in "/queues" cannot be read: ENOENT',
+    )
+  })
+  test('refuses a directory that another process has, after having waited', async () => {
+    const disk = new MemoryDisk()
+    await start(disk)
+    const clock = new VirtualClock()
+    const second = factory.create(testContext({ clock, disk, id: 'file_storage' }), factory.config.parse({ directory }))
+    const refused = expect(second.start?.()).rejects.toThrow(/"\/queues" is in use/)
+    await clock.advance(2000)
+    await refused
+  })
+  test('waits for a process that ends', async () => {
+    const disk = new MemoryDisk()
+    const first = await start(disk)
+    const clock = new VirtualClock()
+    const second = factory.create(testContext({ clock, disk, id: 'file_storage' }), factory.config.parse({ directory }))
+    const started = second.start?.()
+    await clock.advance(500)
+    await first.end()
+    await clock.advance(500)
+    await started
+    await second.shutdown?.(AbortSignal.abort())
+  })
+  test.each([false, true])('a file of another version is refused by name, or moved aside (recreate: %s)', async recreate => {
+    const disk = await left(COUNT, 'kill')
+    const path = lastFile(disk, 'segment')
+    const other = Buffer.from(disk.get(path))
+    other.writeUInt16LE(2, 8)
+    other.writeUInt32LE(crc32(other.subarray(0, 36)), 36)
+    const copy = changed(disk, path, other)
+    if (!recreate) {
+      await expect(start(copy)).rejects.toThrow(`extensions.file_storage: ${JSON.stringify(path)} is of version 2 of the format`)
+      return
+    }
+    const process = await start(copy, { settings: { recreate } })
+    await consume(process, 99)
+    await settled(5)
+    expect(process.destination.delivered).toEqual([99])
+    expect([...copy.files.keys()].filter(name => name.endsWith('.backup'))).toEqual([`${path}.2023-11-14T221320.000Z.backup`])
+  })
+  test('says what the Collector has left there', async () => {
+    const disk = new MemoryDisk()
+    disk.put(`${directory}/exporter_otlp_http__metrics`, Buffer.from('bbolt'))
+    const { own } = await start(disk)
+    expect(own.lines.map(({ level, fields }) => [level, fields['file']])).toEqual([['warn', '/queues/exporter_otlp_http__metrics']])
+  })
+})
+
+test('names of exporters become names of folders', () => {
+  expect(folderName({ id: 'otlp_http/jaeger ü', signal: 'traces' })).toBe('exporter.otlp_http~002Fjaeger~0020~00FC.traces')
+})
+
+test.each(run(1, 30))('ranges are sets (seed %d)', seed => {
+  const random = seeded(seed)
+  const ranges = new Ranges()
+  const set = new Set<number>()
+  for (let step = 0; step < 60; step++) {
+    const from = Math.floor(random() * 100)
+    const to = from + Math.floor(random() * 6)
+    const fresh = run(from, to - from + 1).every(n => !set.has(n))
+    for (const n of run(from, to - from + 1)) set.add(n)
+    expect(ranges.add(from, to)).toBe(fresh)
+    expect(ranges.last).toBe(Math.max(...set))
+    for (let n = -2; n < 110; n++) expect(ranges.has(n)).toBe(set.has(n))
+  }
+  const gaps = [...set].filter(n => !set.has(n + 1)).length
+  expect(ranges.length).toBe(gaps)
 })

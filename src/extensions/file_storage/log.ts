@@ -539,6 +539,8 @@ export class Log implements StoredQueue {
     await this.#seal()
     try {
       await this.tidy()
+    } catch (error) {
+      this.#around.log.warn({ error: codeOf(error) }, 'what was delivered cannot be made safe: after a loss of power it may be sent again')
     } finally {
       for (const segment of this.#segments) {
         await segment.close().catch(() => {})
