@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { finish, freePorts, LOOPBACK, listens, Server } from '../test/peers/kit/process.ts'
-import { Collector, type Otlp, otlpTo, program, Thalamus, toHttp } from '../test/peers/kit/servers.ts'
+import { Collector, type Configuration, type Otlp, otlpTo, program, Thalamus, toHttp } from '../test/peers/kit/servers.ts'
 
 /** The loader's line: see test/peers/loader. */
 export interface Measured {
@@ -56,10 +56,9 @@ export class Subject implements AsyncDisposable {
   }
 
   static async start(kind: typeof Collector | typeof Thalamus, shape: Shape, flags: readonly string[] = []): Promise<Subject> {
-    const [sinkPort, prometheusPort] = (await freePorts(2)) as [number, number]
-    const sink = await startSink(sinkPort)
+    const [prometheusPort] = (await freePorts(1)) as [number]
     // The same words for both, which is the point of speaking the Collector's language.
-    const configure = (ports: Otlp) => {
+    const configure = (ports: Otlp, sinkPort: number) => {
       const config = otlpTo(ports, { otlp_http: toHttp(sinkPort, { compression: 'none' }) }, { batch: {} })
       if (shape === 'otlp_http') return config
       const metrics = { ...config.service.pipelines['metrics'], exporters: ['otlp_http', 'prometheus'] }
@@ -69,7 +68,18 @@ export class Subject implements AsyncDisposable {
         service: { pipelines: { ...config.service.pipelines, metrics } },
       }
     }
-    const server = await (kind === Thalamus ? Thalamus.start(configure, flags) : Collector.start(configure))
+    return Subject.configured(kind, configure, flags)
+  }
+
+  static async configured(
+    kind: typeof Collector | typeof Thalamus,
+    configure: (ports: Otlp, sinkPort: number) => Configuration,
+    flags: readonly string[] = [],
+  ): Promise<Subject> {
+    const [sinkPort] = (await freePorts(1)) as [number]
+    const sink = await startSink(sinkPort)
+    const configured = (ports: Otlp) => configure(ports, sinkPort)
+    const server = await (kind === Thalamus ? Thalamus.start(configured, flags) : Collector.start(configured))
     return new Subject(kind.name, server, sink, sinkPort)
   }
 

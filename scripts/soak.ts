@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machine } from '../bench/kit.ts'
+import { kills } from '../test/peers/soak/kills.ts'
 import { load } from '../test/peers/soak/load.ts'
 import type { Row, Say } from '../test/peers/soak/row.ts'
 import { installAll } from '../test/peers/tools.ts'
@@ -37,6 +38,11 @@ const soaks: readonly Soak[] = [
       const warmSeconds = Math.min(20 * 60, seconds / 3)
       return [await load({ seconds, warmSeconds, pointsPerSecond: Number(values.points), churnSeconds: 10, log: values.log }, say)]
     },
+  },
+  {
+    name: 'kills',
+    says: 'kill -9 at random moments, with the queue on the disk: --rounds 1000',
+    run: async say => [await kills({ rounds: Number(values.rounds ?? 1000) }, say)],
   },
 ]
 

@@ -7,6 +7,8 @@ import { readArguments } from './commands/arguments.ts'
 import { type Command, type Outside, UsageError } from './commands/command.ts'
 import { commandHelp, commands, helpText } from './commands/index.ts'
 import { ConfigError, StartError } from './component/errors.ts'
+import { nodeDisk } from './disk.ts'
+import { systemClock } from './lib/clock.ts'
 import { closest } from './lib/distance.ts'
 import { packageVersion, systemLog, systemWorld } from './world.ts'
 
@@ -72,6 +74,8 @@ function theOutside(): Outside {
     read: path => (path === '-' ? text(process.stdin) : readFile(path, 'utf8')),
     readSync: path => readFileSync(path, 'utf8'),
     log: (component, config) => log(component, config, () => config.level),
+    disk: nodeDisk,
+    now: () => systemClock.now(),
     start: async (configuration, load) => {
       // Only what runs needs all of it: `check` and `help` are quick.
       const { start } = await import('./app.ts')

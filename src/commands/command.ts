@@ -3,6 +3,7 @@ import type { App } from '../app.ts'
 import type { Logger } from '../component/component.ts'
 import type { LoadedConfiguration } from '../component/config.ts'
 import type { LogConfig } from '../component/configuration.ts'
+import type { Disk } from '../component/disk.ts'
 
 /** Everything a command does to the world goes through here. */
 export interface Outside {
@@ -17,6 +18,10 @@ export interface Outside {
   /** The same at once, for files that a configuration names: they are small. */
   readonly readSync: (path: string) => string
   readonly log: (component: string, config: LogConfig) => Logger
+  /** for what is kept between runs */
+  readonly disk: Disk
+  /** Unix epoch milliseconds */
+  readonly now: () => number
   /** `load` reads the configuration again. @throws {StartError} and leaves nothing running */
   readonly start: (configuration: LoadedConfiguration, load: () => Promise<LoadedConfiguration>) => Promise<App>
   /** Calls `run` each time somebody asks this process to stop. */

@@ -1,7 +1,7 @@
 /** Command lines that ask for what there is not, and what is said to them. `good.yaml` is a good file, `folder/` a folder. */
 export const misuses: readonly [argv: string[], says: string][] = [
   [['chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
-  [['dance'], 'no command is called "dance"\n  known: run, check, validate, schema, components, version, help\n'],
+  [['dance'], 'no command is called "dance"\n  known: run, check, validate, queue, schema, components, version, help\n'],
   [['thalamus.yaml'], 'no command is called "thalamus.yaml"\n  to run that file: thalamus --config thalamus.yaml\n'],
   [['--confg', 'x'], 'unknown flag --confg\n  did you mean --config?\n'],
   [['check', '--forwrd=x'], 'unknown flag --forwrd\n  did you mean --forward?\n'],
@@ -12,6 +12,10 @@ export const misuses: readonly [argv: string[], says: string][] = [
   [['--set='], '--set needs a value\n  write --set key.path=value\n'],
   [['--print-config=yes'], '--print-config takes no value\n  write --print-config alone\n'],
   [['version', 'now'], 'version takes no "now"\n  see: thalamus version --help\n'],
+  [['queue'], 'queue needs to be told what to do, and a directory\n  write thalamus queue verify DIR, repair DIR or stats DIR\n'],
+  [['queue', 'mend', 'd'], 'queue cannot "mend"\n  known: verify, repair, stats\n'],
+  [['queue', 'verfy', 'd'], 'queue cannot "verfy"\n  did you mean "verify"?\n'],
+  [['queue', 'verify', 'none'], 'none: there is no such folder\n  name the directory of a file_storage\n'],
   [['check'], 'check needs a file\n  write thalamus check FILE\n'],
   [['check', 'metrics', 'page.txt'], 'check metrics takes no "page.txt"\n  it reads standard input: thalamus check metrics < FILE\n'],
   [['check', '--openmetrics', 'good.yaml'], '--openmetrics is for metrics\n  write thalamus check metrics --openmetrics\n'],

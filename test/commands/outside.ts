@@ -5,6 +5,7 @@ import type { LoadedConfiguration } from '../../src/component/config.ts'
 import { Ledger } from '../../src/component/ledger.ts'
 import { main } from '../../src/main.ts'
 import { type LogLine, testContext } from '../kit/context.ts'
+import { MemoryDisk } from '../kit/disk.ts'
 
 export interface Ran {
   readonly code: number
@@ -48,6 +49,8 @@ export class TestOutside implements Outside {
     if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
     return text
   }
+  disk = new MemoryDisk()
+  now = () => 1_700_000_000_000
   log = () => this.#context.log
   start = async (configuration: LoadedConfiguration, load: () => Promise<LoadedConfiguration>): Promise<App> => {
     this.started.push(configuration)

@@ -8,6 +8,7 @@ import type { Storage } from '../../src/component/storage.ts'
 import factory from '../../src/extensions/file_storage/index.ts'
 import { Ranges } from '../../src/extensions/file_storage/ranges.ts'
 import { folderName } from '../../src/extensions/file_storage/storage.ts'
+import { TestOutside } from '../commands/outside.ts'
 import { type Bench, batchOf, bench, delivered, gate, idsOf, later, type Reply, run } from '../component/sending-kit.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
 import { seeded, type TestContext, testContext } from '../kit/context.ts'
@@ -280,6 +281,17 @@ async function contents(disk: MemoryDisk): Promise<{ ids: number[]; lost: number
   return { ids, lost, said: cx.lines.map(({ level, message }) => `${level} ${message}`) }
 }
 
+/** `thalamus queue verify` says what is lost, `repair` keeps what is whole, and then nothing is damaged. */
+async function isRepaired(disk: MemoryDisk, ids: readonly number[]): Promise<void> {
+  const outside = new TestOutside()
+  outside.disk = disk
+  const { code, out } = await outside.thalamus('queue', 'verify', directory)
+  if (ids.length < COUNT) expect([code, out]).toEqual([2, expect.stringMatching(/ lost, written /)])
+  await outside.thalamus('queue', 'repair', directory)
+  expect((await outside.thalamus('queue', 'verify', directory)).code).toBe(0)
+  expect((await contents(disk.after('loss of power'))).ids).toEqual(ids)
+}
+
 const COUNT = 8
 const named = /a part of a queue on the disk is damaged|was being written when the process ended/
 
@@ -309,6 +321,7 @@ describe.each(['kill', 'shutdown'] as const)('damage, after a %s', end => {
       expect(ids).toEqual(ids.toSorted((a, b) => a - b))
       expect(ids.length).toBeGreaterThanOrEqual(COUNT - 1)
       if (ids.length < COUNT) expect([lost > 0 || named.test(said.join()), bit]).toEqual([true, bit])
+      if (bit % 31 === 0) await isRepaired(changed(disk, path, flipped), ids)
     }
   })
 

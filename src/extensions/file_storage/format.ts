@@ -117,6 +117,11 @@ export function writeRecordHeader(into: Buffer, at: number, id: number, record: 
   into.writeUInt32LE(crc32(into.subarray(at, at + 36), id), at + 36)
 }
 
+/** As it was read. */
+export function writeRecordHeaderOf(into: Buffer, id: number, { body, own, ...rest }: RecordHeader & { readonly body: Uint8Array }): void {
+  writeRecordHeader(into, 0, id, { ...rest, pieces: [body], flags: own ? OWN : 0 })
+}
+
 /** undefined: no whole record header begins at `at` */
 export function readRecordHeader(bytes: Buffer, at: number, id: number): RecordHeader | undefined {
   if (at + RECORD > bytes.length || bytes.readUInt32LE(at) !== RECORD_MAGIC) return undefined

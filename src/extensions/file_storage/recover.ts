@@ -87,7 +87,8 @@ async function readSegment(disk: Disk, folder: string, name: FileName, file: Dis
   if (sealed !== undefined && marks.doneTotals !== undefined) {
     const left = { ...sealed.totals }
     add(left, marks.doneTotals, -1)
-    return { name, size, sealed: true, marks, left, lastSequence: Math.max(known, sealed.next - 1), holes: [] }
+    if (left.bodies >= 0 && left.rows >= 0 && left.bytes >= 0)
+      return { name, size, sealed: true, marks, left, lastSequence: Math.max(known, sealed.next - 1), holes: [] }
   }
   return { name, size, sealed: sealed !== undefined, marks, ...(await scan(file, size, name, marks, known)) }
 }

@@ -31,6 +31,7 @@ export interface Configuration {
   readonly receivers: object
   readonly processors?: object
   readonly exporters: object
+  readonly extensions?: object
   readonly service: { readonly pipelines: Readonly<Record<string, object>> } & Readonly<Record<string, unknown>>
 }
 
