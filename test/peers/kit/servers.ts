@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { program } from '../tools.ts'
 import { Folder, finish, freePorts, getJson, LOOPBACK, listens, Server, type Started } from './process.ts'
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
 export interface Otlp {
   readonly httpPort: number
@@ -91,6 +91,7 @@ export interface LedgerPage {
     id: string
     signal: string
     accepted: number
+    recovered: number
     taken: number
     held: number
     resent: number
