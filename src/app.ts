@@ -1,16 +1,18 @@
 /** The composition root: a checked configuration in, a running pipeline out. */
 
-import type { Counter } from '@opentelemetry/api'
+import { type Counter, createNoopMeter } from '@opentelemetry/api'
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { Api } from './api/listener.ts'
 import { OwnMetrics } from './api/own-metrics.ts'
 import { Reloads, reasonOf, reloadHandler } from './api/reload.ts'
-import { Budget } from './component/budget.ts'
+import { Budget, SharedUse } from './component/budget.ts'
 import type { Authenticator, Component, Context, Files, Logger, MemoryUse, Status } from './component/component.ts'
 import { unchangeable } from './component/config/unchangeable.ts'
 import type { Configuration, ServiceConfig } from './component/configuration.ts'
 import type { Disk } from './component/disk.ts'
 import { ConfigError, StartError, UnauthenticatedError } from './component/errors.ts'
 import { type Account, type Kind, Ledger } from './component/ledger.ts'
+import type { SharedPorts } from './component/listen.ts'
 import { createOwnTelemetry } from './component/own-telemetry.ts'
 import type { Storage } from './component/storage.ts'
 import { Tenancy } from './component/tenancy.ts'
@@ -21,6 +23,10 @@ import { begin } from './pipeline/begin.ts'
 import { Graph, type Plan, type Unheard } from './pipeline/graph.ts'
 import type { Node } from './pipeline/node.ts'
 import { stopAll } from './pipeline/stop.ts'
+import { Crew, type Spawn } from './workers/crew.ts'
+import { Landings } from './workers/landing.ts'
+import { partition } from './workers/partition.ts'
+import { Shipping } from './workers/shipping.ts'
 
 /** What the outside gives: a test gives its own. */
 export interface World {
@@ -36,6 +42,10 @@ export interface World {
   /** from here on, the least important lines that all of them write; without it a reload does not change that */
   readonly setLogLevel?: (level: ServiceConfig['telemetry']['logs']['level']) => void
   readonly version: string
+  /** makes an ingest thread; without it there is none */
+  readonly spawn?: Spawn
+  /** this is an ingest thread, and so is what it shares with the others */
+  readonly seat?: { readonly number: number; readonly slots: SharedArrayBuffer; readonly ports: SharedPorts }
 }
 
 export interface Listening {
@@ -70,6 +80,8 @@ export interface App {
   readonly listening: readonly Listening[]
   /** what a receiver gives and no pipeline takes */
   readonly unheard: readonly Unheard[]
+  /** What components have measured; undefined where nothing is. */
+  measured(): Promise<ResourceMetrics['scopeMetrics'] | undefined>
   /** An error that no component handled: counted, and the whole is unhealthy from here on. */
   failed(): void
   /**
@@ -105,14 +117,19 @@ export async function start(
 
 class Running implements App {
   readonly ledger = new Ledger()
-  readonly listening: Listening[] = []
+  readonly #listening: Listening[] = []
   #configuration: Configuration
   readonly #world: World
   readonly #load: () => Promise<Configuration>
   readonly #graph: Graph
   /** what instances were given, to be taken back when they are gone */
   readonly #tenancies = new Map<Context, Tenancy>()
-  readonly #budget = new Budget()
+  readonly #budget: Budget
+  /** what all threads use, where there are several */
+  readonly #use: SharedUse | undefined
+  readonly #slots: SharedArrayBuffer | undefined
+  readonly #landings = new Landings(() => this.#crew?.quiet)
+  #crew: Crew | undefined
   readonly #reader
   readonly #telemetry
   readonly #api: Api
@@ -132,20 +149,27 @@ class Running implements App {
     this.#world = world
     this.#load = load
     const { service } = configuration
+    this.#slots = world.seat?.slots ?? (service.workers > 1 ? SharedUse.slots(service.workers) : undefined)
+    this.#use = this.#slots && new SharedUse(this.#slots, world.seat?.number ?? 0)
+    this.#budget = new Budget(this.#use)
     this.#reader = createReader({ maxSeries: service.maxSeries, now: () => world.clock.monotonic() })
     this.#telemetry = createOwnTelemetry({
       ledger: this.ledger,
       budget: this.#budget,
       clock: world.clock,
-      memory: world.memory,
+      memory: this.#memory,
       version: world.version,
+      others: async () => (await this.#crew?.count()) ?? [],
+      partial: world.seat !== undefined,
       metrics: service.telemetry.metrics.level,
       traces: service.telemetry.traces.level,
       resource: service.telemetry.resource,
     })
-    this.#api = new Api(this.ledger, this.status, world.log('api'), this.#telemetry.meter('api'))
+    // What the whole says of itself a thread does not say again.
+    const meter = (of: string) => (world.seat === undefined ? this.#telemetry.meter(of) : createNoopMeter())
+    this.#api = new Api(this.#freshLedger, this.status, world.log('api'), meter('api'))
     this.#ownMetrics = new OwnMetrics(this.#telemetry)
-    this.#reloads = new Reloads(this.#telemetry.meter('service'), world.clock)
+    this.#reloads = new Reloads(meter('service'), world.clock)
     this.#graph = new Graph({
       clock: world.clock,
       ledger: this.ledger,
@@ -155,7 +179,7 @@ class Running implements App {
       '/-/reload',
       reloadHandler(() => this.reload()),
     )
-    this.#unhandled = this.#telemetry.meter('service').createCounter('thalamus_process_unhandled_errors', {
+    this.#unhandled = meter('service').createCounter('thalamus_process_unhandled_errors', {
       unit: '{error}',
       description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
     })
@@ -170,15 +194,67 @@ class Running implements App {
   status = (): Status => ({ ready: this.#ready, problems: this.#problems })
 
   get unheard(): readonly Unheard[] {
-    return this.#graph.unheard
+    return [...(this.#crew?.unheard ?? []), ...this.#graph.unheard]
+  }
+  get listening(): readonly Listening[] {
+    return [...(this.#crew?.listening ?? []), ...this.#listening]
+  }
+
+  async measured(): Promise<ResourceMetrics['scopeMetrics'] | undefined> {
+    if (this.#configuration.service.telemetry.metrics.level === 'none') return undefined
+    return (await this.#telemetry.collect()).scopeMetrics
+  }
+
+  /** With what other threads have counted up to now. */
+  #freshLedger = async (): Promise<Ledger> => {
+    await this.#crew?.count()
+    return this.ledger
+  }
+
+  /** One for all threads: each measures its own, and goes by the sum. */
+  #memory = (collect?: boolean): MemoryUse => {
+    const { usedBytes, limitBytes } = this.#world.memory(collect)
+    if (this.#use === undefined) return { usedBytes, limitBytes }
+    this.#use.measured = usedBytes
+    return { usedBytes: this.#use.measured, limitBytes }
   }
 
   async start(): Promise<void> {
-    const plan = await this.#begun(this.#configuration)
+    const { main, crew } = this.#divide(this.#configuration)
+    const plan = await this.#begun(this.#configuration.service, main)
     plan.takeOver()
+    this.#crew = crew
+    await crew?.start()
     this.#reloads.started()
     this.#watch()
     this.#ready = true
+  }
+
+  /** What this thread runs of it, and who runs the rest. */
+  #divide(configuration: Configuration): { main: Configuration; crew: Crew | undefined } {
+    const { spawn, seat } = this.#world
+    const alone = { main: configuration, crew: undefined }
+    const { workers } = configuration.service
+    if (workers === 1 || seat !== undefined) return alone
+    if (spawn === undefined || configuration.origin === undefined) {
+      throw new StartError('service.workers: components of your own run on one thread', { remedy: 'leave it at 1' })
+    }
+    const main = partition(configuration, this.#handing)?.main
+    if (main === undefined) {
+      const why = 'no pipeline begins with a receiver that several threads can share, as otlp is'
+      this.#world.log('service').warn({ workers, why }, 'service.workers has no effect')
+      return alone
+    }
+    if (this.#crew !== undefined) return { main, crew: this.#crew }
+    const crew = new Crew(configuration.origin, {
+      ...{ workers, spawn, slots: this.#slots!, use: this.#use!, clock: this.#world.clock, log: this.#world.log('service') },
+      ...{ ledger: this.ledger, meter: this.#telemetry.meter('service'), landings: this.#landings, problems: this.#problems },
+    })
+    return { main, crew }
+  }
+
+  get #handing() {
+    return { shipping: new Shipping(() => {}).factory, landing: this.#landings.factory }
   }
 
   reload(load = this.#load): Promise<Reloaded> {
@@ -207,7 +283,20 @@ class Running implements App {
     const before = this.#configuration
     const fixed = unchangeable(before.service, configuration.service)
     if (fixed.length > 0) throw new ConfigError(fixed)
-    const plan = await this.#begun(configuration)
+    const { main, crew } = this.#divide(configuration)
+    if (crew !== this.#crew) throw new ConfigError([usesOtherThreads])
+    const done = await this.#swap(configuration, main)
+    try {
+      await crew?.reload(configuration.origin!)
+    } catch (error) {
+      await this.#swap(before, this.#divide(before).main)
+      throw error
+    }
+    return done
+  }
+
+  async #swap(configuration: Configuration, main: Configuration): Promise<Reloaded> {
+    const plan = await this.#begun(configuration.service, main)
     plan.takeOver()
     this.#configuration = configuration
     this.#world.setLogLevel?.(configuration.service.telemetry.logs.level)
@@ -219,12 +308,12 @@ class Running implements App {
   }
 
   /** All that a configuration adds has started, and nothing has been switched over. @throws when it cannot; then all is as it was */
-  async #begun(configuration: Configuration): Promise<Plan> {
+  async #begun(service: ServiceConfig, main: Configuration): Promise<Plan> {
     let plan: Plan | undefined
     let opened: readonly string[] = []
     try {
-      plan = this.#graph.plan(configuration)
-      opened = await this.#openPlaces(configuration.service)
+      plan = this.#graph.plan(main)
+      opened = await this.#openPlaces(service)
       await begin(plan, this.#beginning)
       return plan
     } catch (error) {
@@ -254,16 +343,18 @@ class Running implements App {
     // What a reload has begun it finishes: both have their time.
     await this.#reloading
     for (const timer of this.#timers) timer[Symbol.dispose]()
+    const byThreads = this.#crew?.stop(this.#configuration.service.shutdownTimeoutMs)
     const undelivered = await this.#settling(() => stopAll(this.#graph.nodes, this.#beginning))
+    const byOthers = (await byThreads) ?? []
     await this.#ownMetrics.shutdown()
     await this.#api.shutdown()
     await this.#telemetry.shutdown()
-    return undelivered
+    return [...undelivered, ...byOthers]
   }
 
   /** What `stop` drops, or leaves with somebody who is stuck. */
   async #settling(stop: () => Promise<void>): Promise<readonly Undelivered[]> {
-    const accounts = [...this.ledger.accounts]
+    const accounts = [...this.ledger.own]
     const before = new Map(accounts.map(account => [account, account.dropped.get('shutdown') ?? 0]))
     const running = new Set(this.#graph.nodes.map(({ context }) => context))
     await stop()
@@ -286,7 +377,9 @@ class Running implements App {
         const series = this.#reader.sweep(clock.monotonic(), idleMs)
         if (series > 0) log.debug({ series }, 'idle series were forgotten')
       }),
-      every(clock, BALANCE_INTERVAL_MS, () => {
+      every(clock, BALANCE_INTERVAL_MS, async () => {
+        this.#memory()
+        await this.#crew?.count()
         const rows = this.ledger.imbalance
         if (rows !== said && rows !== 0) log.error({ rows, ledger: '/debug/ledger' }, 'rows are unaccounted for: this is a bug')
         said = rows
@@ -325,8 +418,8 @@ class Running implements App {
   }
 
   #heard(place: Listening): Disposable {
-    this.listening.push(place)
-    return { [Symbol.dispose]: () => void this.listening.splice(this.listening.indexOf(place), 1) }
+    this.#listening.push(place)
+    return { [Symbol.dispose]: () => void this.#listening.splice(this.#listening.indexOf(place), 1) }
   }
 
   // What components are given
@@ -393,7 +486,8 @@ class Running implements App {
       mount: (path, handler) => tenancy.keep(this.#api.mount(path, handler)),
       authenticator: name => this.#authenticator(name),
       storage: name => this.#storage(name),
-      memory: world.memory,
+      memory: this.#memory,
+      ports: world.seat?.ports,
       listening: (what, url) => tenancy.keep(this.#heard({ component: id, what, url })),
       status: this.status,
       health: problem => {
@@ -410,6 +504,12 @@ class Running implements App {
     this.#tenancies.set(context, tenancy)
     return context
   }
+}
+
+const usesOtherThreads = {
+  path: ['service', 'workers'],
+  message: 'cannot be changed by a reload',
+  remedy: 'restart, so that threads are started, or none: what the pipelines begin with has changed',
 }
 
 interface Place {

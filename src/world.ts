@@ -4,12 +4,15 @@ import { readdir, readFile, statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { Worker } from 'node:worker_threads'
 import pino from 'pino'
 import type { World } from './app.ts'
 import type { Files, Logger, MemoryUse } from './component/component.ts'
 import type { LogConfig } from './component/configuration.ts'
 import { nodeDisk } from './disk.ts'
 import { systemClock } from './lib/clock.ts'
+import type { Thread } from './workers/crew.ts'
+import type { Seat } from './workers/messages.ts'
 
 type Level = LogConfig['level']
 
@@ -24,6 +27,7 @@ export function systemWorld(log: ReturnType<typeof systemLog>, config: LogConfig
     memory: memoryUse,
     log: component => log(component, config, () => level),
     setLogLevel: to => void (level = to),
+    spawn,
     version: packageVersion(),
   }
 }
@@ -31,11 +35,11 @@ export function systemWorld(log: ReturnType<typeof systemLog>, config: LogConfig
 const levels: readonly Level[] = ['debug', 'info', 'warn', 'error']
 
 /** Every component with a child of one logger, which is made as the first one asks. `level` is asked for each line, so that it can change. */
-export function systemLog(): (component: string, config: LogConfig, level: () => Level) => Logger {
+export function systemLog(more: object = {}): (component: string, config: LogConfig, level: () => Level) => Logger {
   let loggers: ReturnType<typeof pinoLogger> | undefined
   return (component, config, level) => {
     loggers ??= pinoLogger(config)
-    const child = loggers.child({ component }, { level: 'debug' })
+    const child = loggers.child({ component, ...more }, { level: 'debug' })
     const say = (of: Level) => (fields: object, message: string) => {
       if (levels.indexOf(of) >= levels.indexOf(level())) child[of](fields, message)
     }
@@ -72,7 +76,7 @@ export function consoleLine(line: string): string {
   return `${[time, level, component, msg, ...facts].join('\t')}\n`
 }
 
-const nodeFiles: Files = {
+export const nodeFiles: Files = {
   read: path => readFile(path),
   readSync: path => readFileSync(path, 'utf8'),
   list: path => readdir(path),
@@ -107,4 +111,17 @@ function collectGarbage(): void {
 export function packageVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
   return version
+}
+
+/** Beside this file, compiled or not. */
+function spawn(seat: Seat): Thread {
+  const worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url), { workerData: seat })
+  let why = 'it ended'
+  worker.on('error', error => (why = error instanceof Error ? (error.stack ?? error.message) : String(error)))
+  return {
+    post: message => worker.postMessage(message),
+    hear: said => void worker.on('message', said),
+    ended: new Promise(resolve => worker.on('exit', () => resolve(why))),
+    terminate: () => void worker.terminate(),
+  }
 }

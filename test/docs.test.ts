@@ -59,7 +59,6 @@ describe('docs/errors.md', () => {
 
 /** Said where neither the corpus nor a literal shows it: each has a test of its own. */
 const elsewhere = [
-  'cannot be changed by a reload',
   'Node … is too old: …',
   'more than … values',
   'no permission to read it',

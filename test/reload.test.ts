@@ -269,6 +269,8 @@ describe('what is refused', () => {
   test.each([
     ['max_series: 7', 'service.max_series'],
     ['telemetry: { metrics: { level: none }, traces: { level: none } }', 'service.telemetry.traces.level'],
+    ['workers: 2', 'service.workers'],
+    ['telemetry: { metrics: { level: none }, logs: { encoding: console } }', 'service.telemetry.logs.encoding'],
     ['telemetry: { metrics: { level: none }, resource: { team: blue } }', 'service.telemetry.resource'],
     ['telemetry: { metrics: { level: detailed, readers: [] } }', 'service.telemetry.metrics.level'],
   ])('%s, by name', async (service, where) => {

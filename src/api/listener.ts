@@ -18,7 +18,7 @@ export class Api {
   readonly #log: Logger
   readonly #meter: Meter
 
-  constructor(ledger: Ledger, status: () => Status, log: Logger, meter: Meter) {
+  constructor(ledger: () => Promise<Ledger>, status: () => Status, log: Logger, meter: Meter) {
     this.#log = log
     this.#meter = meter
     this.mount('/-/ready', (_, response) => {
@@ -27,8 +27,7 @@ export class Api {
     })
     this.mount('/-/healthy', (_, response) => text(response, 200, 'healthy\n'))
     this.mount('/debug/ledger', (_, response) => {
-      response.writeHead(200, { 'content-type': 'application/json' })
-      response.end(`${JSON.stringify(ledger, undefined, 2)}\n`)
+      void ledger().then(fresh => json(response, fresh))
     })
   }
 
@@ -107,4 +106,9 @@ export class Api {
 export function text(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' })
   response.end(body)
+}
+
+export function json(response: ServerResponse, body: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.end(`${JSON.stringify(body, undefined, 2)}\n`)
 }

@@ -11,6 +11,7 @@ import type { Signal } from '../model/signal.ts'
 import type { Budget } from './budget.ts'
 import type { Disk } from './disk.ts'
 import type { Account } from './ledger.ts'
+import type { SharedPorts } from './listen.ts'
 import type { Room } from './room.ts'
 import type { Storage } from './storage.ts'
 import type { OwnTelemetry } from './telemetry.ts'
@@ -125,6 +126,8 @@ export interface Context {
   listening(what: string, url: string): void
   /** The running whole, for health checks. */
   status(): Status
+  /** where several threads listen on the same ports: given to `listen` */
+  readonly ports?: SharedPorts | undefined
   /** Something that cannot go on by itself: the component is reported unhealthy with this reason until `undefined`. */
   health(problem: string | undefined): void
 }
@@ -138,6 +141,12 @@ interface Factory<C extends ConfigSchema> {
   readonly stability: Stability
   /** gives the type, the defaults, the check, the README table and the JSON Schema */
   readonly config: C
+  /**
+   * Whether, with these settings, an instance in each of several ingest threads does together what one would do: nothing that it keeps from
+   * one batch to the next matters to another, or is asked for. Without it there is one instance, on the main thread. A receiver that says
+   * yes listens with `Context.ports`.
+   */
+  parallel?(config: z.infer<C>): boolean
 }
 export interface ReceiverFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {
   readonly kind: 'receiver'

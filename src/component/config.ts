@@ -58,7 +58,8 @@ export function loadConfiguration(sources: readonly Source[], options: LoadOptio
   const service = check(serviceSchema, find(root, ['service'])?.value ?? emptyMap(root.at), ['service'], problems)
   checkReferences(root, defined, problems, warnings)
   if (problems.length > 0 || service === undefined) throw fail()
-  return { ...components(defined), service: serviceConfig(service), warnings: inOrder(warnings, files) }
+  const origin = { sources, sets: options.sets ?? [], forward: options.forward, env, files: readFile !== undefined }
+  return { ...components(defined), service: serviceConfig(service), origin, warnings: inOrder(warnings, files) }
 }
 
 /**

@@ -16,6 +16,8 @@ export interface PipelineConfig {
   /** `metrics` or `metrics/name` */
   readonly id: string
   readonly signal: Signal
+  /** tells two parts of one pipeline apart, where each runs on its own; `id` where it is whole */
+  readonly key?: string
   /** ids of receivers and of connectors */
   readonly receivers: readonly string[]
   /** in order */
@@ -52,6 +54,8 @@ export interface ServiceConfig {
   readonly consumeTimeoutMs: number
   /** [ms] how long a shutdown drains */
   readonly shutdownTimeoutMs: number
+  /** threads that receive; 1: the main thread does */
+  readonly workers: number
   /** distinct series that get a name; past it rows pass as bytes only */
   readonly maxSeries: number
   /** the `api` listener; undefined: off */
@@ -65,4 +69,16 @@ export interface Configuration {
   readonly exporters: ReadonlyMap<string, Configured<ExporterFactory>>
   readonly extensions: ReadonlyMap<string, Configured<ExtensionFactory>>
   readonly service: ServiceConfig
+  /** what it was read from, so that another thread can read it; without it none can */
+  readonly origin?: Origin | undefined
+}
+
+/** Everything in it can be sent to another thread. */
+export interface Origin {
+  readonly sources: readonly { readonly name: string; readonly text: string }[]
+  readonly sets: readonly string[]
+  readonly forward: string | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** `${file:PATH}` is read */
+  readonly files: boolean
 }

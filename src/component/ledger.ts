@@ -129,6 +129,10 @@ export class Ledger {
   readonly accounts: Account[] = []
   readonly wires: Wire[] = []
   readonly #open = new Set<Account>()
+  /** by thread: what it has told */
+  readonly #reflections = new Map<string, { readonly accounts: readonly Account[]; readonly wires: readonly Wire[] }>()
+  /** of threads that are gone */
+  readonly #past: Account[] = []
 
   account(kind: Kind, id: string, signal: Signal, pipeline = ''): Account {
     let found = this.accounts.find(a => isOf(a, kind, id, signal, pipeline))
@@ -160,19 +164,106 @@ export class Ledger {
     account.kept = () => 0
     account.held = () => rows
     const { kind, id, signal, pipeline } = account
-    const heir = this.accounts.find(a => a !== account && isOf(a, kind, id, signal, pipeline))
+    const heir = this.accounts.find(a => a !== account && !this.#isOfAnotherThread(a) && isOf(a, kind, id, signal, pipeline))
     // What was sent elsewhere is told apart in own metrics.
     if (heir === undefined || rows !== 0 || !sameDestination(heir, account)) return
     heir.add(account)
     this.accounts.splice(this.accounts.indexOf(account), 1)
   }
 
+  /** without those of other threads */
+  get own(): readonly Account[] {
+    return this.accounts.filter(account => !this.#isOfAnotherThread(account) && !this.#past.includes(account))
+  }
+
+  /** Everything that is counted here, to be told to another thread. */
+  copy(): LedgerCopy {
+    return {
+      accounts: this.accounts.map(a => ({
+        ...{
+          kind: a.kind,
+          id: a.id,
+          signal: a.signal,
+          pipeline: a.pipeline,
+          received: a.received,
+          accepted: a.accepted,
+          refused: a.refused,
+        },
+        ...{ recovered: a.recovered, taken: a.taken, dropped: [...a.dropped], resent: a.resent, limited: a.limited, held: a.held() },
+        ...{ transports: [...a.transports].map(([transport, share]) => [transport, { ...share }] as const), destination: a.destination },
+      })),
+      wires: this.wires.map(({ from, to, signal, offered, taken, failed, dropped }) => ({
+        ...{ from, to, signal, offered, taken, failed },
+        dropped: [...dropped],
+      })),
+    }
+  }
+
+  /** What another thread has counted so far is part of this ledger, in the place of what it had counted before. */
+  reflect(thread: string, copy: LedgerCopy): void {
+    this.#forgetReflection(thread)
+    const accounts = copy.accounts.map(toAccount)
+    const wires = copy.wires.map(toWire)
+    this.#reflections.set(thread, { accounts, wires })
+    for (const account of accounts) this.#open.add(account)
+    this.accounts.push(...accounts)
+    this.wires.push(...wires)
+  }
+
+  /** That thread is gone, with all that it held: which is dropped for that reason, and stays counted. */
+  lose(thread: string, reason: string): void {
+    const { accounts = [], wires = [] } = this.#reflections.get(thread) ?? {}
+    this.#forgetReflection(thread)
+    for (const account of accounts) {
+      account.drop(reason, account.held())
+      account.held = () => 0
+      const past = this.#past.find(
+        other => isOf(other, account.kind, account.id, account.signal, account.pipeline) && sameDestination(other, account),
+      )
+      if (past !== undefined) past.add(account)
+      else {
+        this.#past.push(account)
+        this.#open.add(account)
+        this.accounts.push(account)
+      }
+    }
+    for (const { from, to, signal, offered, taken, failed, dropped } of wires) {
+      const own = this.wire(from, to, signal)
+      own.offered += offered
+      own.taken += taken
+      own.failed += failed
+      for (const [because, rows] of dropped) own.dropped.set(because, (own.dropped.get(because) ?? 0) + rows)
+    }
+  }
+
+  #isOfAnotherThread(account: Account): boolean {
+    for (const { accounts } of this.#reflections.values()) if (accounts.includes(account)) return true
+    return false
+  }
+
+  #forgetReflection(thread: string): void {
+    const before = this.#reflections.get(thread)
+    if (before === undefined) return
+    this.#reflections.delete(thread)
+    for (const account of before.accounts) {
+      this.#open.delete(account)
+      this.accounts.splice(this.accounts.indexOf(account), 1)
+    }
+    for (const wire of before.wires) this.wires.splice(this.wires.indexOf(wire), 1)
+  }
+
+  #isReflected(wire: Wire): boolean {
+    for (const { wires } of this.#reflections.values()) if (wires.includes(wire)) return true
+    return false
+  }
+
   /** The one of that name. */
   wire(from: string, to: string, signal: Signal): Wire {
-    const found = this.wires.find(wire => wire.from === from && wire.to === to && wire.signal === signal)
+    const found = this.wires.find(wire => wire.from === from && wire.to === to && wire.signal === signal && !this.#isReflected(wire))
     if (found !== undefined) return found
     const made = new Wire(from, to, signal)
-    this.wires.push(made)
+    // Between threads: the wire that a row passes in the end is counted where that is.
+    if (!from.startsWith('(') && !to.startsWith('(')) this.wires.push(made)
     return made
   }
 
@@ -208,7 +299,7 @@ export class Ledger {
           resent: a.resent,
           imbalance: a.imbalance,
         })),
-      wires: this.wires.map(w => ({
+      wires: wiresByName(this.wires).map(w => ({
         from: w.from,
         to: w.to,
         signal: w.signal,
@@ -220,6 +311,47 @@ export class Ledger {
       })),
     }
   }
+}
+
+export interface LedgerCopy {
+  readonly accounts: readonly AccountCopy[]
+  readonly wires: readonly WireCopy[]
+}
+type Counted = 'kind' | 'id' | 'signal' | 'pipeline' | 'received' | 'accepted' | 'refused' | 'recovered' | 'taken' | 'resent' | 'limited'
+type AccountCopy = Readonly<Pick<Account, Counted | 'destination'>> & {
+  readonly held: number
+  readonly dropped: readonly (readonly [reason: string, rows: number])[]
+  readonly transports: readonly (readonly [transport: string, rows: { accepted: number; refused: number }])[]
+}
+type WireCopy = Readonly<Pick<Wire, 'from' | 'to' | 'signal' | 'offered' | 'taken' | 'failed'>> & {
+  readonly dropped: readonly (readonly [reason: string, rows: number])[]
+}
+
+function toAccount({ kind, id, signal, pipeline, held, dropped, transports, ...rest }: AccountCopy): Account {
+  const account = Object.assign(new Account(kind, id, signal, pipeline), rest, { held: () => held })
+  for (const [reason, rows] of dropped) account.dropped.set(reason, rows)
+  for (const [transport, rows] of transports) account.transports.set(transport, rows)
+  return account
+}
+
+function toWire({ from, to, signal, dropped, ...rest }: WireCopy): Wire {
+  const wire = Object.assign(new Wire(from, to, signal), rest)
+  for (const [reason, rows] of dropped) wire.dropped.set(reason, rows)
+  return wire
+}
+
+/** One for each name, where several threads have it. */
+function wiresByName(wires: readonly Wire[]): Wire[] {
+  const sums: Wire[] = []
+  for (const { from, to, signal, offered, taken, failed, dropped } of wires) {
+    let sum = sums.find(wire => wire.from === from && wire.to === to && wire.signal === signal)
+    if (sum === undefined) sums.push((sum = new Wire(from, to, signal)))
+    sum.offered += offered
+    sum.taken += taken
+    sum.failed += failed
+    for (const [reason, rows] of dropped) sum.dropped.set(reason, (sum.dropped.get(reason) ?? 0) + rows)
+  }
+  return sums
 }
 
 function isOf(account: Account, kind: Kind, id: string, signal: Signal, pipeline: string): boolean {

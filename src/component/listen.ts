@@ -1,5 +1,13 @@
-import type { Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { StartError } from './errors.ts'
+
+/** How several threads listen on one port: the kernel gives each connection to one of them. */
+export interface SharedPorts {
+  /** the port that the first of them was given, by where it was asked for, and which */
+  readonly bound: Map<string, number>
+  /** it is the first to listen: nobody else must have the port */
+  readonly first: boolean
+}
 
 /**
  * Binds a server, or says in one line why not.
@@ -7,11 +15,37 @@ import { StartError } from './errors.ts'
  * @returns `http://host:port` as bound (port 0 becomes the one that was given)
  * @throws {StartError}
  */
-export function listen(server: Server, host: string, port: number, setting: string, scheme = 'http'): Promise<string> {
+export async function listen(
+  server: Server,
+  host: string,
+  port: number,
+  setting: string,
+  scheme = 'http',
+  shared?: SharedPorts,
+): Promise<string> {
+  if (shared === undefined) return listenAt(server, { host, port }, setting, scheme)
+  const asked = `${setting} ${host}:${port}`
+  const known = shared.bound.get(asked)
+  const wanted = known ?? port
+  if (shared.first && wanted !== 0 && known === undefined) await checkFree(host, wanted, setting)
+  const url = await listenAt(server, { host, port: wanted, reusePort: true }, setting, scheme)
+  shared.bound.set(asked, Number(/:(\d+)$/.exec(url)![1]))
+  return url
+}
+
+/** Ports that are shared can be had beside another program that shares them, too: which would take our connections. */
+async function checkFree(host: string, port: number, setting: string): Promise<void> {
+  const alone = createServer()
+  await listenAt(alone, { host, port }, setting, '')
+  await new Promise(resolve => alone.close(resolve))
+}
+
+function listenAt(server: Server, at: { host: string; port: number; reusePort?: true }, setting: string, scheme: string): Promise<string> {
+  const { host, port } = at
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port, setting))
     server.once('error', failed)
-    server.listen({ host, port }, () => {
+    server.listen(at, () => {
       server.off('error', failed)
       // Without a listener an accept that fails (too many open files) would end the process.
       server.on('error', () => {})
@@ -41,6 +75,11 @@ function cannotListen(error: NodeJS.ErrnoException, host: string, port: number, 
       return new StartError(`${setting}: ${JSON.stringify(host)} is not an address of this machine`, {
         cause: error,
         remedy: 'listen on 127.0.0.1, or on 0.0.0.0 for all addresses',
+      })
+    case 'ENOTSUP':
+      return new StartError(`${setting}: this system cannot share a port between threads`, {
+        cause: error,
+        remedy: 'set service.workers to 1',
       })
     default:
       return new StartError(`${setting}: cannot listen on ${address}: ${error.message}`, { cause: error })

@@ -16,6 +16,7 @@ import type { MemoryUse } from './component.ts'
 import type { ServiceConfig } from './configuration.ts'
 import type { Ledger } from './ledger.ts'
 import { LimitedTracer, TraceRate } from './limited-tracer.ts'
+import { mergeMetrics } from './merged-metrics.ts'
 import { observeLedger, observeProcess } from './own-instruments.ts'
 import type { OwnTelemetry } from './telemetry.ts'
 
@@ -28,6 +29,10 @@ export interface OwnTelemetryOptions {
   /** `none`: nothing is measured; `detailed`: also what the Collector keeps for that level, and what the SDK says of itself */
   readonly metrics: ServiceConfig['telemetry']['metrics']['level']
   readonly traces: ServiceConfig['telemetry']['traces']['level']
+  /** what other threads have measured; it brings the ledger up to date as well */
+  readonly others?: () => Promise<readonly ResourceMetrics['scopeMetrics'][]>
+  /** an ingest thread: what all threads have in common is told by the main one */
+  readonly partial?: boolean
   /** added to, and wins over, `service.name`, `service.version` and `service.instance.id`; null: that one is left out */
   readonly resource: Readonly<Record<string, string | null>>
 }
@@ -52,7 +57,7 @@ export function createOwnTelemetry(options: OwnTelemetryOptions): OwnTelemetry {
   const spans = new Handover()
   const tracers = new TracerProvider({ resource, spanProcessors: [spans] })
   const rate = new TraceRate(clock, TRACES_PER_SECOND)
-  if (metrics !== 'none') {
+  if (metrics !== 'none' && options.partial !== true) {
     const meter = meters.getMeter('thalamus', version)
     observeLedger(meter, options.ledger, options.budget)
     observeProcess(meter, clock, options.memory)
@@ -66,7 +71,9 @@ export function createOwnTelemetry(options: OwnTelemetryOptions): OwnTelemetry {
       return new LimitedTracer(tracers.getTracer(scope(component), version), rate)
     },
     async collect(): Promise<ResourceMetrics> {
-      return (await reader.collect()).resourceMetrics
+      const others = (await options.others?.()) ?? []
+      const { resourceMetrics: own } = await reader.collect()
+      return { ...own, scopeMetrics: mergeMetrics(own.scopeMetrics, others) }
     },
     onSpan: take => spans.subscribe(take),
     markOwn(raw: Raw): void {

@@ -69,11 +69,17 @@ export class Room {
     return this.#why
   }
   get mustWait(): boolean {
-    return this.#full.length > 0 && (this.#blocked || !this.#admitted)
+    return this.#full.length > 0 && (this.#blocked || !this.admits)
   }
 
-  get #admitted(): boolean {
-    return this.#reservations.length > 0 || this.#parts?.some(({ room }) => room.#admitted) === true
+  /** a full leaf wants the sender to wait */
+  get blocked(): boolean {
+    return this.#blocked
+  }
+
+  /** somebody has room, and has not been handed anything yet */
+  get admits(): boolean {
+    return this.#reservations.length > 0 || this.#parts?.some(({ room }) => room.admits) === true
   }
 
   /** How many reservations the next `take` of `leaf` uses: more than one where rooms were merged. */

@@ -183,7 +183,7 @@ class Builder {
 
   /** What leads into a pipeline: to its first processor, or to its fan-out where it has none. Built once. */
   #head<S extends Signal>(pipeline: PipelineConfig): Link<S> {
-    const key = `pipeline ${pipeline.id}`
+    const key = `pipeline ${pipeline.key ?? pipeline.id}`
     const known = this.#planned.links.get(key)
     if (known !== undefined) return known as Link<S>
     const signal = pipeline.signal as S
@@ -193,7 +193,7 @@ class Builder {
       const configured = this.#configuration.processors.get(id)!
       const { factory, settings } = configured
       const create = creator<S, ProcessorFactory['create']>(factory.create, signal, id)
-      const after = this.#lead<S>(`after ${id} ${pipeline.id}`, target)
+      const after = this.#lead<S>(`after ${id} ${pipeline.key ?? pipeline.id}`, target)
       target = this.#node('processor', id, pipeline.id, configured, (cx): Processor<S> => create(cx, settings, after))
     }
     return this.#lead(key, target)
@@ -240,7 +240,7 @@ class Builder {
   /** The instance that runs, where it was made from the same. */
   #node(kind: Node['kind'], id: string, part: string, of: Configured<object>, make: (cx: Context) => Made['component'], heard = ''): Node {
     const key = `${kind} ${id} ${part}`.trimEnd()
-    const recipe: Recipe = { factory: of.factory, written: of.written, heard }
+    const recipe: Recipe = { factory: of.factory, written: of.written + this.#storageOf(of.written), heard }
     const now = this.#now.nodes.get(key)
     if (now !== undefined && sameRecipe(now.recipe, recipe)) {
       this.#planned.nodes.set(key, now)
@@ -253,6 +253,12 @@ class Builder {
     this.#planned.nodes.set(key, node)
     this.added.push(node)
     return node
+  }
+
+  /** Where a queue is kept on disk: moved, it is another's. Who authenticates is asked anew each time, and may change. */
+  #storageOf(written: string): string {
+    const [, id] = /"storage":"([^"]+)"/.exec(written) ?? []
+    return (id === undefined ? undefined : this.#configuration.extensions.get(id)?.written) ?? ''
   }
 
   /** A link that is new leads there at once; one that is in use when the plan takes over. */
@@ -282,7 +288,7 @@ class Builder {
   }
 
   #branch<S extends Signal>(from: string, to: string, signal: S, leaf: boolean, next: Link<S>): Branch<S> {
-    const key = `${from} ${to} ${signal}`
+    const key = `${from} -> ${to} ${signal}`
     // A connector that chooses has each branch twice: beside the others, and by itself.
     const now = (this.#planned.branches.get(key) ?? this.#now.branches.get(key)) as Branch<S> | undefined
     const branch = now?.next === next ? now : { wire: this.#around.ledger.wire(from, to, signal), next, leaf }

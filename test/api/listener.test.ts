@@ -4,7 +4,12 @@ import { Ledger } from '../../src/component/ledger.ts'
 import { testContext } from '../kit/context.ts'
 
 const cx = testContext()
-const api = new Api(new Ledger(), () => ({ ready: true, problems: new Map() }), cx.log, cx.meter)
+const api = new Api(
+  async () => new Ledger(),
+  () => ({ ready: true, problems: new Map() }),
+  cx.log,
+  cx.meter,
+)
 afterEach(() => api.shutdown())
 
 test('a page that throws is answered with 500 and said; the next page is served', async () => {

@@ -61,6 +61,7 @@ export class TestOutside implements Outside {
       listening: [],
       unheard: [],
       failed: () => {},
+      measured: async () => undefined,
       reload: () => Promise.reject(new Error('not in this test')),
       shutdown: async () => [],
       ...this.app,

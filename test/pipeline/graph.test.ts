@@ -87,6 +87,7 @@ function build(pipelines: readonly PipelineConfig[]) {
       },
       consumeTimeoutMs: 5000,
       shutdownTimeoutMs: 1000,
+      workers: 1,
       maxSeries: 1000,
       api: undefined,
     },

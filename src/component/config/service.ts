@@ -139,6 +139,15 @@ export const serviceSchema = z.strictObject({
     .describe('How long a batch waits when every branch of a fan-out is full, before its sender is asked to come again.')
     .prefault('5s'),
   shutdown_timeout: duration().describe('How long a shutdown goes on sending what is held.').prefault('10s'),
+  workers: z
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .describe(
+      'Threads that receive, and process and send what needs no other place; 1: the main thread does it all. docs/operation.md says what runs where.',
+    )
+    .default(1),
   max_series: z
     .number()
     .int()
@@ -174,6 +183,7 @@ export function serviceConfig(settings: ServiceSettings): ServiceConfig {
     },
     consumeTimeoutMs: settings.consume_timeout,
     shutdownTimeoutMs: settings.shutdown_timeout,
+    workers: settings.workers,
     maxSeries: settings.max_series,
     api: api.enabled ? splitEndpoint(api.endpoint) : undefined,
   }

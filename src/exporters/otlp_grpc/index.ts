@@ -58,6 +58,8 @@ export default exporter({
   type: 'otlp_grpc',
   stability: 'beta',
   config: schema,
+  // A queue on disk is one.
+  parallel: settings => settings.sending_queue.storage === undefined,
   create: {
     metrics: (cx, settings) => create(cx, 'metrics', settings),
     traces: (cx, settings) => create(cx, 'traces', settings),

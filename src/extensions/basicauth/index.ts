@@ -143,5 +143,6 @@ export default extension({
   type: 'basicauth',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: (cx, settings) => new BasicAuth(cx, settings),
 })

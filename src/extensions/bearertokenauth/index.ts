@@ -102,5 +102,6 @@ export default extension({
   type: 'bearertokenauth',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: (cx, settings) => new BearerTokenAuth(cx, settings),
 })

@@ -21,5 +21,6 @@ export default processor({
   type: 'batch',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: { metrics: create('metrics'), traces: create('traces'), logs: create('logs') },
 })

@@ -44,5 +44,6 @@ export default processor({
   type: 'memory_limiter',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: { metrics: create('metrics'), traces: create('traces'), logs: create('logs') },
 })

@@ -6,6 +6,7 @@ import type { Budget } from '../../component/budget.ts'
 import type { Consumer, Consumers, Context, Logger } from '../../component/component.ts'
 import type { ShedReason } from '../../component/connections.ts'
 import type { Account } from '../../component/ledger.ts'
+import type { SharedPorts } from '../../component/listen.ts'
 import { type Clock, every } from '../../lib/clock.ts'
 import { type BatchOf, MalformedError, type Reader } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
@@ -120,6 +121,7 @@ export class Door {
   readonly budget: Budget
   readonly log: Logger
   readonly clock: Clock
+  readonly ports: SharedPorts | undefined
   /** 0 <= x < 1 */
   readonly random: () => number
   /** What is begun is finished, nothing else. */
@@ -136,6 +138,7 @@ export class Door {
     this.id = cx.id
     this.log = cx.log
     this.clock = cx.clock
+    this.ports = cx.ports
     this.random = cx.random
     const intake = <S extends Signal>(signal: S): Intake | undefined => {
       const consumer: Consumer<S> | undefined = next[signal]

@@ -77,7 +77,7 @@ export class GrpcServer {
   /** @throws {StartError} */
   async listen(setting: string): Promise<void> {
     const { host, port } = splitEndpoint(this.#settings.endpoint)
-    this.url = await listen(this.#server, host, port, setting, this.#scheme)
+    this.url = await listen(this.#server, host, port, setting, this.#scheme, this.door.ports)
     sayAccepting(this.#server, this.door)
     this.#keepalive.watch()
     this.#watch = every(this.door.clock, lookMs, () => this.#closeTheLate())

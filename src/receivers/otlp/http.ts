@@ -71,7 +71,7 @@ export class HttpServer {
   /** @throws {StartError} */
   async listen(setting: string): Promise<void> {
     const { host, port } = splitEndpoint(this.#settings.endpoint)
-    this.url = await listen(this.#server, host, port, setting, this.#scheme)
+    this.url = await listen(this.#server, host, port, setting, this.#scheme, this.door.ports)
     sayAccepting(this.#server, this.door)
   }
 

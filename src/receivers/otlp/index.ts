@@ -86,6 +86,7 @@ export default receiver({
   type: 'otlp',
   stability: 'beta',
   config,
+  parallel: () => true,
   signals,
   create: (cx, settings, next) => new OtlpReceiver(cx, settings, next),
 })
