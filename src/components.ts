@@ -13,6 +13,7 @@ import bearerTokenAuth from './extensions/bearertokenauth/index.ts'
 import fileStorage from './extensions/file_storage/index.ts'
 import healthCheck from './extensions/health_check/index.ts'
 import batch from './processors/batch/index.ts'
+import filter from './processors/filter/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
 import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
@@ -26,6 +27,7 @@ export const components: readonly AnyFactory[] = [
   self,
   memoryLimiter,
   batch,
+  filter,
   spanMetrics,
   prometheus,
   otlpHttp,

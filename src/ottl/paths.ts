@@ -365,3 +365,9 @@ export function pathNames(context: Context): string[] {
   const own = Object.keys(tables[context])
   return [...(context === 'metric' ? ['metadata'] : ['attributes']), ...(context === 'log' ? ['body'] : []), ...own]
 }
+
+/** Where the attributes of a place in that context are: the inside of their message, and their field number. */
+export function attributesAt(context: Exclude<Context, 'metric'>): { readonly inside: Inside; readonly field: (at: Place) => number } {
+  const field = attributeFields[context]
+  return { inside: insides[context], field: field === undefined ? at => pointAttributes[at.group]! : () => field }
+}
