@@ -123,7 +123,7 @@ export function misplaced(given: Properties, signal: keyof typeof known): string
   const said = Object.keys(given).filter(key => !['match_type', 'regexp'].includes(key) && given[key as keyof Properties] !== undefined)
   const may: readonly string[] = known[signal]
   const wrong = said.find(key => !may.includes(key))
-  if (wrong !== undefined) return `${wrong} cannot be asked of ${signal}`
+  if (wrong !== undefined) return `must not ask for ${wrong} of ${signal}`
   return said.length === 0 ? `must ask something of ${signal}: ${may.join(', ')}` : undefined
 }
 

@@ -143,7 +143,7 @@ const config = z
       })
       .superRefine((given, ctx) => {
         if ((given.include ?? given.exclude) !== undefined && (given.resource ?? given.metric ?? given.datapoint) !== undefined)
-          ctx.addIssue({ code: 'custom', message: 'cannot have conditions beside include and exclude' })
+          ctx.addIssue({ code: 'custom', message: 'must not have conditions beside include and exclude' })
       })
       .optional()
       .describe('The older way, for metrics.'),
@@ -156,7 +156,7 @@ const config = z
       })
       .superRefine((given, ctx) => {
         if ((given.include ?? given.exclude) !== undefined && (given.resource ?? given.log_record) !== undefined)
-          ctx.addIssue({ code: 'custom', message: 'cannot have conditions beside include and exclude' })
+          ctx.addIssue({ code: 'custom', message: 'must not have conditions beside include and exclude' })
       })
       .optional()
       .describe('The older way, for log records.'),
@@ -169,10 +169,10 @@ const config = z
   .superRefine((given, ctx) => {
     for (const [newer, older] of clashes) {
       const clash = older.find(key => given[newer] !== undefined && given[key] !== undefined)
-      if (clash !== undefined) ctx.addIssue({ code: 'custom', path: [newer], message: `cannot be given beside ${clash}` })
+      if (clash !== undefined) ctx.addIssue({ code: 'custom', path: [newer], message: `must not be given beside ${clash}` })
     }
     if (given.spans !== undefined && given.traces !== undefined)
-      ctx.addIssue({ code: 'custom', path: ['spans'], message: 'cannot be given beside traces' })
+      ctx.addIssue({ code: 'custom', path: ['spans'], message: 'must not be given beside traces' })
   })
 export type Settings = z.infer<typeof config>
 
