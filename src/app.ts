@@ -167,8 +167,8 @@ class Running implements App {
     })
     // What the whole says of itself a thread does not say again.
     const meter = (of: string) => (world.seat === undefined ? this.#telemetry.meter(of) : createNoopMeter())
-    this.#api = new Api(this.#freshLedger, this.status, world.log('api'), meter('api'))
-    this.#ownMetrics = new OwnMetrics(this.#telemetry)
+    this.#api = new Api(this.#freshLedger, this.status, world.log('api'), meter('api'), world.clock)
+    this.#ownMetrics = new OwnMetrics(this.#telemetry, world.clock)
     this.#reloads = new Reloads(meter('service'), world.clock)
     this.#graph = new Graph({
       clock: world.clock,

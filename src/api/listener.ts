@@ -5,6 +5,7 @@ import type { Handler, Logger, Status } from '../component/component.ts'
 import { Connections, pageConnections } from '../component/connections.ts'
 import type { Ledger } from '../component/ledger.ts'
 import { listen } from '../component/listen.ts'
+import type { Clock } from '../lib/clock.ts'
 
 interface Address {
   readonly host: string
@@ -17,10 +18,12 @@ export class Api {
   readonly #servers = new Map<string, { readonly server: Server; readonly connections: Connections }>()
   readonly #log: Logger
   readonly #meter: Meter
+  readonly #clock: Clock
 
-  constructor(ledger: () => Promise<Ledger>, status: () => Status, log: Logger, meter: Meter) {
+  constructor(ledger: () => Promise<Ledger>, status: () => Status, log: Logger, meter: Meter, clock: Clock) {
     this.#log = log
     this.#meter = meter
+    this.#clock = clock
     this.mount('/-/ready', (_, response) => {
       const { ready } = status()
       text(response, ready ? 200 : 503, ready ? 'ready\n' : 'not ready\n')
@@ -52,7 +55,7 @@ export class Api {
       response.once('finish', () => connections.served(request.socket))
       this.#answer(request, response)
     })
-    const connections = new Connections(server, { listener: 'api', most: pageConnections, meter: this.#meter })
+    const connections = new Connections(server, { listener: 'api', most: pageConnections, meter: this.#meter, clock: this.#clock })
     const url = await listen(server, host, port, 'service.api.endpoint')
     this.#servers.set(`${host}:${port}`, { server, connections })
     return url

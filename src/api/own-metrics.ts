@@ -12,15 +12,18 @@ import type { Family, Row } from '../exposition/families.ts'
 import { type Label, showLabels } from '../exposition/labels.ts'
 import { type FamilyType, familyName, labelName } from '../exposition/naming.ts'
 import { classic, textPage } from '../exposition/text.ts'
+import type { Clock } from '../lib/clock.ts'
 
 const translation = { strategy: 'UnderscoreEscapingWithoutSuffixes', namespace: '' } as const
 
 export class OwnMetrics {
   readonly #telemetry: OwnTelemetry
+  readonly #clock: Clock
   readonly #servers = new Map<string, { readonly server: Server; readonly connections: Connections }>()
 
-  constructor(telemetry: OwnTelemetry) {
+  constructor(telemetry: OwnTelemetry, clock: Clock) {
     this.#telemetry = telemetry
+    this.#clock = clock
   }
 
   /** May be called for several addresses. @returns the page's URL @throws {StartError} */
@@ -30,7 +33,12 @@ export class OwnMetrics {
       void this.#serve(request, response)
     })
     const listener = `own metrics on port ${port}`
-    const connections = new Connections(server, { listener, most: pageConnections, meter: this.#telemetry.meter('own metrics') })
+    const connections = new Connections(server, {
+      listener,
+      most: pageConnections,
+      meter: this.#telemetry.meter('own metrics'),
+      clock: this.#clock,
+    })
     const url = `${await listen(server, host, port, 'service.telemetry.metrics')}/metrics`
     this.#servers.set(`${host}:${port}`, { server, connections })
     return url

@@ -127,7 +127,7 @@ export class PageServer {
       this.#server = secure
     }
     const { max_connections: most } = this.#settings
-    this.#connections = new Connections(this.#server, { listener: this.#cx.id, most, meter: this.#cx.meter })
+    this.#connections = new Connections(this.#server, { listener: this.#cx.id, most, meter: this.#cx.meter, clock: this.#cx.clock })
     return listen(this.#server, host, port, `${this.#where}.endpoint`, tls === undefined ? 'http' : 'https')
   }
 

@@ -9,6 +9,7 @@ const api = new Api(
   () => ({ ready: true, problems: new Map() }),
   cx.log,
   cx.meter,
+  cx.clock,
 )
 afterEach(() => api.shutdown())
 

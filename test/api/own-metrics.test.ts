@@ -17,7 +17,7 @@ const telemetry = createOwnTelemetry({
   traces: 'basic',
   resource: { 'service.instance.id': 'here' },
 })
-const served = new OwnMetrics(telemetry)
+const served = new OwnMetrics(telemetry, new VirtualClock())
 afterEach(() => served.shutdown())
 const start = () => served.start({ host: '127.0.0.1', port: 0 })
 const page = async (url: string) => (await fetch(url)).text()

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
@@ -8,7 +7,9 @@ import { createNoopMeter } from '@opentelemetry/api'
 import { afterEach, expect, test } from 'vitest'
 import { Connections } from '../../src/component/connections.ts'
 import { createAuthority } from '../kit/certificates.ts'
+import { VirtualClock } from '../kit/clock.ts'
 
+const clock = new VirtualClock()
 const open: { destroy(): unknown }[] = []
 const servers: Server[] = []
 afterEach(async () => {
@@ -22,7 +23,7 @@ const keep = <T extends { destroy(): unknown; on(event: 'error', run: () => void
 }
 
 async function serve(server: Server, most: number): Promise<{ connections: Connections; port: number }> {
-  const connections = new Connections(server, { listener: 'test', most, meter: createNoopMeter() })
+  const connections = new Connections(server, { listener: 'test', most, meter: createNoopMeter(), clock })
   servers.push(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -97,13 +98,26 @@ test('what TLS carries is known by the connection below it', async () => {
   await ask(secure)
 })
 
-test('a session of HTTP/2 is told of beside its connection', async () => {
-  const server = createHttp2Server()
-  const { connections, port } = await serve(server as unknown as Server, 2)
-  const known: (Socket | undefined)[] = []
-  server.on('session', () => known.push(connections.latest))
-  const client = keep(connectHttp2(`http://127.0.0.1:${port}`))
-  await once(client, 'connect')
-  while (known.length === 0) await new Promise(resolve => setImmediate(resolve))
-  expect(known[0]?.remotePort).toBe(client.socket.localPort)
+test('who was never served and has nothing under way is late after a while; who was served is not', async () => {
+  let connections: Connections
+  const served = await serve(createServer(answering(() => connections)), 10)
+  connections = served.connections
+  const [good, silent] = [await opened(served.port), await opened(served.port)]
+  const late: Socket[] = []
+  servers.at(-1)!.on('connection', socket => late.push(socket))
+  await ask(good)
+  await clock.advance(10_000)
+  const asking = await opened(served.port)
+  while (late.length === 0) await new Promise(resolve => setImmediate(resolve))
+  const begun = connections.began(late[0]!)
+  connections.shedTheLate(9_000)
+  await closed(silent)
+  await clock.advance(10_000)
+  connections.shedTheLate(9_000)
+  await ask(good)
+  expect(connections.size).toBe(2)
+  begun!.over()
+  connections.shedTheLate(9_000)
+  await closed(asking)
+  await ask(good)
 })

@@ -176,6 +176,30 @@ describe('on one connection', () => {
     expect(accepted[0]).toBeGreaterThan(0)
   })
 
+  test.each([false, true])(
+    'who sends request after request and reads no answer is not listened to without end (fast_path: %s)',
+    async fast => {
+      const { cx, port } = await serve(fast)
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => {})
+      const many = Buffer.concat(Array.from({ length: 500 }, () => post(Buffer.alloc(0))))
+      let sent = 0
+      let stuck = 0
+      for (; stuck < 500 && sent < 64 * 2 ** 20 && !socket.destroyed; await turn()) {
+        if (socket.writableNeedDrain) stuck++
+        else {
+          stuck = 0
+          sent += many.length
+          socket.write(many)
+        }
+      }
+      // What the kernel keeps for both sides is a few megabytes.
+      expect(sent).toBeLessThan(32 * 2 ** 20)
+      expect(cx.budget.used).toBe(0)
+      socket.destroy()
+    },
+  )
+
   test('who keeps a connection and says nothing, or half, is let go in time', async () => {
     const { cx, port } = await serve(true)
     const idle = connect(port, '127.0.0.1')

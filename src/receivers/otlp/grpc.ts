@@ -43,9 +43,9 @@ export class GrpcServer {
   readonly #authenticator: Authenticator | undefined
   readonly #server: Http2Server | Http2SecureServer
   readonly #keepalive: Keepalive
-  /** by connection that no call was answered on: since when, and how many are under way */
-  readonly #unanswered = new Map<ServerHttp2Session, { readonly since: number; calls: number }>()
   readonly #sockets = new WeakMap<ServerHttp2Session, Socket>()
+  /** of which a session is being made */
+  #opening: Socket | undefined
   #watch: Disposable | undefined
   readonly #scheme: string
   url = ''
@@ -64,7 +64,8 @@ export class GrpcServer {
     }
     this.#server = tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls, ALPNProtocols: ['h2'] })
     const { max_connections: most } = settings
-    this.connections = new Connections(this.#server, { listener: `${door.id}/grpc`, most, meter: door.meter })
+    this.connections = new Connections(this.#server, { listener: `${door.id}/grpc`, most, meter: door.meter, clock: door.clock })
+    this.#rememberSockets(tls === undefined ? 'connection' : 'secureConnection')
     this.#keepalive = new Keepalive(door.clock, door.random, settings.keepalive)
     this.#server.on('session', (session: ServerHttp2Session) => this.#welcome(session))
     this.#server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => this.#open(stream, headers))
@@ -96,43 +97,43 @@ export class GrpcServer {
     return this.#server as unknown as TlsServer
   }
 
+  /** A session does not tell which connection it is made of. */
+  #rememberSockets(event: 'connection' | 'secureConnection'): void {
+    const server = this.#server
+    const open = server.listeners(event).at(-1) as (this: typeof server, socket: Socket) => void
+    server.off(event, open)
+    server.on(event, (socket: Socket) => {
+      this.#opening = socket
+      open.call(server, socket)
+      this.#opening = undefined
+    })
+  }
+
   #welcome(session: ServerHttp2Session): void {
     session.setLocalWindowSize(connectionWindow)
     this.#keepalive.welcome(session)
-    const { latest } = this.connections
-    if (latest !== undefined) this.#sockets.set(session, latest)
-    this.#unanswered.set(session, { since: this.door.clock.monotonic(), calls: 0 })
-    session.on('close', () => this.#unanswered.delete(session))
+    if (this.#opening !== undefined) this.#sockets.set(session, this.connections.below(this.#opening))
   }
 
   /** A call was answered on it. */
   answered(session: Http2Session | undefined): void {
     const socket = this.#sockets.get(session as ServerHttp2Session)
     if (socket === undefined) return
-    this.#unanswered.delete(session as ServerHttp2Session)
     this.connections.served(socket)
   }
 
   #closeTheLate(): void {
     const { connection_timeout: firstMs, read_timeout: readMs } = this.#settings
-    const now = this.door.clock.monotonic()
-    for (const [session, { since, calls }] of this.#unanswered) {
-      if (firstMs === 0 || now - since <= firstMs) break
-      if (calls > 0) continue
-      this.connections.countShed('timeout')
-      session.destroy()
-    }
+    if (firstMs > 0) this.connections.shedTheLate(firstMs)
     if (readMs > 0) this.door.cutOff(readMs, 'timeout')
   }
 
   #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', ignore)
     this.#keepalive.called(stream)
-    const waiting = this.#unanswered.get(stream.session as ServerHttp2Session)
-    if (waiting !== undefined) {
-      waiting.calls++
-      stream.on('close', () => waiting.calls--)
-    }
+    const socket = this.#sockets.get(stream.session as ServerHttp2Session)
+    const begun = socket && this.connections.began(socket)
+    if (begun !== undefined) stream.on('close', begun.over)
     try {
       const signal = this.#route(headers)
       this.#admit(headers)

@@ -39,7 +39,7 @@ export class PlainRequests {
   constructor(server: HttpServer, nodeServer: Server, clock: Clock, patience: Patience) {
     this.server = server
     this.clock = clock
-    this.#longest = { idle: patience.idleMs, reading: patience.readMs, offered: 0, over: patience.idleMs }
+    this.#longest = { idle: patience.idleMs, reading: patience.readMs, offered: 0, unread: patience.idleMs, over: patience.idleMs }
     const listeners = nodeServer.listeners('connection')
     nodeServer.removeAllListeners('connection')
     this.#handOver = socket => {
@@ -76,8 +76,8 @@ export class PlainRequests {
   }
 }
 
-/** `over`: answered for the last time; what still comes is let go. */
-type State = 'idle' | 'reading' | 'offered' | 'over'
+/** `unread`: answers wait to be read before the next request is looked at. `over`: answered for the last time; what still comes is let go. */
+type State = 'idle' | 'reading' | 'offered' | 'unread' | 'over'
 
 class Connection {
   is: State = 'idle'
@@ -111,7 +111,7 @@ class Connection {
   late(): void {
     const { connections } = this.#plain.server
     if (this.is === 'reading') this.cut('timeout')
-    else if (this.is === 'over' || connections.wasServed(this.#socket)) this.#socket.destroy()
+    else if (this.is !== 'unread' && (this.is === 'over' || connections.wasServed(this.#socket))) this.#socket.destroy()
     else connections.shed(this.#socket, 'timeout')
   }
 
@@ -195,20 +195,23 @@ class Connection {
     else if (this.#senderEnded) this.#socket.end()
   }
 
-  /** In a turn of its own, so that a thousand requests in one segment do not nest. */
+  /** In a turn of its own, so that a thousand requests in one segment do not nest; and not before answers are read, or we would keep them all. */
   #goOn(): void {
+    const unread = this.#socket.writableNeedDrain
+    this.is = unread ? 'unread' : 'offered'
+    if (unread) this.#socket.once('drain', this.#nextRequest)
+    else setImmediate(this.#nextRequest)
+  }
+
+  readonly #nextRequest = (): void => {
+    this.is = 'idle'
+    if (this.#socket.destroyed) return
     const later = this.#later.length === 1 ? (this.#later[0] as Buffer) : Buffer.concat(this.#later)
     this.#later = []
-    this.is = 'offered'
-    setImmediate(() => {
-      this.is = 'idle'
-      if (this.#socket.destroyed) return
-      const rest = this.#later
-      this.#later = []
-      this.#begin(rest.length === 0 ? later : Buffer.concat([later, ...rest]))
-      this.#socket.resume()
-      if (this.#senderEnded && (this.is as State) === 'reading') this.#socket.end(cutOff)
-    })
+    this.#begin(later)
+    // A segment may hold hundreds of requests: the next one is taken when all of them were begun.
+    if (this.#later.length === 0) this.#socket.resume()
+    if (this.#senderEnded && (this.is as State) === 'reading') this.#socket.end(cutOff)
   }
 
   #handOver(bytes: Buffer): void {
@@ -223,7 +226,7 @@ class Connection {
   readonly #ended = (): void => {
     this.#senderEnded = true
     if (this.is === 'reading') this.#socket.write(cutOff)
-    if (this.is !== 'offered') this.#socket.end()
+    if (this.is !== 'offered' && this.is !== 'unread') this.#socket.end()
   }
 
   /** What is under way downstream stays charged until it settles. */

@@ -75,7 +75,7 @@ export const grpcSettings = z.strictObject({
   keepalive: keepalive.prefault({}).describe('How long connections are kept.'),
   read_buffer_size: withoutEffect(z.number().int().min(0).optional(), 'Node has buffers of its own'),
   write_buffer_size: withoutEffect(z.number().int().min(0).optional(), 'Node has buffers of its own'),
-  max_connections: maxConnections(),
+  max_connections: maxConnections(4096),
   connection_timeout: duration()
     .prefault('1m')
     .describe('How long a connection may be open before its first call is answered; 0: without end.'),
