@@ -12,9 +12,11 @@ import basicAuth from './extensions/basicauth/index.ts'
 import bearerTokenAuth from './extensions/bearertokenauth/index.ts'
 import fileStorage from './extensions/file_storage/index.ts'
 import healthCheck from './extensions/health_check/index.ts'
+import attributes from './processors/attributes/index.ts'
 import batch from './processors/batch/index.ts'
 import filter from './processors/filter/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
+import resource from './processors/resource/index.ts'
 import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
 import prometheusReceiver from './receivers/prometheus/index.ts'
@@ -28,6 +30,8 @@ export const components: readonly AnyFactory[] = [
   memoryLimiter,
   batch,
   filter,
+  attributes,
+  resource,
   spanMetrics,
   prometheus,
   otlpHttp,

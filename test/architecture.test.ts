@@ -11,6 +11,7 @@ const floors: Readonly<Record<string, number>> = {
   // These read bytes through otlp.
   exposition: 2.5,
   ottl: 2.5,
+  attributes: 2.5,
   receivers: 3,
   processors: 3,
   connectors: 3,
