@@ -377,10 +377,19 @@ async function someLife(process: Process, acknowledged: number[]): Promise<void>
 }
 const life = { settings: { max_size: 1 << 20 }, retry: { initial_interval: '300ms', max_elapsed_time: 0 }, queue: { max_bytes: 12 } }
 
-/** What the world has seen: the destination before and after a restart. */
-async function missing(acknowledged: readonly number[], before: readonly number[], disk: MemoryDisk): Promise<number[]> {
-  const there = new Set([...before, ...(await delivers(disk))])
-  return acknowledged.filter(id => !there.has(id))
+/** What the world has not seen of a destination before and after a restart; and what it saw twice, though not counted as `resent`. */
+async function missing(
+  acknowledged: readonly number[],
+  before: readonly number[],
+  disk: MemoryDisk,
+): Promise<{ lost: number[]; uncounted: number }> {
+  const process = await start(disk)
+  await process.cx.clock.advance(100)
+  await process.end()
+  const after = process.destination.delivered
+  const there = new Set([...before, ...after])
+  const twice = after.filter(id => before.includes(id)).length
+  return { lost: acknowledged.filter(id => !there.has(id)), uncounted: Math.max(0, twice - process.cx.account('metrics').resent) }
 }
 
 describe('the nth operation of the disk fails, for n = 1, 2, 3, …', () => {
@@ -411,7 +420,7 @@ describe('the nth operation of the disk fails, for n = 1, 2, 3, …', () => {
       }
       disk.before = () => {}
       running.length = 0
-      expect([n, await missing(acknowledged, before, disk.after('kill'))]).toEqual([n, []])
+      expect([n, (await missing(acknowledged, before, disk.after('kill'))).lost]).toEqual([n, []])
       if (!failed) {
         expect(n).toBeGreaterThan(30)
         break
@@ -462,7 +471,10 @@ test.each(['kill', 'loss of power'] as const)('a %s before any operation: everyt
     await someLife(process, acknowledged)
     await process.end()
     if (ended === undefined) break
-    expect([n, await missing(ended.acknowledged, ended.before, ended.disk)]).toEqual([n, []])
+    const { lost, uncounted } = await missing(ended.acknowledged, ended.before, ended.disk)
+    expect([n, lost]).toEqual([n, []])
+    // Marks are synced once a second: a loss of power may take them.
+    if (end === 'kill') expect([n, uncounted]).toEqual([n, 0])
   }
 })
 
