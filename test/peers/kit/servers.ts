@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { program } from '../tools.ts'
 import { Folder, finish, freePorts, getJson, LOOPBACK, listens, Server, type Started } from './process.ts'
 
-export const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
 export interface Otlp {
   readonly httpPort: number
