@@ -193,8 +193,11 @@ export class Sending<S extends Signal> implements Exporter<S> {
 
   reserve(bytes: number, room: Room): void {
     const { refusals } = room
-    this.#queue.reserve(bytes, room, this.#stored?.lacks(bytes))
-    if (room.refusals > refusals && !this.#queue.closed) this.#trouble.full({ requests: this.#queue.held, rows: this.#heldRows })
+    const lacks = this.#stored?.lacks(bytes)
+    this.#queue.reserve(bytes, room, lacks)
+    if (room.refusals === refusals || this.#queue.closed) return
+    const why = lacks === undefined ? 'the queue is full' : lacks.temporary ? 'the disk takes nothing' : 'the directory is full'
+    this.#trouble.full(why, { requests: this.#queue.held, rows: this.#heldRows })
   }
 
   consume(batch: BatchOf[S], room?: Room): Promise<void> {

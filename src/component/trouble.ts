@@ -36,8 +36,8 @@ export class Trouble {
   }
 
   /** What comes is dropped or must wait; which of them, whoever asked for room knows and counts. */
-  full(facts: object): void {
-    this.#say('warn', 'the queue is full', facts, 'no room: batches are dropped, or wait')
+  full(why: string, facts: object): void {
+    this.#say('warn', why, facts, 'no room: batches are dropped, or wait')
   }
 
   /** Rows are gone. */

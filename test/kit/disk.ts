@@ -144,7 +144,7 @@ export class MemoryDisk implements Disk {
       },
       read: async (into, position) => {
         check('read')
-        return inode.content.copy(into, 0, position)
+        return inode.content.copy(into, 0, Math.min(position, inode.content.length))
       },
       sync: async () => {
         check('sync')
