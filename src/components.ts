@@ -16,6 +16,7 @@ import attributes from './processors/attributes/index.ts'
 import batch from './processors/batch/index.ts'
 import filter from './processors/filter/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
+import probabilisticSampler from './processors/probabilistic_sampler/index.ts'
 import resource from './processors/resource/index.ts'
 import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
@@ -32,6 +33,7 @@ export const components: readonly AnyFactory[] = [
   filter,
   attributes,
   resource,
+  probabilisticSampler,
   spanMetrics,
   prometheus,
   otlpHttp,

@@ -32,7 +32,7 @@ export class Finder {
 
   /**
    * Searches the fields with the number `field` (below 16) in `[from, to)`. What is malformed ends the search.
-   * @returns how many of the keys were found
+   * @returns how many attributes were found
    */
   find(bytes: Uint8Array, from: number, to: number, field: number): number {
     const { ranges } = this
@@ -45,12 +45,12 @@ export class Finder {
         at = skip(bytes, at, to)
         continue
       }
-      let length = bytes[++at]!
-      at++
+      if (++at >= to) return found
+      let length = bytes[at++]!
       if (length > 127) {
         length -= 128
         for (let scale = 128, byte = 128; byte > 127; scale *= 128) {
-          if (at >= to) return found
+          if (at >= to || scale > 2 ** 35) return found
           byte = bytes[at++]!
           length += (byte & 127) * scale
         }
@@ -70,12 +70,13 @@ export class Finder {
     const start = from + 2
     const rest = start + length
     if (bytes[from] !== KEY || length > 127 || rest > to) return this.#matchAny(bytes, from, to)
+    // A key may be asked for several times.
+    let found = false
     for (let i = 0; i < this.#keys.length; i++) {
       const key = this.#keys[i]!
-      if (key.length !== length || !isAt(key, bytes, start)) continue
-      return this.#keep(i, bytes, rest, to)
+      if (key.length === length && isAt(key, bytes, start) && this.#keep(i, bytes, rest, to)) found = true
     }
-    return false
+    return found
   }
 
   #keep(i: number, bytes: Uint8Array, from: number, to: number): boolean {
@@ -108,8 +109,11 @@ export class Finder {
     } catch {
       return false
     }
-    const i = this.#keys.findIndex(wanted => readText(wanted) === key)
-    return i >= 0 && this.ranges[2 * i + 1] === 0 && this.#keepAny(i, bytes, from, to)
+    let found = false
+    for (const [i, wanted] of this.#keys.entries()) {
+      if (readText(wanted) === key && this.ranges[2 * i + 1] === 0 && this.#keepAny(i, bytes, from, to)) found = true
+    }
+    return found
   }
 }
 
