@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { Gunzip } from '../../src/receivers/otlp/gunzip.ts'
+import { Gunzip } from '../../src/component/gunzip.ts'
 
 const plain = Buffer.concat(Array.from({ length: 400 }, (_, i) => Buffer.from(`service-${i % 7} route-${(i * i) % 31} ${i * 0.37}\n`)))
 const body = gzipSync(plain)

@@ -99,6 +99,43 @@ describe('the same lines with other numbers', () => {
   })
 })
 
+describe('a page that stays the same for long', () => {
+  const page = Buffer.from('a{job="other"} 1\nb 2\ntarget_info{version="1"} 1\n# TYPE h histogram\nh_bucket{le="+Inf"} 5\nh_count 5\n')
+  const settledSeries = () => {
+    const known = series({ honorLabels: true })
+    for (let i = 0; i < 9; i++) known.scrape(page, 'text', time + i)
+    return known
+  }
+  const names = (request: Uint8Array | undefined) =>
+    JSON.stringify(protobufToJson('metrics', request!)).match(/"name":"(a|b|h|c)"|"flags":1/g)
+
+  test('is kept without what it was made of', () => {
+    expect(settledSeries().size).toBeLessThan(series().size + 3000)
+    const { request, scraped, kept, added } = settledSeries().scrape(page, 'text', time)
+    expect(Buffer.from(request!)).toEqual(Buffer.from(series({ honorLabels: true }).scrape(page, 'text', time).request!))
+    expect({ scraped, kept, added }).toEqual({ scraped: 5, kept: 5, added: 0 })
+  })
+  test('and what then vanishes is missed all the same', () => {
+    const found = settledSeries().scrape(Buffer.from('b 2\nc 3\n'), 'text', time + 10)
+    expect(found.added).toBe(1)
+    expect(names(found.request)).toEqual(['"name":"b"', '"name":"c"', '"name":"h"', '"flags":1', '"name":"a"', '"flags":1'])
+  })
+  test('as when nothing comes, or nothing that can be read', () => {
+    expect(names(settledSeries().miss(time + 10))).toEqual([
+      '"name":"a"',
+      '"flags":1',
+      '"name":"b"',
+      '"flags":1',
+      '"name":"h"',
+      '"flags":1',
+    ])
+    const known = settledSeries()
+    expect(() => known.scrape(Buffer.from('b{ 2\n'), 'text', time + 10)).toThrow('never closed')
+    expect(names(known.miss(time + 10))?.length).toBe(6)
+    expect(known.miss(time + 11)).toBeUndefined()
+  })
+})
+
 describe('many pages, one memory', () => {
   test('what is not seen any more is forgotten', () => {
     const known = series()

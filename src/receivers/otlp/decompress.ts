@@ -13,8 +13,8 @@ import {
   zstdDecompress,
   zstdDecompressSync,
 } from 'node:zlib'
+import { Gunzip } from '../../component/gunzip.ts'
 import { MalformedError } from '../../model/batch.ts'
-import { Gunzip } from './gunzip.ts'
 import { tooLarge } from './verdict.ts'
 
 export type ContentEncoding = 'gzip' | 'zstd' | 'zlib' | 'deflate'

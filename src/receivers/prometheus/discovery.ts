@@ -136,9 +136,10 @@ export class HttpDiscovery extends Looking {
       'user-agent': 'thalamus',
       'x-prometheus-refresh-interval-seconds': String(interval / 1000),
     }
-    const page = await this.#client.get(url, headers, { timeout: interval, limit: maxPage, stop: this.#stop.signal, caller: this })
-    if (!/^application\/json\b/i.test(page.contentType)) throw new Error(`the answer is ${JSON.stringify(page.contentType)}, not JSON`)
-    return targetsOf(groupsOf(Buffer.from(page.body).toString()), { __meta_url: url })
+    return this.#client.get(url, headers, { timeout: interval, limit: maxPage, stop: this.#stop.signal }, ({ body, contentType }) => {
+      if (!/^application\/json\b/i.test(contentType)) throw new Error(`the answer is ${JSON.stringify(contentType)}, not JSON`)
+      return targetsOf(groupsOf(Buffer.from(body).toString()), { __meta_url: url })
+    })
   }
 }
 

@@ -7,12 +7,14 @@ import type { ConnectionOptions, SecureVersion } from 'node:tls'
 import { gunzipSync } from 'node:zlib'
 import type { Files } from '../../component/component.ts'
 import { StartError } from '../../component/errors.ts'
+import { Gunzip } from '../../component/gunzip.ts'
 import { showBytes } from '../../lib/bytes.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { showDuration } from '../../lib/duration.ts'
 import type { HttpSettings } from './http-settings.ts'
 
 export interface Page {
+  /** gone when whoever reads it returns */
   readonly body: Uint8Array
   readonly contentType: string
 }
@@ -34,8 +36,12 @@ const versions: Readonly<Record<HttpSettings['tls_config']['min_version'], Secur
   TLS12: 'TLSv1.2',
   TLS13: 'TLSv1.3',
 }
-type Answer = Page | { readonly status: number; readonly location: string }
+type Answer<T> = { readonly read: T } | { readonly status: number; readonly location: string }
+/** [bytes] what is kept of the room for pages */
+const maxRoom = 16 * 2 ** 20
 class StaleError extends Error {}
+/** what the reader of a page has thrown */
+class ReadError extends Error {}
 const maxStale = 5
 const maxRedirects = 10
 /** [bytes] of a page for which nobody has set a limit */
@@ -47,8 +53,9 @@ export class HttpClient {
   readonly #clock: Clock
   readonly #http = new HttpAgent({ keepAlive: true, scheduling: 'lifo' })
   #https = new HttpsAgent({ keepAlive: true, scheduling: 'lifo' })
-  /** [bytes] what the last page of an address was, unpacked */
-  readonly #sizes = new WeakMap<object, number>()
+  readonly #gunzip = new Gunzip()
+  /** where pages are put together, one after the other */
+  #room = Buffer.alloc(0)
 
   constructor(settings: HttpSettings, files: Files, clock: Clock) {
     this.#settings = settings
@@ -84,14 +91,15 @@ export class HttpClient {
   /**
    * @param timeout [ms] for all of it, redirects too
    * @param limit [bytes] of the body, unpacked
-   * @param caller whose pages are of a size
-   * @throws {FetchError}
+   * @param read is given the page, and must be done with it when it returns
+   * @throws {FetchError} and what `read` throws
    */
-  async get(
+  async get<T>(
     url: string,
     headers: Readonly<Record<string, string>>,
-    { timeout, limit, stop, caller }: { timeout: number; limit: number; stop: AbortSignal; caller: object },
-  ): Promise<Page> {
+    { timeout, limit, stop }: { timeout: number; limit: number; stop: AbortSignal },
+    read: (page: Page) => T,
+  ): Promise<T> {
     const late = new AbortController()
     using _timer = this.#clock.after(timeout, () => late.abort())
     const ended = AbortSignal.any([late.signal, stop])
@@ -101,14 +109,15 @@ export class HttpClient {
       for (let redirects = 0; ; redirects++) {
         // Who was given credentials for one host gives them to no other.
         const same = at.host === new URL(url).host
-        const answer = await this.#asked(at, same ? all : headers, limit, ended, caller)
-        if (!('location' in answer)) return answer
+        const answer = await this.#asked(at, same ? all : headers, limit, ended, read)
+        if ('read' in answer) return answer.read
         if (!this.#settings.follow_redirects) throw new FetchError(`HTTP ${answer.status}: redirects are not followed (follow_redirects)`)
         if (redirects === maxRedirects) throw new FetchError(`more than ${maxRedirects} redirects`)
         at = new URL(answer.location, at)
         if (!/^https?:$/.test(at.protocol)) throw new FetchError(`a redirect to ${at.protocol} is not followed`)
       }
     } catch (error) {
+      if (error instanceof ReadError) throw error.cause
       if (late.signal.aborted) throw new FetchError(`no answer within ${showDuration(timeout)}`)
       if (error instanceof FetchError) throw error
       throw new FetchError(stop.aborted ? 'shutting down' : error instanceof Error ? error.message : String(error))
@@ -116,17 +125,17 @@ export class HttpClient {
   }
 
   /** A kept connection may turn out to be closed; nothing was asked then, and it is asked anew. */
-  async #asked(url: URL, headers: object, limit: number, ended: AbortSignal, caller: object): Promise<Answer> {
+  async #asked<T>(url: URL, headers: object, limit: number, ended: AbortSignal, read: (page: Page) => T): Promise<Answer<T>> {
     for (let stale = 0; ; stale++) {
       try {
-        return await this.#ask(url, headers, limit, ended, caller)
+        return await this.#ask(url, headers, limit, ended, read)
       } catch (error) {
         if (!(error instanceof StaleError) || stale === maxStale) throw error
       }
     }
   }
 
-  #ask(url: URL, headers: object, limit: number, ended: AbortSignal, caller: object): Promise<Answer> {
+  #ask<T>(url: URL, headers: object, limit: number, ended: AbortSignal, read: (page: Page) => T): Promise<Answer<T>> {
     const secure = url.protocol === 'https:'
     const options = { agent: secure ? this.#https : this.#http, headers: { ...headers }, signal: ended }
     return new Promise((resolve, reject) => {
@@ -146,13 +155,13 @@ export class HttpClient {
         } else if (status !== 200) {
           response.resume()
           reject(new FetchError(`HTTP ${status}${response.statusMessage ? ` ${response.statusMessage}` : ''}`))
-        } else this.#read(response, limit, caller).then(resolve, reject)
+        } else this.#read(response, limit, read).then(resolve, reject)
       })
       request.end()
     })
   }
 
-  #read(response: IncomingMessage, limit: number, caller: object): Promise<Page> {
+  #read<T>(response: IncomingMessage, limit: number, read: (page: Page) => T): Promise<{ read: T }> {
     const packed = response.headers['content-encoding'] === 'gzip'
     const pieces: Uint8Array[] = []
     let size = 0
@@ -167,26 +176,46 @@ export class HttpClient {
       })
       response.on('error', reject)
       response.on('end', () => {
-        const whole = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, size)
+        let body: Uint8Array
         try {
-          const body = packed ? this.#unpack(whole, limit, caller) : whole
-          resolve({ body, contentType: response.headers['content-type'] ?? '' })
+          body = packed ? this.#unpack(Buffer.concat(pieces, size), limit) : this.#join(pieces, size)
         } catch (error) {
           const large = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-          reject(
+          return reject(
             large ? tooLarge() : new FetchError(`the page cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`),
           )
+        }
+        try {
+          resolve({ read: read({ body, contentType: response.headers['content-type'] ?? '' }) })
+        } catch (cause) {
+          reject(new ReadError('', { cause }))
         }
       })
     })
   }
 
-  /** A page is about as large as the last one: then it is unpacked into one piece. */
-  #unpack(body: Uint8Array, limit: number, caller: object): Uint8Array {
-    const last = this.#sizes.get(caller) ?? 0
-    const page = gunzipSync(body, { chunkSize: Math.max(64 * 1024, last + (last >> 4)), maxOutputLength: limit })
-    this.#sizes.set(caller, page.length)
-    return page
+  #join(pieces: readonly Uint8Array[], size: number): Uint8Array {
+    if (pieces.length === 1) return pieces[0]!
+    const room = this.#roomFor(size)
+    let at = 0
+    for (const piece of pieces) {
+      room.set(piece, at)
+      at += piece.length
+    }
+    return room.subarray(0, size)
+  }
+
+  #unpack(body: Buffer, limit: number): Uint8Array {
+    // The last four bytes say how long it was. Whatever is odd about it is gunzipSync's to find out.
+    const size = body.length < 18 ? limit + 1 : body.readUInt32LE(body.length - 4)
+    const found = size > limit || size > 1040 * body.length ? undefined : this.#gunzip.inflate(body, size, this.#roomFor(size + 1))
+    return found ?? gunzipSync(body, { maxOutputLength: limit })
+  }
+
+  #roomFor(size: number): Buffer {
+    if (size > maxRoom) return Buffer.allocUnsafeSlow(size)
+    if (size > this.#room.length) this.#room = Buffer.allocUnsafeSlow(size + (size >> 3))
+    return this.#room
   }
 
   /** Files are read each time: who rotates a password need not restart anything. */

@@ -135,13 +135,14 @@ export class ScrapeLoop {
     let size = 0
     try {
       if (this.forced !== undefined) throw new LimitError(this.forced)
-      const limit = this.#settings.maxBody
       const { timeout, url } = this.target
-      const page = await this.#client.get(url, this.#settings.headers, { timeout, limit, stop: this.#stop.signal, caller: this })
-      size = page.body.length
-      charge(size)
-      if (size === 0) return { found: { ...nothing, request: this.#series.miss(time) }, failed: undefined, size }
-      const found = this.#series.scrape(page.body, formatOf(page.contentType, this.#settings.fallback), time)
+      const { headers, fallback, maxBody: limit } = this.#settings
+      const found = await this.#client.get(url, headers, { timeout, limit, stop: this.#stop.signal }, ({ body, contentType }) => {
+        size = body.length
+        charge(size)
+        if (size === 0) return { ...nothing, request: this.#series.miss(time) }
+        return this.#series.scrape(body, formatOf(contentType, fallback), time)
+      })
       for (const [reason, samples] of Object.entries(found.left)) this.#tell.left(this.#settings.job, reason, samples)
       return { found, failed: undefined, size }
     } catch (error) {

@@ -2,6 +2,7 @@
  * A page whose lines are those of the last one, but for their numbers: what stands between the numbers is compared, and the numbers
  * are put into a copy of the request that the last page became. A target's page is of that kind nearly always.
  */
+import type { Format } from '../../exposition/read.ts'
 import { readNumber } from '../../exposition/read-number.ts'
 import { putCount, putNanos, viewOf } from './bytes.ts'
 import type { Point, Slots } from './tree.ts'
@@ -18,6 +19,7 @@ export interface PlanFrom {
   readonly kept: number
   /** what the request is made of */
   readonly points: readonly Point[]
+  readonly format: Format
 }
 
 const NEWLINE = 0x0a
@@ -27,7 +29,11 @@ const tens = Float64Array.from({ length: 23 }, (_, i) => 10 ** i)
 export class Plan {
   readonly scraped: number
   readonly kept: number
-  readonly points: readonly Point[]
+  readonly format: Format
+  /** what the request is made of; given up when the page has been the same for long */
+  points: readonly Point[]
+  /** how often it was the page's */
+  hits = 0
   /** the page without its numbers … */
   readonly #text: Uint8Array
   readonly #textView: DataView
@@ -41,7 +47,8 @@ export class Plan {
   readonly #histograms: Int32Array
   readonly #values: Float64Array
 
-  constructor({ page, numbers, request, slots, scraped, kept, points }: PlanFrom) {
+  constructor({ page, numbers, request, slots, scraped, kept, points, format }: PlanFrom) {
+    this.format = format
     this.scraped = scraped
     this.kept = kept
     this.points = points
@@ -77,6 +84,7 @@ export class Plan {
   /** The request for `page`; undefined where it is another page. @param time [ms] of its samples */
   run(page: Uint8Array, time: number): Uint8Array | undefined {
     if (!this.#read(page)) return undefined
+    this.hits++
     const values = this.#values
     const request = Buffer.allocUnsafeSlow(this.#request.length)
     request.set(this.#request)
@@ -99,6 +107,22 @@ export class Plan {
       }
     }
     return request
+  }
+
+  /** A page that it would be the plan of: every number is 0. */
+  page(): Uint8Array {
+    const count = this.#values.length
+    const page = new Uint8Array(this.#text.length + count)
+    let at = 0
+    let from = 0
+    for (let i = 0; i <= count; i++) {
+      const to = from + this.#lengths[i]!
+      page.set(this.#text.subarray(from, to), at)
+      at += to - from
+      if (i < count) page[at++] = 0x30
+      from = to
+    }
+    return page
   }
 
   #putHistograms(view: DataView): void {

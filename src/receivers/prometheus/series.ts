@@ -89,6 +89,9 @@ interface Entry {
   seen: number
 }
 
+/** [scrapes] of the same page, after which only its plan is kept */
+const settledAfter = 5
+
 const scopeName = 'thalamus/prometheus'
 
 export class TargetSeries {
@@ -128,18 +131,48 @@ export class TargetSeries {
     const request = plan?.run(page, time)
     if (plan !== undefined && request !== undefined) {
       this.#told = plan.points
+      if (plan.hits === settledAfter) this.#letGo(plan)
       return { request, scraped: plan.scraped, kept: plan.kept, added: 0, left: {} }
     }
+    this.#pickUp()
     this.#plan = undefined
+    return this.#end(this.#read(page, format, time), page, format)
+  }
+
+  #read(page: Uint8Array, format: Format, time: number): Reading {
     const reading = new Reading(time)
     this.#begin()
     if (format === 'protobuf') readProtobufPage(page, this.#visitor(reading), this.#settings)
     else readTextPage(page, this.#visitor(reading), format === 'openmetrics')
-    return this.#end(reading, page, format)
+    return reading
+  }
+
+  /** A page that stays the same needs nothing but its plan: a hundred thousand objects less for the garbage collector to look at. */
+  #letGo(plan: Plan): void {
+    this.#entries.clear()
+    this.#forget(this.#iteration + 1)
+    this.#active = []
+    this.#told = []
+    plan.points = []
+    this.#letGoOf = plan
+  }
+  /** the plan that stands for what is known */
+  #letGoOf: Plan | undefined
+
+  /** The opposite: reads the page that the plan was made from. */
+  #pickUp(): void {
+    const plan = this.#letGoOf
+    if (plan === undefined) return
+    this.#letGoOf = undefined
+    const reading = this.#read(plan.page(), plan.format, 0)
+    this.#inform(reading)
+    this.#told = this.#complete()
+    plan.points = this.#told
   }
 
   /** Nothing came, or nothing that could be used: what was told before is no more. @returns undefined where there was nothing */
   miss(time: number): Uint8Array | undefined {
+    this.#pickUp()
     this.#begin()
     const points = this.#vanished(time)
     this.#told = []
@@ -428,21 +461,16 @@ export class TargetSeries {
 
   #end(reading: Reading, page: Uint8Array, format: Format): Scraped {
     for (const [key, entry] of this.#entries) if (entry.seen !== this.#iteration) this.#entries.delete(key)
-    for (const resource of this.#active) resource.info = reading.infoOf(resource)
-    if (!this.#active.includes(this.#own)) this.#own.info = reading.infoOf(this.#own)
-    const points: Point[] = []
-    this.#each(metric => {
-      metric.active = metric.active.filter(point => point.complete)
-      for (const point of metric.active) if (point.tracked) points.push(point)
-    })
+    this.#inform(reading)
+    const points = this.#complete()
     const stale = this.#vanished(reading.time)
-    this.#forget()
+    this.#forget(this.#iteration)
     const slots = new Slots()
     const request = this.#write(slots)
     this.#told = points
     const { scraped, kept, added, left } = reading
     if (stale === 0 && reading.repeatable && format !== 'protobuf' && request !== undefined)
-      this.#plan = new Plan({ page, numbers: reading.numbers, request, slots, scraped, kept, points })
+      this.#plan = new Plan({ page, numbers: reading.numbers, request, slots, scraped, kept, points, format })
     return { request, scraped, kept, added, left }
   }
 
@@ -467,12 +495,27 @@ export class TargetSeries {
     return count
   }
 
-  /** Of what the page no longer has nothing is kept. */
-  #forget(): void {
+  #inform(reading: Reading): void {
+    for (const resource of this.#active) resource.info = reading.infoOf(resource)
+    if (!this.#active.includes(this.#own)) this.#own.info = reading.infoOf(this.#own)
+  }
+
+  /** Leaves out the points that lack something. @returns those that will be missed */
+  #complete(): Point[] {
+    const points: Point[] = []
+    this.#each(metric => {
+      metric.active = metric.active.filter(point => point.complete)
+      for (const point of metric.active) if (point.tracked) points.push(point)
+    })
+    return points
+  }
+
+  /** Keeps only what was seen in this iteration. */
+  #forget(iteration: number): void {
     for (const [key, resource] of this.#resources) {
       for (const [name, scope] of resource.scopes) {
         for (const [metricName, metric] of scope.metrics) {
-          for (const [id, point] of metric.points) if (point.seen !== this.#iteration) metric.points.delete(id)
+          for (const [id, point] of metric.points) if (point.seen !== iteration) metric.points.delete(id)
           if (metric.points.size === 0) scope.metrics.delete(metricName)
         }
         if (scope.metrics.size === 0) resource.scopes.delete(name)

@@ -7,7 +7,7 @@ import type { ExponentialBuckets } from '../../exposition/families.ts'
 import type { Label } from '../../exposition/labels.ts'
 import type { ReadExemplar, SampleType } from '../../exposition/read.ts'
 import { type Message, requestOf } from '../../otlp/schema.ts'
-import { varintSize } from '../../otlp/wire.ts'
+import { varintSize, writeVarint } from '../../otlp/wire.ts'
 import { encodeMessage } from '../../otlp/write.ts'
 import { fieldSize, type Output, putCount, putNanos } from './bytes.ts'
 
@@ -15,7 +15,6 @@ export type PointType = 'gauge' | 'sum' | 'monotonic' | 'histogram' | 'exponenti
 
 const messageIn = (message: Message, field: number): Message => message.field(field)!.type as Message
 const ResourceMetrics = messageIn(requestOf.metrics, 1)
-const Resource = messageIn(ResourceMetrics, 1)
 const ScopeMetrics = messageIn(ResourceMetrics, 2)
 const Metric = messageIn(ScopeMetrics, 2)
 const NumberPoint = messageIn(messageIn(Metric, 5), 1)
@@ -387,16 +386,29 @@ function withLength(field: number, bytes: Uint8Array): Uint8Array[] {
   return [head, bytes]
 }
 
-/** KeyValue fields one after the other. A Resource has them as field 1: all that differs is the tag. */
+/** KeyValue fields one after the other, with the tag of `field`. */
 function attributesOf(labels: readonly Label[], field: number): Uint8Array {
-  return Buffer.concat(labels.flatMap(([name, value]) => withLength(field, keyValue(name, value))))
-}
-/** The one attribute of a Resource, without its tag and length. */
-function keyValue(name: string, value: string): Uint8Array {
-  const bytes = encodeMessage(Resource, { attributes: [[name, value]] })
-  let at = 1
-  while (bytes[at++]! >= 0x80);
-  return bytes.subarray(at)
+  const sizes = labels.map(([name, value]) => {
+    const text = Buffer.byteLength(value)
+    return { name: Buffer.byteLength(name), text, any: fieldSize(text) }
+  })
+  const whole = sizes.map(({ name, any }) => fieldSize(name) + fieldSize(any))
+  const bytes = Buffer.allocUnsafe(whole.reduce((sum, size) => sum + fieldSize(size), 0))
+  let at = 0
+  const head = (number: number, size: number) => {
+    bytes[at++] = tag(number, BYTES)
+    at = writeVarint(bytes, at, size)
+  }
+  for (const [i, [name, value]] of labels.entries()) {
+    const { name: nameSize, text, any } = sizes[i]!
+    head(field, whole[i]!)
+    head(1, nameSize)
+    at += bytes.write(name, at)
+    head(2, any)
+    head(1, text)
+    at += bytes.write(value, at)
+  }
+  return bytes
 }
 
 const hex = /^(?:[0-9a-fA-F]{2})+$/

@@ -42,14 +42,18 @@ export class Gunzip {
     return this.#handle !== undefined
   }
 
-  /** @param size [bytes] what the body says it inflates to. @returns undefined where that is not how it is: ask `gunzipSync`, which says why */
-  inflate(body: Uint8Array, size: number): Uint8Array | undefined {
+  /**
+   * @param size [bytes] what the body says it inflates to
+   * @param into where to, if given: at least one byte more than `size`
+   * @returns undefined where that is not how it is: ask `gunzipSync`, which says why
+   */
+  inflate(body: Uint8Array, size: number, into?: Uint8Array): Uint8Array | undefined {
     if (this.#handle === undefined) return undefined
     // One byte more, so that a body that has more to give is not taken for one that has given all.
-    const out = Buffer.allocUnsafeSlow(size + 1)
+    const out = into ?? Buffer.allocUnsafeSlow(size + 1)
     this.#failed = false
     this.#handle.reset()
-    this.#handle.writeSync(constants.Z_FINISH, body, 0, body.length, out, 0, out.length)
+    this.#handle.writeSync(constants.Z_FINISH, body, 0, body.length, out, 0, size + 1)
     const [free, unread] = this.#left
     return this.#failed || free !== 1 || unread !== 0 ? undefined : out.subarray(0, size)
   }
