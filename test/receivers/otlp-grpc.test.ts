@@ -338,6 +338,70 @@ describe('the connection', () => {
     expect(cx.clock.pending).toBe(0)
   })
 
+  describe('keepalive', () => {
+    const parameters = (server_parameters: object) => ({ keepalive: { server_parameters } })
+
+    test('an old connection is told to go, and calls that are under way are finished', async () => {
+      const held = Promise.withResolvers<void>()
+      const { cx, url } = await serve(parameters({ max_connection_age: '60s' }), keeper(() => held.promise).next)
+      const session = client(url)
+      const answer = call(session, pathOf.metrics, [framed(body)])
+      while (cx.budget.used === 0) await turn()
+      const goaway = once(session, 'goaway')
+      await cx.clock.advance(53_000)
+      expect(session.closed).toBe(false)
+      await cx.clock.advance(20_000)
+      await goaway
+      held.resolve()
+      expect((await answer).code).toBe(0)
+      if (!session.closed) await once(session, 'close')
+    })
+
+    test('calls that last longer than the grace are cut off', async () => {
+      const never = keeper(() => new Promise(() => {}))
+      const { cx, url } = await serve(parameters({ max_connection_age: '60s', max_connection_age_grace: '10s' }), never.next)
+      const session = client(url)
+      const stream = session.request({ ':method': 'POST', ':path': pathOf.metrics, 'content-type': 'application/grpc' })
+      stream.on('error', () => {})
+      stream.end(framed(body))
+      while (cx.budget.used === 0) await turn()
+      await cx.clock.advance(90_000)
+      if (!session.destroyed) await once(session, 'close')
+    })
+
+    test('who answers when asked stays', async () => {
+      const { cx, url } = await serve(parameters({ time: '30s', timeout: '10s' }), keeper().next)
+      const session = client(url)
+      expect((await call(session, pathOf.metrics, [framed(body)])).code).toBe(0)
+      const asked = once(session, 'ping')
+      await cx.clock.advance(45_000)
+      await asked
+      // Our answer was sent before this call.
+      expect((await call(session, pathOf.metrics, [framed(body)])).code).toBe(0)
+      await cx.clock.advance(15_000)
+      expect(session.closed).toBe(false)
+    })
+
+    test('who asks too often is disconnected, where there is a policy', async () => {
+      const policy = { keepalive: { enforcement_policy: { min_time: '10s', permit_without_stream: true } } }
+      const { url } = await serve(policy, keeper().next)
+      const session = client(url)
+      expect((await call(session, pathOf.metrics, [framed(body)])).code).toBe(0)
+      const goaway = once(session, 'goaway')
+      for (let i = 0; i < 4; i++) session.ping(() => {})
+      const [code, , reason] = await goaway
+      expect([code, String(reason)]).toEqual([11, 'too_many_pings'])
+    })
+
+    test('without a policy one may ask as often as one likes', async () => {
+      const { url } = await serve({}, keeper().next)
+      const session = client(url)
+      expect((await call(session, pathOf.metrics, [framed(body)])).code).toBe(0)
+      for (let i = 0; i < 20; i++) await new Promise<void>((resolve, reject) => session.ping(error => (error ? reject(error) : resolve())))
+      expect((await call(session, pathOf.metrics, [framed(body)])).code).toBe(0)
+    })
+  })
+
   test('shutdown is cut off by its signal', async () => {
     const { next } = keeper(() => new Promise(() => {}))
     const { receiver, url, cx } = await serve({}, next)

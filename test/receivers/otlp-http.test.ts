@@ -551,6 +551,23 @@ describe.each([false, true])('fast_path: %s', fastPath => {
     })
   })
 
+  test('headers of ours are in every answer, and a connection carries one request where that is asked for', async () => {
+    const response_headers = [{ name: 'X-Served-By', value: 'gateway' }]
+    const { url } = await serve({ response_headers, keep_alives_enabled: false }, keeper().next)
+    for (const [path, status] of [
+      ['/v1/metrics', 200],
+      ['/elsewhere', 404],
+    ] as const) {
+      const answer = await fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: protobuf,
+        body: rowsBody('metrics', [1]) as Uint8Array<ArrayBuffer>,
+      })
+      await answer.arrayBuffer()
+      expect([answer.status, answer.headers.get('x-served-by'), answer.headers.get('connection')]).toEqual([status, 'gateway', 'close'])
+    }
+  })
+
   describe('pages in browsers', () => {
     const cors = { allowed_origins: ['https://*.example.com', 'http://localhost:8080'], allowed_headers: ['X-Lab'], max_age: 600 }
     const body = rowsBody('metrics', [1])

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:http2'
 import { type RequestOptions, request } from 'node:https'
 import { connect as connectTcp } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Consumers } from '../../src/component/component.ts'
 import { createReader } from '../../src/otlp/reader.ts'
@@ -53,6 +54,50 @@ function overHttp(url: string, options: RequestOptions): Promise<number> {
     sent.end(body)
   })
 }
+
+test.each(['http', 'grpc'] as const)('certificates over %s are read again, and a file that is gone changes nothing', async protocol => {
+  const later = createAuthority('another authority')
+  const { cert, key } = later.issue('localhost')
+  const now: Record<string, string | undefined> = { 'server.crt': server.cert, 'server.key': server.key }
+  const read = async (path: string) => {
+    if (now[path] === undefined) throw Object.assign(new Error(path), { code: 'ENOENT' })
+    return Buffer.from(now[path])
+  }
+  const cx = testContext({ kind: 'receiver', id: 'otlp', reader: createReader(), files: { read } })
+  const settings = { endpoint: '127.0.0.1:0', tls: { ...tls, reload_interval: '10s' } }
+  const next = { metrics: { reserve() {}, consume: () => Promise.resolve() } } as Consumers
+  const receiver = factory.create(cx, factory.config.parse({ protocols: { [protocol]: settings } }), next) as OtlpReceiver
+  running.push(receiver)
+  await receiver.start()
+  const trusts = async (ca: string) => {
+    const { port } = new URL(receiver.endpoints[0]!)
+    const socket = connectTls({ host: '127.0.0.1', port: Number(port), ca, servername: 'localhost', ALPNProtocols: ['h2', 'http/1.1'] })
+    return once(socket, 'secureConnect').then(
+      () => Boolean(socket.destroy()),
+      () => false,
+    )
+  }
+  expect([await trusts(authority.cert), await trusts(later.cert)]).toEqual([true, false])
+  now['server.crt'] = undefined
+  await cx.clock.advance(10_000)
+  expect(await trusts(authority.cert)).toBe(true)
+  expect(cx.lines.map(({ message }) => message)).toEqual(['certificates could not be read again, the old ones stay'])
+  Object.assign(now, { 'server.crt': cert, 'server.key': key })
+  await cx.clock.advance(10_000)
+  expect([await trusts(authority.cert), await trusts(later.cert)]).toEqual([false, true])
+  await receiver.shutdown(AbortSignal.abort())
+  expect(cx.clock.pending).toBe(0)
+})
+
+test('certificates as text, one cipher suite and two curves', async () => {
+  const settings = { cert_pem: server.cert, key_pem: server.key, max_version: '1.2', curve_preferences: ['P384', 'P256'] }
+  const url = await serve('http', { ...settings, cipher_suites: ['TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384'] })
+  const ca = authority.cert
+  expect(await overHttp(url, { ca })).toBe(200)
+  expect(await overHttp(url, { ca, ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384', ecdhCurve: 'secp384r1' })).toBe(200)
+  await expect(overHttp(url, { ca, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' })).rejects.toThrow()
+  await expect(overHttp(url, { ca, ecdhCurve: 'X25519' })).rejects.toThrow()
+})
 
 async function overGrpc(url: string, options: object): Promise<number> {
   const session = connect(url, options)
