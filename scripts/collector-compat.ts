@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
 import { layers, metaOf, type Schema, schemasAt } from '../src/component/config/shape.ts'
 import { serviceSchema } from '../src/component/config.ts'
-import { components } from '../src/components.ts'
+import { aliases, components } from '../src/components.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const lists = 'test/compat'
@@ -47,12 +47,16 @@ function schemaOf(name: string): z.ZodType | undefined {
   if (name === 'service') return serviceSchema
   const [kinds, type = ''] = name.split('/')
   const kind = components.find(factory => `${factory.kind}s` === kinds)?.kind
+  const alias = kind === undefined ? undefined : aliases[kind]?.[type]
+  if (typeof alias === 'object') return alias.config
   return components.find(factory => factory.kind === kind && factory.type === type)?.config
 }
 
-/** `batch.exporters[].name` → batch, exporters, 0, name */
+/** `batch.exporters[].name` → batch, exporters, 0, name; a name with dots stands in quotes */
 export const steps = (setting: string) =>
-  setting.split('.').flatMap((step): (string | number)[] => (step.endsWith('[]') ? [step.slice(0, -2), 0] : [step]))
+  (setting.match(/"[^"]+"|[^.]+/g) ?? []).flatMap((step): (string | number)[] =>
+    step.endsWith('[]') ? [step.slice(0, -2), 0] : [step.replaceAll('"', '')],
+  )
 
 export function statusOf(schema: z.ZodType, setting: string): Status {
   const path = steps(setting)
@@ -75,9 +79,10 @@ export function settingsOf(schema: Schema, prefix = ''): string[] {
     if (def.type === 'array') return settingsOf(def.element, `${prefix.slice(0, -1)}[].`)
     if (def.type === 'record') return settingsOf(def.valueType, `${prefix}NAME.`)
     if (def.type !== 'object') return []
-    return Object.entries(def.shape).flatMap(([name, setting]) =>
-      metaOf(setting)['refused'] === undefined ? [`${prefix}${name}`, ...settingsOf(setting, `${prefix}${name}.`)] : [],
-    )
+    return Object.entries(def.shape).flatMap(([key, setting]) => {
+      const name = key.includes('.') ? `"${key}"` : key
+      return metaOf(setting)['refused'] === undefined ? [`${prefix}${name}`, ...settingsOf(setting, `${prefix}${name}.`)] : []
+    })
   })
   return [...new Set(names)]
 }

@@ -18,6 +18,7 @@ import filter from './processors/filter/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
 import probabilisticSampler from './processors/probabilistic_sampler/index.ts'
 import resource from './processors/resource/index.ts'
+import { hostmetrics } from './receivers/host/hostmetrics.ts'
 import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
 import prometheusReceiver from './receivers/prometheus/index.ts'
@@ -49,6 +50,7 @@ export const components: readonly AnyFactory[] = [
 
 /** What the OpenTelemetry Collector called some of them, and files out there still do. */
 export const aliases: Aliases = {
+  receiver: { hostmetrics: { type: 'host', config: hostmetrics }, host_metrics: { type: 'host', config: hostmetrics } },
   exporter: { otlp: 'otlp_grpc', otlphttp: 'otlp_http' },
   connector: { spanmetrics: 'span_metrics' },
 }

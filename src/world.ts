@@ -81,8 +81,8 @@ export const nodeFiles: Files = {
   readSync: path => readFileSync(path, 'utf8'),
   list: path => readdir(path),
   async statfs(path) {
-    const { bsize, blocks, bfree, bavail } = await statfs(path)
-    return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
+    const { bsize, blocks, bfree, bavail, files, ffree } = await statfs(path)
+    return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize, inodes: { total: files, free: ffree } }
   },
 }
 

@@ -62,7 +62,15 @@ export interface Files {
   readSync(path: string): string
   list(path: string): Promise<string[]>
   /** The size of the file system that `path` is on, in bytes; `available` is what users may have of what is free. */
-  statfs(path: string): Promise<{ readonly total: number; readonly free: number; readonly available: number }>
+  statfs(path: string): Promise<FileSystemSize>
+}
+
+export interface FileSystemSize {
+  readonly total: number
+  readonly free: number
+  readonly available: number
+  /** how many files there may be */
+  readonly inodes?: { readonly total: number; readonly free: number }
 }
 
 export interface MemoryUse {

@@ -1,5 +1,6 @@
 /** `receivers`, `processors`, …: which factory each id names, and its settings as that factory's schema reads them. */
-import type { AnyFactory, ConfigSchema } from '../component.ts'
+import type { z } from 'zod'
+import type { AnyFactory } from '../component.ts'
 import type { Configured } from '../configuration.ts'
 import { check } from './check.ts'
 import { suggestion } from './explain.ts'
@@ -33,7 +34,7 @@ export type Aliases = Readonly<Partial<Record<AnyFactory['kind'], Readonly<Recor
 export interface Alias {
   readonly type: string
   /** Under the other word settings are read by this schema, which gives what the type's own would. */
-  readonly config: ConfigSchema
+  readonly config: z.ZodType
 }
 export const typeOf = (alias: string | Alias | undefined) => (typeof alias === 'object' ? alias.type : alias)
 
@@ -80,7 +81,9 @@ function readSection(
     const schema = typeof alias === 'object' ? alias.config : factory?.config
     const checked = schema === undefined ? undefined : check(schema, settings, [section, id], problems)
     const configured =
-      factory === undefined || checked === undefined ? undefined : { id, factory, settings: checked, written: spelled(settings) }
+      factory === undefined || checked === undefined
+        ? undefined
+        : { id, factory, settings: checked as Record<string, unknown>, written: spelled(settings) }
     defined.set(id, { section, id, at, factory, configured })
   }
   return defined

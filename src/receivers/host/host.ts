@@ -6,6 +6,7 @@ import type { Account } from '../../component/ledger.ts'
 import { every, sleep } from '../../lib/clock.ts'
 import { Raw } from '../../model/raw.ts'
 import { encode } from '../../otlp/write.ts'
+import { collectorScrapers } from './as-collector.ts'
 import { cpuScraper, loadScraper, systemScraper } from './cpu.ts'
 import { diskScraper, filesystemScraper } from './disk.ts'
 import {
@@ -19,7 +20,8 @@ import {
   processesElsewhere,
   systemElsewhere,
 } from './elsewhere.ts'
-import type { Settings } from './index.ts'
+import { type HostmetricsSettings, unwanted } from './hostmetrics.ts'
+import type { Settings as OwnSettings } from './index.ts'
 import { memoryScraper, pagingScraper } from './memory.ts'
 import { networkScraper } from './network.ts'
 import { type Attributes, offByDefault, Points } from './points.ts'
@@ -29,7 +31,9 @@ import { processesScraper } from './processes.ts'
 import { hostId, hostResource, processResource } from './resource.ts'
 import { type Scraper, Source, type Surroundings } from './scraper.ts'
 
-type Parts = Settings['scrapers']
+/** As this is configured, or as the Collector's `hostmetrics` is. */
+export type Settings = OwnSettings & { readonly hostmetrics?: HostmetricsSettings }
+type Parts = OwnSettings['scrapers']
 
 /** Everything that can be measured, on Linux and elsewhere. */
 const parts: Readonly<Record<keyof Parts, (around: Surroundings, settings: Parts, linux: boolean) => Scraper>> = {
@@ -72,7 +76,7 @@ export class Host implements Receiver {
     this.#settings = settings
     this.#next = next
     this.#platform = platform
-    this.#off = turnedOff(settings.metrics)
+    this.#off = settings.hostmetrics === undefined ? turnedOff(settings.metrics) : unwanted(settings.hostmetrics)
     this.#account = cx.account('metrics')
     this.#scraped = cx.meter.createCounter('otelcol_scraper_scraped_metric_points', {
       description: 'Number of metric points successfully scraped.',
@@ -88,11 +92,14 @@ export class Host implements Receiver {
     const linux = platform === 'linux'
     this.#around = { files, clock, log, root, said: new Set(), errored: () => this.#errored.add(1, { receiver: cx.id }) }
     this.#source = new Source(this.#around)
-    this.#scrapers = (Object.keys(parts) as (keyof Parts)[])
-      .filter(name => settings.scrapers[name].enabled)
-      .map(name =>
-        parts[name]({ ...this.#around, errored: () => this.#errored.add(1, { receiver: cx.id, scraper: name }) }, settings.scrapers, linux),
-      )
+    const around = (name: string) => ({ ...this.#around, errored: () => this.#errored.add(1, { receiver: cx.id, scraper: name }) })
+    const { scrapers } = settings
+    this.#scrapers =
+      settings.hostmetrics === undefined
+        ? (Object.keys(parts) as (keyof Parts)[])
+            .filter(name => scrapers[name].enabled)
+            .map(name => parts[name](around(name), scrapers, linux))
+        : collectorScrapers(settings.hostmetrics, around)
   }
 
   /** Nothing here is worth waiting for: what is slow to find out is found out in the background. */
@@ -150,16 +157,26 @@ export class Host implements Receiver {
   async #measure(): Promise<object> {
     const now = this.#cx.clock.now()
     const of = { host: new Points(this.#bootMs, now, this.#off), process: new Points(this.#startMs, now, this.#off) }
+    const each: { resource: Attributes; points: Points }[] = []
+    const pointsOf = (resource: Attributes, startMs: number) => {
+      const points = new Points(startMs, now, this.#off)
+      each.push({ resource, points })
+      return points
+    }
+    const count = () => of.host.count + of.process.count + each.reduce((sum, { points }) => sum + points.count, 0)
     for (const scraper of this.#scrapers) {
-      const points = of[scraper.resource]
-      const before = points.count
-      await this.#guard(scraper, () => scraper.scrape(points))
-      this.#scraped.add(points.count - before, { receiver: this.#cx.id, scraper: scraper.name })
+      const before = count()
+      await this.#guard(scraper, () => scraper.scrape(of[scraper.resource]))
+      await this.#guard(scraper, () => scraper.scrapeEach?.(pointsOf))
+      this.#scraped.add(count() - before, { receiver: this.#cx.id, scraper: scraper.name })
     }
     const scope = { name: 'thalamus/host' }
+    // The Collector leaves it to resource detection to say which host it is.
+    const host = this.#settings.hostmetrics === undefined ? this.#host : []
     const resourceMetrics = [
-      { resource: { attributes: this.#host }, scopeMetrics: [{ scope, metrics: of.host.metrics() }] },
+      { resource: { attributes: host }, scopeMetrics: [{ scope, metrics: of.host.metrics() }] },
       { resource: { attributes: [...this.#host, ...processResource()] }, scopeMetrics: [{ scope, metrics: of.process.metrics() }] },
+      ...each.map(({ resource, points }) => ({ resource: { attributes: resource }, scopeMetrics: [{ scope, metrics: points.metrics() }] })),
     ]
     return { resourceMetrics: resourceMetrics.filter(({ scopeMetrics: [first] }) => first!.metrics.length > 0) }
   }

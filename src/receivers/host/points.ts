@@ -64,6 +64,11 @@ export class Points {
     this.#start = nanos(Math.min(startMs, timeMs))
   }
 
+  /** Whether anybody wants it: what costs much to find out may be left. */
+  wants(metric: Metric): boolean {
+    return !this.#off.has(metric.name)
+  }
+
   /** What is not a finite number is not known, and left out. */
   add(metric: Metric, value: number | undefined, attributes: Attributes = none): void {
     if (value === undefined || !Number.isFinite(value)) return

@@ -1,7 +1,7 @@
 /** What measures one part of the host, and how it reads files without one bad file spoiling the rest. */
 import type { Files, Logger } from '../../component/component.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { Points } from './points.ts'
+import type { Attributes, Points } from './points.ts'
 
 export interface Scraper {
   /** as in the configuration */
@@ -11,6 +11,8 @@ export interface Scraper {
   /** Once, before the first scrape: facts that do not change, first readings of what is told as a difference. */
   prepare?(): Promise<void>
   scrape(points: Points): void | Promise<void>
+  /** Measures what has resources of its own: `pointsOf` gives the points of each, which counts since `startMs`. */
+  scrapeEach?(pointsOf: (resource: Attributes, startMs: number) => Points): Promise<void>
   close?(): void
 }
 
