@@ -6,6 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { machine } from '../bench/kit.ts'
+import { cardinality } from '../test/peers/soak/cardinality.ts'
+import { siege, sieges } from '../test/peers/soak/connections.ts'
 import { kills } from '../test/peers/soak/kills.ts'
 import { load } from '../test/peers/soak/load.ts'
 import type { Row, Say } from '../test/peers/soak/row.ts'
@@ -17,7 +19,9 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     hours: { type: 'string', default: '2' },
     points: { type: 'string', default: '5000' },
-    minutes: { type: 'string' },
+    minutes: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '10' },
+    series: { type: 'string', default: '1200000' },
     log: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
@@ -37,6 +41,23 @@ const soaks: readonly Soak[] = [
       const seconds = Number(values.hours) * 3600
       const warmSeconds = Math.min(20 * 60, seconds / 3)
       return [await load({ seconds, warmSeconds, pointsPerSecond: Number(values.points), churnSeconds: 10, log: values.log }, say)]
+    },
+  },
+  {
+    name: 'connections',
+    says: 'ill-behaved clients beside healthy ones, on every listener: --seconds 10 each',
+    async run(say) {
+      const rows: Row[] = []
+      for (const one of sieges(Number(values.seconds) * 1000)) rows.push((await siege(one, say)).row)
+      return rows
+    },
+  },
+  {
+    name: 'cardinality',
+    says: 'a million series and names, and then some: --series 1200000 --minutes 10',
+    run: async say => {
+      const series = Number(values.series)
+      return [await cardinality({ series, most: Math.round(series / 1.2), seconds: Number(values.minutes) * 60 }, say)]
     },
   },
   {
@@ -63,9 +84,17 @@ for (const soak of soaks) {
   }
 }
 
+/** The options of each. */
+const own: Readonly<Record<string, readonly string[]>> = {
+  load: ['hours', 'points'],
+  connections: ['seconds'],
+  cardinality: ['series', 'minutes'],
+  destination: ['minutes'],
+  kills: ['rounds'],
+}
+
 function command(name: string): string {
-  const given = Object.entries(values).filter(([key, value]) => value !== undefined && key !== 'write' && key !== 'log')
-  const flags = name === 'load' ? given : given.filter(([key]) => key !== 'hours' && key !== 'points')
+  const flags = Object.entries(values).filter(([key, value]) => value !== undefined && own[name]?.includes(key))
   return `npm run soak -- ${[name, ...flags.map(([key, value]) => `--${key} ${value}`)].join(' ')}`
 }
 

@@ -27,6 +27,37 @@ const perProcess = 15_000
 /** [bytes] what docs/reliability.md says that a listener under attack may take: its connections, and what has not been collected yet */
 export const mostMemory = 300 * MB
 
+const http1 = ['left', 'slow heads', 'slow bodies', 'half-closed', 'header flood', 'unread answers', 'garbage'] as const
+const http2 = [
+  'left',
+  'left after the preface',
+  'slow calls',
+  'rapid reset',
+  'unread calls',
+  'continuation flood',
+  'ping flood',
+  'settings flood',
+  'window update flood',
+  'empty frames',
+  'garbage',
+] as const
+const pages = ['left', 'slow heads', 'header flood', 'unread pages', 'garbage'] as const
+/** of a kind whose harm is in their number, and of one where a few do it */
+const howMany = (attack: Attack['attack']): number => (/left|slow|half/.test(attack) ? 12_000 : 10)
+
+/** Every attack on every listener it is made for; and once as many connections as one may have, opened and left. */
+export function sieges(forMs: number): readonly Siege[] {
+  const each = (on: Listener, attacks: readonly Attack['attack'][], most = Number.POSITIVE_INFINITY) =>
+    attacks.map((attack): Siege => ({ attack, on, connections: Math.min(most, howMany(attack)), forMs }))
+  return [
+    ...(['http', 'http, fast_path', 'grpc'] as const).map((on): Siege => ({ attack: 'left', on, connections: 50_000, forMs })),
+    ...each('http', http1.slice(1)),
+    ...each('http, fast_path', http1.slice(1)),
+    ...each('grpc', http2.slice(1)),
+    ...(['api', 'prometheus', 'health'] as const).flatMap(on => each(on, pages, 3_000)),
+  ]
+}
+
 export interface Suffered {
   readonly row: Row
   readonly reports: Report

@@ -59,7 +59,7 @@ function body(n: number): Buffer {
 }
 
 /** Cuts a request into what was sent, which lies in it one after the other. */
-function* resources(request: Buffer): Generator<Buffer> {
+export function* resources(request: Buffer): Generator<Buffer> {
   for (let at = 0; at < request.length; ) {
     let [length, shift, next] = [0, 0, at + 1]
     for (;;) {
