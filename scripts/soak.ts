@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { machine } from '../bench/kit.ts'
 import { cardinality } from '../test/peers/soak/cardinality.ts'
 import { siege, sieges } from '../test/peers/soak/connections.ts'
+import { outage, outages } from '../test/peers/soak/destination.ts'
 import { kills } from '../test/peers/soak/kills.ts'
 import { load } from '../test/peers/soak/load.ts'
 import type { Row, Say } from '../test/peers/soak/row.ts'
@@ -58,6 +59,19 @@ const soaks: readonly Soak[] = [
     run: async say => {
       const series = Number(values.series)
       return [await cardinality({ series, most: Math.round(series / 1.2), seconds: Number(values.minutes) * 60 }, say)]
+    },
+  },
+  {
+    name: 'destination',
+    says: 'a destination that answers 503, hangs, resets, answers partial success, all at once: --minutes 10',
+    async run(say) {
+      const rows: Promise<Row>[] = []
+      for (const one of outages(Number(values.minutes) * 60)) {
+        rows.push(outage(one, say))
+        // Eight at once would start one another to death.
+        await new Promise(resolve => setTimeout(resolve, 3000))
+      }
+      return Promise.all(rows)
     },
   },
   {

@@ -7,6 +7,7 @@ import { createServer as createHttp2Server, type ServerHttp2Session, type Server
 import type { AddressInfo, Server } from 'node:net'
 import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
 import { LOOPBACK } from './process.ts'
+import { protobuf } from './protobuf.ts'
 import type { Signal } from './rows.ts'
 
 export interface Kept {
@@ -16,8 +17,22 @@ export interface Kept {
   /** decompressed */
   readonly body: Buffer
 }
-/** `hang` never answers; `reset` ends the connection; a number is the HTTP status (over gRPC: UNAVAILABLE). */
-export type Manner = 'ok' | 'hang' | 'reset' | number
+/**
+ * `hang` never answers; `reset` ends the connection; a number is the HTTP status (over gRPC: UNAVAILABLE); `partial` keeps all and says that
+ * it refused one row.
+ */
+export type Manner = 'ok' | 'hang' | 'reset' | 'partial' | number
+
+const partialSuccess = protobuf([
+  [
+    1,
+    'message',
+    [
+      [1, 'varint', 1n],
+      [2, 'bytes', 'one row is not to our liking'],
+    ],
+  ],
+])
 
 const HTTP_PATHS: Readonly<Record<string, Signal>> = { '/v1/metrics': 'metrics', '/v1/traces': 'traces', '/v1/logs': 'logs' }
 const GRPC_PATHS: Readonly<Record<string, Signal>> = {
@@ -81,10 +96,12 @@ export class Sink implements AsyncDisposable {
     const body = await read(request)
     if (body === undefined) return
     if (signal === undefined) return void response.writeHead(404).end()
-    if (this.manner !== 'ok') return this.#turnAway(request, response)
+    const partial = this.manner === 'partial'
+    if (partial) this.turnedAway++
+    else if (this.manner !== 'ok') return this.#turnAway(request, response)
     this.kept.push({ signal, over: 'http', headers: request.headers, body: inflate(body, request.headers['content-encoding']) })
     const type = request.headers['content-type'] ?? 'application/x-protobuf'
-    response.writeHead(200, { 'content-type': type }).end(type.includes('json') ? '{}' : '')
+    response.writeHead(200, { 'content-type': type }).end(partial ? partialSuccess : type.includes('json') ? '{}' : '')
   }
 
   #turnAway(request: IncomingMessage, response: ServerResponse): void {
@@ -98,12 +115,14 @@ export class Sink implements AsyncDisposable {
     const signal = GRPC_PATHS[String(headers[':path' as keyof typeof headers])]
     const frame = await read(stream)
     if (frame === undefined) return
-    if (this.manner !== 'ok' || signal === undefined) return this.#turnAwayGrpc(stream, signal)
+    const partial = this.manner === 'partial'
+    if (signal === undefined || (this.manner !== 'ok' && !partial)) return this.#turnAwayGrpc(stream, signal)
+    if (partial) this.turnedAway++
     const body = inflate(frame.subarray(5), frame[0] === 1 ? String(headers['grpc-encoding']) : undefined)
     this.kept.push({ signal, over: 'grpc', headers, body })
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
-    stream.end(Buffer.alloc(5))
+    stream.end(framed(partial ? partialSuccess : Buffer.alloc(0)))
   }
 
   #turnAwayGrpc(stream: ServerHttp2Stream, signal: Signal | undefined): void {
@@ -118,6 +137,12 @@ export class Sink implements AsyncDisposable {
       { endStream: true },
     )
   }
+}
+
+function framed(message: Buffer): Buffer {
+  const head = Buffer.alloc(5)
+  head.writeUInt32BE(message.length, 1)
+  return Buffer.concat([head, message])
 }
 
 const listen = (server: Server, port = 0) => new Promise<void>(resolve => server.listen(port, LOOPBACK, () => resolve()))

@@ -101,7 +101,7 @@ export async function siege({ attack, on, connections, forMs }: Siege, say: Say)
   const attackers = Array.from({ length: Math.ceil(connections / perProcess) }, (_, n) =>
     attacker({ attack, port, from: 10 + 5 * n, connections: Math.min(perProcess, connections - n * perProcess) }),
   )
-  await Promise.all(attackers.map(one => one.open(30_000)))
+  await Promise.all(attackers.map(one => one.open(30_000 + 3 * connections)))
   await pause(forMs)
   const open = await shown(ownPort!, 'thalamus_connections_open')
   const shed = await shown(ownPort!, 'thalamus_connections_shed')
