@@ -52,6 +52,7 @@ export class Api {
   /** May be called for several addresses. @throws {StartError} */
   async start({ host, port }: Address): Promise<string> {
     const server = createServer((request, response) => {
+      if (connections.behindTooMany(request, response)) return
       response.once('finish', () => connections.served(request.socket))
       this.#answer(request, response)
     })

@@ -19,6 +19,8 @@ const translation = { strategy: 'UnderscoreEscapingWithoutSuffixes', namespace: 
 export class OwnMetrics {
   readonly #telemetry: OwnTelemetry
   readonly #clock: Clock
+  /** being made: whoever asks meanwhile gets the same */
+  #page: Promise<Buffer> | undefined
   readonly #servers = new Map<string, { readonly server: Server; readonly connections: Connections }>()
 
   constructor(telemetry: OwnTelemetry, clock: Clock) {
@@ -29,6 +31,7 @@ export class OwnMetrics {
   /** May be called for several addresses. @returns the page's URL @throws {StartError} */
   async start({ host, port }: { host: string; port: number }): Promise<string> {
     const server = createServer((request, response) => {
+      if (connections.behindTooMany(request, response)) return
       response.once('finish', () => connections.served(request.socket))
       void this.#serve(request, response)
     })
@@ -59,12 +62,17 @@ export class OwnMetrics {
     this.#servers.clear()
   }
 
+  async #makePage(): Promise<Buffer> {
+    return Buffer.concat([...textPage(toFamilies(await this.#telemetry.collect()), classic)])
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '/').split('?')[0]
     if (path !== '/metrics') return void response.writeHead(404).end('own metrics are served at /metrics\n')
     if (request.method !== 'GET' && request.method !== 'HEAD') return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
     try {
-      const page = Buffer.concat([...textPage(toFamilies(await this.#telemetry.collect()), classic)])
+      this.#page ??= this.#makePage().finally(() => (this.#page = undefined))
+      const page = await this.#page
       response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'content-length': page.length })
       response.end(request.method === 'HEAD' ? undefined : page)
     } catch (error) {

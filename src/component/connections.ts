@@ -3,8 +3,9 @@
  * number. When there is no room for the next, the one that has waited longest without having been served is closed, then the one that was
  * served longest ago: whoever opens connections and leaves them loses them first, and who sends is let in.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import type { Meter } from '@opentelemetry/api'
+import type { Meter, ObservableResult } from '@opentelemetry/api'
 import { z } from 'zod'
 import type { Clock } from '../lib/clock.ts'
 
@@ -19,6 +20,9 @@ export const maxConnections = (most = 8192) =>
       'The most connections at one time. For one more, the one that is closed has waited longest without a request, or else had its last one longest ago.',
     )
 
+/** Requests that wait for one before them on their connection. No scraper or browser asks so; a flood of them keeps all others waiting. */
+const maxPipelined = 16
+
 /** Of pages for people, scrapers and probes, who are few. */
 export const pageConnections = 256
 
@@ -29,6 +33,8 @@ export interface ConnectionsOptions {
   /** what listens, for own metrics: the component's id, with the protocol where it has several */
   readonly listener: string
   readonly most: number
+  /** requests that may wait behind the one that is not answered */
+  readonly pipelined?: number
   readonly meter: Meter
   readonly clock: Clock
 }
@@ -42,11 +48,15 @@ export class Connections {
   readonly #below = new WeakMap<object, Socket>()
   /** by address and port of the peer, while TLS is being agreed on */
   readonly #greeting = new Map<string, Socket>()
+  /** how many requests wait behind the first that is not answered */
+  readonly #behind = new WeakMap<Socket, number>()
+  readonly #pipelined: number
   readonly #most: number
   readonly #clock: Clock
   readonly #count: (reason: ShedReason) => void
 
-  constructor(server: Server, { listener, most, meter, clock }: ConnectionsOptions) {
+  constructor(server: Server, { listener, most, pipelined = maxPipelined, meter, clock }: ConnectionsOptions) {
+    this.#pipelined = pipelined
     this.#most = most
     this.#clock = clock
     const shed = meter.createCounter('thalamus_connections_shed', {
@@ -55,9 +65,13 @@ export class Connections {
     })
     const attributes = { listener }
     this.#count = reason => shed.add(1, { listener, reason })
-    meter
-      .createObservableUpDownCounter('thalamus_connections_open', { unit: '{connection}', description: 'Connections that are open.' })
-      .addCallback(result => result.observe(this.size, attributes))
+    const open = meter.createObservableUpDownCounter('thalamus_connections_open', {
+      unit: '{connection}',
+      description: 'Connections that are open.',
+    })
+    const observe = (result: ObservableResult) => result.observe(this.size, attributes)
+    open.addCallback(observe)
+    server.once('close', () => open.removeCallback(observe))
     // Before whoever makes something of a connection.
     server.prependListener('connection', (socket: Socket) => this.#welcome(socket, 'setSecureContext' in server))
     server.prependListener('secureConnection', (socket: Socket) => this.#secured(socket))
@@ -71,6 +85,21 @@ export class Connections {
   /** The connection below what was made of it. */
   below(of: Socket): Socket {
     return this.#below.get(of) ?? of
+  }
+
+  /**
+   * Node hands over all requests of a segment at once, hundreds of them; those behind another have no socket yet. Whoever sends so many is cut off,
+   * and true is returned for each that need not be looked at.
+   */
+  behindTooMany({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    if (response.socket !== null) {
+      this.#behind.delete(socket)
+      return false
+    }
+    const waiting = (this.#behind.get(socket) ?? 0) + 1
+    this.#behind.set(socket, waiting)
+    if (waiting === this.#pipelined) this.shed(socket, 'protocol')
+    return waiting >= this.#pipelined
   }
 
   /** It was answered: it is the last to be closed now. */

@@ -143,6 +143,7 @@ export class PageServer {
   #serve(request: IncomingMessage, response: ServerResponse, authenticator: Authenticator | undefined): void {
     const { response_headers, keep_alives_enabled, write_timeout } = this.#settings
     request.resume()
+    if (this.#connections?.behindTooMany(request, response)) return
     response.once('finish', () => this.#connections?.served(request.socket))
     for (const [name, value] of Object.entries(response_headers)) response.setHeader(name, value)
     if (!keep_alives_enabled) response.shouldKeepAlive = false

@@ -121,3 +121,23 @@ test('who was never served and has nothing under way is late after a while; who 
   await closed(asking)
   await ask(good)
 })
+
+test('who sends many requests in one segment is cut off, and who waits for answers is not', async () => {
+  let connections: Connections
+  let asked = 0
+  const served = await serve(
+    createServer((request, response) => {
+      if (connections.behindTooMany(request, response)) return
+      asked++
+      response.end('ok')
+    }),
+    10,
+  )
+  connections = served.connections
+  const [good, flood] = [await opened(served.port), await opened(served.port)]
+  flood.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(500))
+  await closed(flood)
+  expect(asked).toBe(16)
+  for (let n = 0; n < 100; n++) await ask(good)
+  expect(asked).toBe(116)
+})

@@ -1,7 +1,6 @@
 /** OTLP over HTTP on node:http: one server, and what each request is measured against before its body is read. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { Socket } from 'node:net'
 import type { TlsOptions, Server as TlsServer } from 'node:tls'
 import type { Authenticator } from '../../component/component.ts'
 import { Connections, close } from '../../component/connections.ts'
@@ -19,8 +18,6 @@ import { PlainRequests } from './plain.ts'
 import { encodings, type HttpSettings } from './settings.ts'
 import { grpcCode, outOfMemory, Refusal, shuttingDown, tooLarge } from './verdict.ts'
 
-/** Requests that wait for one before them on their connection. No sender of OTLP sends so; a flood of them keeps all others waiting. */
-const maxPipelined = 100
 const defaultBodyBytes = 20 * 2 ** 20
 
 export class HttpServer {
@@ -35,8 +32,6 @@ export class HttpServer {
   readonly #signals: ReadonlyMap<string, Signal>
   readonly #encodings: ReadonlySet<string>
   readonly #server: Server
-  /** by connection: how many requests wait behind the first that is not answered */
-  readonly #behind = new WeakMap<Socket, number>()
   readonly #scheme: string
   readonly #plain: PlainRequests | undefined
   url = ''
@@ -65,7 +60,8 @@ export class HttpServer {
     this.#plain = plain ? new PlainRequests(this, this.#server, door.clock, patience) : undefined
     // After whoever takes connections away from node:http, so that it hears of them first.
     const { max_connections: most } = settings
-    this.connections = new Connections(this.#server, { listener: `${door.id}/http`, most, meter: door.meter, clock: door.clock })
+    const pipelined = 100
+    this.connections = new Connections(this.#server, { listener: `${door.id}/http`, most, pipelined, meter: door.meter, clock: door.clock })
   }
 
   /** Where it serves TLS, what its certificates are set on. */
@@ -95,20 +91,8 @@ export class HttpServer {
     return { intake, encoding, compressed: contentEncoding as ContentEncoding | undefined, limit: this.maxBodyBytes }
   }
 
-  /** Node hands over every request that came in one piece at once, and those behind another have no socket yet. */
-  #waitsBehindTooMany({ socket }: IncomingMessage, response: ServerResponse): boolean {
-    if (response.socket !== null) {
-      this.#behind.delete(socket)
-      return false
-    }
-    const waiting = (this.#behind.get(socket) ?? 0) + 1
-    this.#behind.set(socket, waiting)
-    if (waiting === maxPipelined) this.connections.shed(socket, 'protocol')
-    return waiting >= maxPipelined
-  }
-
   #open(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    if (this.#waitsBehindTooMany(request, response)) return
+    if (this.connections.behindTooMany(request, response)) return
     response.sendDate = false
     if (!this.#settings.keep_alives_enabled) response.shouldKeepAlive = false
     for (const [name, value] of this.headers) response.setHeader(name, value)
