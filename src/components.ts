@@ -17,6 +17,7 @@ import batch from './processors/batch/index.ts'
 import filter from './processors/filter/index.ts'
 import memoryLimiter from './processors/memory_limiter/index.ts'
 import probabilisticSampler from './processors/probabilistic_sampler/index.ts'
+import redaction from './processors/redaction/index.ts'
 import resource from './processors/resource/index.ts'
 import { hostmetrics } from './receivers/host/hostmetrics.ts'
 import host from './receivers/host/index.ts'
@@ -35,6 +36,7 @@ export const components: readonly AnyFactory[] = [
   attributes,
   resource,
   probabilisticSampler,
+  redaction,
   spanMetrics,
   prometheus,
   otlpHttp,

@@ -1,7 +1,7 @@
 /** What runs where no file is given. `thalamus --print-config` prints it, to start from. */
 export const defaultName = 'default configuration'
 
-export const defaultConfiguration = `# What Thalamus runs without a configuration file. Save it, change it, and run it with: thalamus --config FILE
+export const defaultConfiguration = String.raw`# What Thalamus runs without a configuration file. Save it, change it, and run it with: thalamus --config FILE
 extensions:
   health_check: { endpoint: 127.0.0.1:13133 }
 
@@ -15,6 +15,20 @@ receivers:
 
 processors:
   memory_limiter:
+  # Secrets become ****: in addresses, headers, SQL, connection strings.
+  redaction:
+    allow_all_keys: true
+    blocked_key_patterns:
+      - '(?i)(^|[._-])(authorization|proxy[_-]authorization|cookie|set[_-]cookie|x[_-]api[_-]key|api[_-]?key|passw(or)?d|secret|(access|refresh|id|auth)[_-]token|client[_-]secret|private[_-]key)$'
+    blocked_values:
+      - '//[^/\s:@]*:[^/\s@]*@'
+      - '(?i)[?&;]((access|refresh|id|auth)?_?token|api[_-]?key|key|auth|code|passw(or)?d|pwd|secret|client_secret|sig|signature|x-amz-(signature|credential|security-token)|x-goog-signature)=[^&;#\s"]*'
+      - '(?i)\b(bearer|basic|digest) +[a-z0-9+/_.~=-]{8,}'
+      - '(?i)\b(passw(or)?d|pwd)\b\s*[=:]\s*("[^"]*"|[^\s;,&"]+)'
+      - '(?i)\b(identified by|passw(or)?d)\s+''[^'']*'''
+      - '\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*'
+      - '\bAKIA[0-9A-Z]{16}\b'
+      - '-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s]*(-----END [A-Z ]*PRIVATE KEY-----)?'
   batch:
 
 exporters:
@@ -25,7 +39,7 @@ service:
   pipelines:
     metrics:
       receivers: [otlp, host, self]
-      processors: [memory_limiter, batch]
+      processors: [memory_limiter, redaction, batch]
       exporters: [prometheus]
     # Traces and logs have nowhere to go yet: they are dropped, counted as no_exporter. --forward URL sends all three on.
   api: { endpoint: 127.0.0.1:2242 }

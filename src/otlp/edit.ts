@@ -349,3 +349,16 @@ export function holderWithin(bytes: Uint8Array, from: number, to: number, of: 'r
     within: { number: entry.number, from, start: entry.start, end: entry.end },
   }
 }
+
+/** The inside of one message, which is all of `bytes`, with the changes of its attributes. */
+export function spliced(bytes: Uint8Array, list: AttributeList): Uint8Array {
+  const changes: Change[] = []
+  list.changes(changes)
+  const pieces: Uint8Array[] = []
+  let at = 0
+  for (const change of changes) {
+    pieces.push(bytes.subarray(at, change.from), change.bytes)
+    at = change.to
+  }
+  return Buffer.concat([...pieces, bytes.subarray(at)])
+}

@@ -40,12 +40,12 @@ function receiversOf(root: Located, signal: Signal, factories: readonly AnyFacto
   return keys(root, ['receivers']).filter(id => able.has(id.split('/')[0]!))
 }
 
-/** Of the first pipeline's processors, those that change nothing: a filter of metrics is no filter of spans. */
+/** Of the first pipeline's processors, those that fit every signal: a filter of metrics is no filter of spans. */
 function guards(pipelines: LocatedMap): string[] {
   const first = [...pipelines.entries.values()][0]?.value
   const processors = first === undefined ? undefined : find(first, ['processors'])?.value
   const ids = processors?.is === 'list' ? processors.items.map(item => (item.is === 'scalar' ? String(item.value) : '')) : []
-  return ids.filter(id => ['memory_limiter', 'batch'].includes(id.split('/')[0]!))
+  return ids.filter(id => ['memory_limiter', 'redaction', 'batch'].includes(id.split('/')[0]!))
 }
 
 function keys(root: Located, path: Path): string[] {

@@ -1,0 +1,95 @@
+/**
+ * What was decided about byte strings, so that the same bytes are judged once: a table of hashes over one block of copies, without an object for
+ * each. Bounded: when it is full, all is forgotten and begins anew, so that bytes which never come again cost no more than being judged.
+ */
+
+/** [bytes] Longer ones are judged each time. */
+const MAX_LENGTH = 1024
+/** [bytes] an average of what is kept of each: the block's size for each entry */
+const BYTES_EACH = 96
+
+export class ByteVerdicts {
+  /** how often it was full */
+  resets = 0
+  readonly #capacity: number
+  #size = 0
+  /** index of an entry, or -1; twice as many places as entries, rounded up to a power of two */
+  readonly #places: Int32Array
+  readonly #hashes: Int32Array
+  readonly #offsets: Int32Array
+  readonly #verdicts: Uint8Array
+  readonly #block: Uint8Array
+  #used = 0
+
+  /** @param capacity entries at the most; 0: nothing is remembered */
+  constructor(capacity: number) {
+    this.#capacity = capacity
+    this.#places = new Int32Array(2 ** Math.ceil(Math.log2(2 * Math.max(1, capacity)))).fill(-1)
+    this.#hashes = new Int32Array(capacity)
+    this.#offsets = new Int32Array(capacity + 1)
+    this.#verdicts = new Uint8Array(capacity)
+    this.#block = new Uint8Array(capacity * BYTES_EACH)
+  }
+
+  /** [entries] */
+  get size(): number {
+    return this.#size
+  }
+
+  /** The verdict on `bytes[from, to)`, from 0 to 255, decided now if it was not before. */
+  of(bytes: Uint8Array, from: number, to: number, decide: () => number): number {
+    const length = to - from
+    if (this.#capacity === 0 || length > MAX_LENGTH) return decide()
+    const hash = hashOf(bytes, from, to)
+    const mask = this.#places.length - 1
+    let place = hash & mask
+    for (; this.#places[place]! >= 0; place = (place + 1) & mask) {
+      const entry = this.#places[place]!
+      if (this.#hashes[entry] === hash && this.#same(entry, bytes, from, length)) return this.#verdicts[entry]!
+    }
+    const verdict = decide()
+    if (this.#size === this.#capacity || this.#used + length > this.#block.length) {
+      this.#forget()
+      place = hash & mask
+    }
+    if (length <= this.#block.length) this.#add(place, hash, bytes, from, length, verdict)
+    return verdict
+  }
+
+  #same(entry: number, bytes: Uint8Array, from: number, length: number): boolean {
+    const at = this.#offsets[entry]!
+    if (this.#offsets[entry + 1]! - at !== length) return false
+    const block = this.#block
+    for (let i = 0; i < length; i++) if (block[at + i] !== bytes[from + i]) return false
+    return true
+  }
+
+  #add(place: number, hash: number, bytes: Uint8Array, from: number, length: number, verdict: number): void {
+    const entry = this.#size++
+    this.#places[place] = entry
+    this.#hashes[entry] = hash
+    this.#verdicts[entry] = verdict
+    for (let i = 0; i < length; i++) this.#block[this.#used + i] = bytes[from + i]!
+    this.#used += length
+    this.#offsets[entry + 1] = this.#used
+  }
+
+  #forget(): void {
+    this.resets++
+    this.#size = this.#used = 0
+    this.#places.fill(-1)
+  }
+}
+
+/** FNV-1a, four bytes at a step, and stirred at the end, since the lowest bits choose the place. */
+function hashOf(bytes: Uint8Array, from: number, to: number): number {
+  let hash = 0x811c9dc5 ^ (to - from)
+  let at = from
+  for (; at + 4 <= to; at += 4) {
+    hash = Math.imul(hash ^ (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)), 0x01000193)
+    hash ^= hash >>> 15
+  }
+  for (; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
+  return hash ^ (hash >>> 15)
+}

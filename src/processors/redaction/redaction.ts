@@ -1,0 +1,154 @@
+import { ByteVerdicts } from '../../lib/byte-verdicts.ts'
+import type { AnyBatch, LogBatch } from '../../model/batch.ts'
+import { AttributeList, attributesField, bytesField, type Change, GONE, type Holder, holderAt } from '../../otlp/edit.ts'
+import { eachOfSpan, type RowGroup, resourceHolder, rowGroups, rowHolder, scopeHolder } from '../../otlp/holders.ts'
+import { AttributeScan, Scan } from '../../otlp/scan.ts'
+import { encodeValue, textOf, valueType } from '../../otlp/value.ts'
+import { BYTES, readText } from '../../otlp/wire.ts'
+import { SeriesVerdicts } from '../../ottl/verdicts.ts'
+import { Body } from './body.ts'
+import type { Rules } from './rules.ts'
+import { Summary } from './summary.ts'
+
+const STAYS = 1
+const CHANGES = 2
+
+/**
+ * The changes that the rules make to a batch. Nearly always there are none, so that is what is found out cheaply: of a data point once for its series, of
+ * every other attribute once for its bytes, as long as they are remembered.
+ */
+export class Redaction {
+  readonly #rules: Rules
+  readonly #series = new SeriesVerdicts()
+  /** whole attributes, and whole bodies: apart, since the same bytes mean something else */
+  readonly #seen: ByteVerdicts
+  readonly #bodies: ByteVerdicts
+  readonly #row = new Scan()
+  readonly #attributes = new AttributeScan()
+  readonly #body: Body
+
+  constructor(rules: Rules, cacheSize: number) {
+    this.#rules = rules
+    this.#seen = new ByteVerdicts(cacheSize)
+    this.#bodies = new ByteVerdicts(cacheSize >> 2)
+    this.#body = new Body(rules)
+  }
+
+  get resets(): number {
+    return this.#seen.resets + this.#bodies.resets
+  }
+
+  changes(batch: AnyBatch): Change[] {
+    const changes: Change[] = []
+    for (let i = 0; i < batch.resources.length; i++) this.#attributesOf(resourceHolder(batch, i), changes)
+    for (let i = 0; i < batch.scopes.length; i++) this.#attributesOf(scopeHolder(batch, i), changes)
+    for (const group of rowGroups(batch)) {
+      if (batch.signal === 'metrics') this.#points(batch, group, changes)
+      else for (let i = 0; i < group.rows.length; i++) this.#rowOf(batch, group, i, changes)
+    }
+    return changes
+  }
+
+  #points(batch: AnyBatch, group: RowGroup, changes: Change[]): void {
+    const { series } = group.points!
+    const { from, to } = group.rows
+    const bytes = batch.raw.bytes()
+    for (let i = 0; i < group.rows.length; i++) {
+      const decide = () => (this.#matters(bytes, from[i]!, to[i]!, group.field) ? CHANGES : STAYS)
+      if (this.#series.of(batch.dictionary, series[i]!, decide) === CHANGES) this.#attributesOf(rowHolder(batch, group, i), changes)
+    }
+  }
+
+  #rowOf(batch: AnyBatch, group: RowGroup, i: number, changes: Change[]): void {
+    const bytes = batch.raw.bytes()
+    const [from, to] = [group.rows.from[i]!, group.rows.to[i]!]
+    if (batch.signal === 'logs') return this.#record(batch, group, i, changes)
+    if (this.#matters(bytes, from, to, group.field)) this.#attributesOf(rowHolder(batch, group, i), changes)
+    eachOfSpan(bytes, from, to, 'event', (eventFrom, eventTo) => {
+      if (this.#matters(bytes, eventFrom, eventTo, attributesField.event))
+        this.#attributesOf(holderAt(bytes, eventFrom, eventTo, attributesField.event), changes)
+    })
+  }
+
+  #record(batch: LogBatch, group: RowGroup, i: number, changes: Change[]): void {
+    const bytes = batch.raw.bytes()
+    const { bodyFrom, bodyTo } = batch.records
+    const attributes = this.#matters(bytes, group.rows.from[i]!, group.rows.to[i]!, group.field)
+    const hasBody =
+      bodyTo[i]! > bodyFrom[i]! &&
+      this.#bodies.of(bytes, bodyFrom[i]!, bodyTo[i]!, () => this.#bodyMatters(bytes, bodyFrom[i]!, bodyTo[i]!)) === CHANGES
+    if (!attributes && !hasBody) return
+    const list = new AttributeList(rowHolder(batch, group, i))
+    if (attributes) this.#apply(list)
+    if (hasBody) {
+      const edited = this.#body.edit(bytes.subarray(bodyFrom[i]!, bodyTo[i]!), list)
+      if (edited !== undefined) replaceBody(bytes, group.rows.from[i]!, group.rows.to[i]!, edited, changes)
+    }
+    list.changes(changes)
+  }
+
+  /** Of a body that is only counted, as of one that is masked, more must be known than its bytes tell. */
+  #bodyMatters(bytes: Uint8Array, from: number, to: number): number {
+    const list = new AttributeList({ bytes: GONE, pieces: [], field: 1, number: 1, within: undefined })
+    return this.#body.edit(bytes.subarray(from, to), list) !== undefined || list.changed ? CHANGES : STAYS
+  }
+
+  #attributesOf(holder: Holder, changes: Change[]): void {
+    const { bytes, pieces, field } = holder
+    if (!pieces.some(({ start, end }) => this.#anyMatters(bytes, start, end, field))) return
+    const list = new AttributeList(holder)
+    this.#apply(list)
+    list.changes(changes)
+  }
+
+  /** Whether an attribute of the message that is the field in `[from, to)` must be looked at. */
+  #matters(bytes: Uint8Array, from: number, to: number, field: number): boolean {
+    const row = this.#row.over(bytes, from, to)
+    return row.next() && this.#anyMatters(bytes, row.start, row.end, field)
+  }
+
+  #anyMatters(bytes: Uint8Array, start: number, end: number, field: number): boolean {
+    const at = this.#attributes
+    for (at.over(bytes, start, end, field); at.next(); ) {
+      const { from, to } = at
+      if (this.#seen.of(bytes, from, to, () => this.#verdict(bytes, at)) === CHANGES) return true
+    }
+    return false
+  }
+
+  #verdict(bytes: Uint8Array, { keyFrom, keyTo, valueFrom, valueTo }: AttributeScan): number {
+    const fate = this.#rules.fate(readText(bytes, keyFrom, keyTo), this.#text(bytes, valueFrom, valueTo))
+    if (fate === 'stays') return STAYS
+    // What is left as it is matters only where it is counted.
+    return this.#rules.summary === 'silent' && (fate === 'ignored' || fate === 'allowed') ? STAYS : CHANGES
+  }
+
+  #text(bytes: Uint8Array, from: number, to: number): string {
+    return this.#rules.allTypes || valueType(bytes, from, to) === 'string' ? textOf(bytes, from, to) : ''
+  }
+
+  #apply(list: AttributeList): void {
+    const summary = new Summary(this.#rules.summary)
+    const rules = this.#rules
+    list.each((key, value) => {
+      const text = this.#text(value, 0, value.length)
+      const fate = rules.fate(key, text)
+      if (fate === 'stays') return undefined
+      summary[fate].push(key)
+      if (fate === 'redacted') return GONE
+      if (fate !== 'masked') return undefined
+      return encodeValue(rules.masksKey(key) ? rules.maskedWhole(text) : rules.masked(text))
+    })
+    summary.tell(list, 'redaction')
+  }
+}
+
+/** The last body field of the record becomes this one; what others there were goes. */
+function replaceBody(bytes: Uint8Array, from: number, to: number, value: Uint8Array, changes: Change[]): void {
+  const record = new Scan().over(bytes, from, to)
+  record.next()
+  const fields: { from: number; to: number }[] = []
+  for (const at = new Scan().over(bytes, record.start, record.end); at.next(); )
+    if (at.number === 5 && at.wire === BYTES) fields.push({ from: at.from, to: at.end })
+  for (const [i, field] of fields.entries()) changes.push({ ...field, bytes: i === fields.length - 1 ? bytesField(5, value) : GONE })
+}
