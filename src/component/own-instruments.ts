@@ -123,6 +123,11 @@ export function observeLedger(meter: Meter, ledger: Ledger, budget: Budget): voi
     unit: '{row}',
     valueType: ValueType.INT,
   })
+  const resent = meter.createObservableCounter('thalamus_resent_rows', {
+    description: 'Rows that were sent again because nobody knows whether the destination has them.',
+    unit: '{row}',
+    valueType: ValueType.INT,
+  })
   const imbalance = meter.createObservableGauge('thalamus_ledger_imbalance', {
     description: 'Rows that are unaccounted for. Anything but 0 is a bug.',
     unit: '{row}',
@@ -138,13 +143,14 @@ export function observeLedger(meter: Meter, ledger: Ledger, budget: Budget): voi
     unit: 'By',
     valueType: ValueType.INT,
   })
-  const others = [incoming, outgoing, dropped, imbalance, used, limit]
+  const others = [incoming, outgoing, dropped, resent, imbalance, used, limit]
   meter.addBatchObservableCallback(
     (result: BatchObservableResult) => {
       const sums = new Sums()
       for (const { observe } of observers) observe(sums)
       addItems(sums, incoming, outgoing, ledger)
       addDropped(sums, dropped, ledger)
+      addResent(sums, resent, ledger)
       sums.tell(result)
       result.observe(imbalance, ledger.imbalance)
       result.observe(used, budget.used)
@@ -207,6 +213,12 @@ function addDropped(sums: Sums, dropped: Observable, ledger: Ledger): void {
       const kind = reason === 'no_exporter' ? 'receiver' : ''
       sums.add(dropped, { 'component.kind': kind || 'fanout', component, reason, 'otel.signal': signal }, rows)
     }
+  }
+}
+
+function addResent(sums: Sums, resent: Observable, ledger: Ledger): void {
+  for (const { id, signal, resent: rows } of ledger.accounts) {
+    if (rows > 0) sums.add(resent, { exporter: id, 'otel.signal': signal }, rows)
   }
 }
 

@@ -55,6 +55,7 @@ describe('metrics', () => {
     const sent = ledger.account('exporter', 'otlp_http', 'metrics')
     sent.taken = 11
     sent.destination = { 'server.address': 'there', 'server.port': 4318 }
+    sent.resent = 13
     sent.drop('rejected', 4)
     sent.drop('queue_full', 2)
     ledger.wire('metrics', 'otlp_http', 'metrics').drop('queue_full', 6)
@@ -78,6 +79,7 @@ describe('metrics', () => {
       'otelcol_processor_memory_limiter_accepted_log_records{processor=memory_limiter/small}': 7,
       'otelcol_processor_memory_limiter_refused_log_records{processor=memory_limiter/small}': 3,
       'thalamus_dropped_rows{component.kind=exporter,component=otlp_http,reason=rejected,otel.signal=metrics}': 4,
+      'thalamus_resent_rows{exporter=otlp_http,otel.signal=metrics}': 13,
       'thalamus_dropped_rows{component.kind=receiver,component=otlp,reason=no_exporter,otel.signal=logs}': 9,
       'thalamus_ledger_imbalance{}': ledger.imbalance,
       'thalamus_memory_budget_used{}': 100,

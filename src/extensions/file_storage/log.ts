@@ -129,6 +129,8 @@ export class Log implements StoredQueue {
   append(raw: Raw, rows: number, own: boolean): Promise<StoredBody | undefined> {
     if (this.#closed !== undefined) return Promise.reject(new RetryableError('the queue is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<StoredBody | undefined>()
+    // Counted while it is being written, so that those that come meanwhile see less room.
+    this.#around.space.used(RECORD + raw.size)
     this.#pending.push({ raw, rows, own, resolve, reject })
     this.#commitSoon()
     return promise
@@ -168,34 +170,32 @@ export class Log implements StoredQueue {
     this.#nextSequence += group.length
     try {
       const segment = await this.#writable(firstSequence)
-      const { pieces, size } = this.#records(group, segment, firstSequence)
+      const pieces = this.#records(group, segment, firstSequence)
       const file = await segment.file()
       await file.write(pieces, segment.size)
       if (this.#around.fsync) await file.sync()
       this.#committed(group, segment, firstSequence)
-      this.#around.space.used(size)
     } catch (error) {
       this.#around.space.failed(error)
       await this.#abandon()
-      for (const { reject } of group) {
+      for (const { raw, reject } of group) {
+        this.#around.space.used(-(RECORD + raw.size))
         reject(new RetryableError(`the queue of ${this.#owner.id} cannot be written: ${codeOf(error)}`, { cause: error }))
       }
     }
   }
 
-  #records(group: readonly Pending[], segment: Segment, firstSequence: number): { pieces: Uint8Array[]; size: number } {
+  #records(group: readonly Pending[], segment: Segment, firstSequence: number): Uint8Array[] {
     const headers = Buffer.allocUnsafeSlow(group.length * RECORD)
     const pieces: Uint8Array[] = []
     const time = this.#around.clock.now()
-    let size = headers.length
     group.forEach(({ raw, rows, own }, i) => {
       const { chunks, size: length } = raw
       const record = { pieces: chunks, length, rows, sequence: firstSequence + i, time, flags: own ? OWN : 0 }
       writeRecordHeader(headers, i * RECORD, segment.name.id, record)
       pieces.push(headers.subarray(i * RECORD, (i + 1) * RECORD), ...chunks)
-      size += length
     })
-    return { pieces, size }
+    return pieces
   }
 
   /** All of a group at once, in one turn: no reader comes between. */
