@@ -1,6 +1,7 @@
 /** The disk as it is. Callbacks of node:fs cost half of what its promises do, and a busy queue writes a thousand times a second. */
-import { close, fdatasync, fstat, fsync, ftruncate, open, read, writev } from 'node:fs'
-import { mkdir, readdir, rename, statfs, unlink } from 'node:fs/promises'
+import { close, constants, fdatasync, fstat, fsync, ftruncate, open, read, writev } from 'node:fs'
+import { access, mkdir, readdir, rename, statfs, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Disk, DiskFile, Lock } from './component/disk.ts'
 
 const flags = { create: 'wx+', read: 'r', write: 'r+' } as const
@@ -120,6 +121,8 @@ async function lock(path: string): Promise<Lock | undefined> {
   } catch (error) {
     database?.close()
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined
+    // It says only that it cannot; the folder says why.
+    await access(dirname(path), constants.W_OK)
     throw error
   }
   const held = database

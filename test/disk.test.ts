@@ -74,6 +74,10 @@ test('a file that is closed while something is under way waits for it', async ()
   expect(statSync(join(root, 'busy')).size).toBe(bytes.length)
 })
 
+test('a lock where there is no folder says so', async () => {
+  await expect(nodeDisk.lock(join(root, 'none', 'lock'))).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
 test('a lock of a process that was killed is free, and one of a process that lives is not', async () => {
   const path = join(root, 'theirs')
   const script = `import { nodeDisk } from ${JSON.stringify(join(import.meta.dirname, '../src/disk.ts'))}

@@ -554,6 +554,45 @@ describe('the start', () => {
   })
 })
 
+test('a segment that cannot be read at all is set aside after a while, and what comes after it is delivered', async () => {
+  const first = await start(new MemoryDisk(), { settings: { max_size: 1 << 20 }, reply: stuck() })
+  for (let id = 0; id < 40_000; id += 1000) await consume(first, ...run(id, 1000))
+  const disk = first.disk.after('kill')
+  const [unreadable] = [...disk.files.keys()].filter(name => name.endsWith('.segment')).sort()
+  let reads = 0
+  disk.before = (operation, path) => {
+    // The start reads its header and its footer.
+    if (operation === 'read' && path === unreadable && ++reads > 2) throw failure('EIO')
+  }
+  const process = await start(disk, { settings: { max_size: 1 << 20 } })
+  await process.cx.clock.advance(60_000)
+  const account = process.cx.account('metrics')
+  const lost = account.dropped.get('damaged')!
+  expect(lost).toBeGreaterThan(0)
+  expect([account.held(), account.taken + lost]).toEqual([0, 40_000])
+  expect(process.destination.delivered.at(-1)).toBe(39_999)
+  expect(disk.files.has(`${unreadable}.unreadable`)).toBe(true)
+})
+
+test('rows of an exporter that does not run any more are said, and kept', async () => {
+  const first = await start(new MemoryDisk(), { reply: stuck() })
+  await consume(first, 1, 2, 3)
+  const disk = first.disk.after('kill')
+  const cx = testContext({ disk, id: 'file_storage' })
+  const storage = factory.create(cx, factory.config.parse({ directory }))
+  await storage.start?.()
+  await cx.clock.advance(5000)
+  await storage.shutdown?.(AbortSignal.abort())
+  expect(cx.lines).toEqual([
+    {
+      level: 'warn',
+      message: 'rows wait for an exporter that does not run: they are kept, and not sent',
+      fields: { folder: `${directory}/exporter.otlp_http.metrics`, rows: 3 },
+    },
+  ])
+  expect(await delivers(disk)).toEqual([1, 2, 3])
+})
+
 test('names of exporters become names of folders', () => {
   expect(folderName({ id: 'otlp_http/jaeger ü', signal: 'traces' })).toBe('exporter.otlp_http~002Fjaeger~0020~00FC.traces')
 })

@@ -32,6 +32,7 @@ export class FileStorage implements Component, Storage, Space {
   /** why nothing can be written for the moment */
   #trouble: string | undefined
   #saidTidy = false
+  #saidOrphans = false
   #refusals = 0
   #unmeter: () => void = () => {}
 
@@ -149,6 +150,7 @@ export class FileStorage implements Component, Storage, Space {
 
   async #tick(): Promise<void> {
     await this.#look()
+    if (!this.#saidOrphans && this.#cx.status().ready) await this.#warnOfOrphans()
     for (const { log } of this.#open.values()) {
       try {
         await log.tidy()
@@ -225,6 +227,22 @@ export class FileStorage implements Component, Storage, Space {
         { file: join(this.#settings.directory, name) },
         'this looks like a file of the OpenTelemetry Collector, which cannot be read: let the Collector deliver what is in it',
       )
+    }
+  }
+
+  /** By the first tick every exporter has opened its queue: what is left is nobody's, and would be forgotten. */
+  async #warnOfOrphans(): Promise<void> {
+    this.#saidOrphans = true
+    const { directory } = this.#settings
+    try {
+      for (const name of (await this.#disk.list(directory)).filter(name => name.startsWith('exporter.') && !this.#open.has(name))) {
+        const folder = join(directory, name)
+        const found = await recover(this.#disk, folder, async () => {})
+        const rows = found.reduce((sum, { left }) => sum + left.rows, 0)
+        if (rows > 0) this.#cx.log.warn({ folder, rows }, 'rows wait for an exporter that does not run: they are kept, and not sent')
+      }
+    } catch (error) {
+      this.#cx.log.warn({ directory, error: codeOf(error) }, 'whether rows wait for an exporter that does not run is not known')
     }
   }
 
