@@ -39,13 +39,19 @@ class Side implements AsyncDisposable {
     return new Side(sink, await Collector.start(ports => otlpTo(ports, { otlp_http: json })))
   }
   rows(): Record<string, string[]> {
-    return Object.fromEntries(SIGNALS.map(signal => [signal, rows(signal, this.sink.json(signal))]))
+    return Object.fromEntries(SIGNALS.map(signal => [signal, rows(signal, this.sink.json(signal)).map(orderless).sort()]))
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.backend[Symbol.asyncDispose]()
     await this.sink[Symbol.asyncDispose]()
   }
 }
+
+/** Attributes are a set: the Collector itself changes their order when it deletes one. */
+const orderless = (row: string) =>
+  JSON.stringify(JSON.parse(row), (_, value) =>
+    Array.isArray(value) && value.every(item => typeof item?.key === 'string') ? value.toSorted((a, b) => (a.key < b.key ? -1 : 1)) : value,
+  )
 
 interface Running extends AsyncDisposable {
   readonly server: Server
