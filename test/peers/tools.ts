@@ -71,6 +71,12 @@ const tools: readonly Tool[] = [
     install: into => go(['build', ...SMALL, '-o', into, '.'], here('./loader')),
   },
   {
+    name: 'kubernetes',
+    recipe: ['go.mod', 'go.sum', 'main.go'].map(file => text(`./kubernetes/${file}`)).join('\0'),
+    programs: ['kubernetes'],
+    install: into => go(['build', ...SMALL, '-o', join(into, 'kubernetes'), '.'], here('./kubernetes')),
+  },
+  {
     name: 'python',
     recipe: text('./requirements.txt'),
     programs: ['bin/python'],
@@ -89,7 +95,7 @@ const tools: readonly Tool[] = [
 const WHOLE = '.whole'
 const SMALL = ['-trimpath', '-ldflags', '-s -w']
 
-export type Program = 'otelcol' | 'telemetrygen' | 'jaeger' | 'prometheus' | 'promtool' | 'loader' | 'bin/python'
+export type Program = 'otelcol' | 'telemetrygen' | 'jaeger' | 'prometheus' | 'promtool' | 'loader' | 'kubernetes' | 'bin/python'
 
 /** The path of an installed program. @throws when it is not there: a missing peer is an error, never a skip. */
 export function program(name: Program): string {
