@@ -41,7 +41,7 @@ export function ruleProblem(rule: RelabelRule, legacy: boolean): readonly [setti
   try {
     anchored(regex)
   } catch (error) {
-    return ['regex', `not a regular expression: ${error instanceof Error ? error.message : String(error)}`]
+    return ['regex', `must be a regular expression: ${error instanceof Error ? error.message : String(error)}`]
   }
   const changed = regex !== defaultRegex || replacement !== defaultReplacement || separator !== defaultSeparator || modulus !== undefined
   switch (action) {
@@ -52,26 +52,26 @@ export function ruleProblem(rule: RelabelRule, legacy: boolean): readonly [setti
         modulus !== undefined ||
         separator !== defaultSeparator ||
         replacement !== defaultReplacement
-        ? ['action', `${action} takes nothing but regex`]
+        ? ['action', `must come with nothing but regex, for ${action}`]
         : undefined
     case 'keepequal':
     case 'dropequal':
-      if (!name(target)) return ['target_label', `${action} needs the name of a label`]
-      return changed ? ['action', `${action} takes nothing but source_labels and target_label`] : undefined
+      if (!name(target)) return ['target_label', `must be the name of a label, for ${action}`]
+      return changed ? ['action', `must come with nothing but source_labels and target_label, for ${action}`] : undefined
     case 'lowercase':
     case 'uppercase':
-      if (!name(target)) return ['target_label', `${action} needs the name of a label`]
-      return replacement === defaultReplacement ? undefined : ['replacement', `${action} takes no replacement`]
+      if (!name(target)) return ['target_label', `must be the name of a label, for ${action}`]
+      return replacement === defaultReplacement ? undefined : ['replacement', `must not be given, for ${action}`]
     case 'hashmod':
-      if (modulus === undefined || modulus === 0) return ['modulus', 'hashmod needs a modulus that is not 0']
-      return name(target) ? undefined : ['target_label', 'hashmod needs the name of a label']
+      if (modulus === undefined || modulus === 0) return ['modulus', 'must be given, for hashmod']
+      return name(target) ? undefined : ['target_label', 'must be the name of a label, for hashmod']
     case 'replace':
-      if (target === '') return ['target_label', 'replace needs the name of a label']
+      if (target === '') return ['target_label', 'must be the name of a label, for replace']
       return (target.includes('$') ? named(target) : name(target))
         ? undefined
-        : ['target_label', `not the name of a label: ${JSON.stringify(target)}`]
+        : ['target_label', 'must be the name of a label, for replace']
     case 'labelmap':
-      return named(replacement) ? undefined : ['replacement', `not the name of a label: ${JSON.stringify(replacement)}`]
+      return named(replacement) ? undefined : ['replacement', 'must make the name of a label, for labelmap']
     default:
       return undefined
   }

@@ -63,12 +63,15 @@ describe('each action', () => {
 })
 
 test.each<[Partial<RelabelRule>, string]>([
-  [{}, 'target_label: replace needs the name of a label'],
-  [{ target_label: 'a b' }, 'target_label: not the name of a label: "a b"'],
-  [{ target_label: 'a', regex: '(' }, 'regex: not a regular expression'],
-  [{ action: 'hashmod', target_label: 'a' }, 'modulus: hashmod needs a modulus that is not 0'],
-  [{ action: 'labeldrop', target_label: 'a' }, 'action: labeldrop takes nothing but regex'],
-  [{ action: 'keepequal', target_label: 'a', regex: 'x' }, 'action: keepequal takes nothing but source_labels and target_label'],
-  [{ action: 'lowercase', target_label: 'a', replacement: 'x' }, 'replacement: lowercase takes no replacement'],
-  [{ action: 'labelmap', replacement: 'a b' }, 'replacement: not the name of a label: "a b"'],
+  [{}, 'target_label: must be the name of a label, for replace'],
+  [{ target_label: 'a b' }, 'target_label: must be the name of a label, for replace'],
+  [{ target_label: 'a', regex: '(' }, 'regex: must be a regular expression'],
+  [{ action: 'hashmod', target_label: 'a' }, 'modulus: must be given, for hashmod'],
+  [{ action: 'labeldrop', target_label: 'a' }, 'action: must come with nothing but regex, for labeldrop'],
+  [
+    { action: 'keepequal', target_label: 'a', regex: 'x' },
+    'action: must come with nothing but source_labels and target_label, for keepequal',
+  ],
+  [{ action: 'lowercase', target_label: 'a', replacement: 'x' }, 'replacement: must not be given, for lowercase'],
+  [{ action: 'labelmap', replacement: 'a b' }, 'replacement: must make the name of a label, for labelmap'],
 ])('%j is refused', (about, says) => expect(ruleProblem(rule(about), true)?.join(': ')).toContain(says))

@@ -1,10 +1,12 @@
-import type { ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
+import { createServer as createHttps } from 'node:https'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { Budget } from '../../src/component/budget.ts'
 import { PermanentError, RetryableError } from '../../src/component/errors.ts'
 import factory from '../../src/receivers/prometheus/index.ts'
 import { offsetOf } from '../../src/receivers/prometheus/target.ts'
+import { createAuthority } from '../kit/certificates.ts'
 import { settled } from '../kit/clock.ts'
 import { paperworkContract } from '../kit/contract.ts'
 import { job, Scraping, Site, told, until } from './scraping.ts'
@@ -491,6 +493,33 @@ describe('how it gets in', () => {
     await refusing.receiver.start()
     await refusing.advance(10_000)
     expect(refusing.cx.lines[0]?.fields['why']).toBe('HTTP 302: redirects are not followed (follow_redirects)')
+  })
+  test('over TLS, with certificates on both sides', async () => {
+    const authority = createAuthority()
+    const own = authority.issue('localhost')
+    const server = createHttps({ ca: authority.cert, cert: own.cert, key: own.key, requestCert: true, rejectUnauthorized: true })
+    await using site = await Site.open({ '/metrics': 'a 1\n' }, server as unknown as Server)
+    const client = authority.issue('client')
+    const up = async (tls: object, files: Record<string, string> = {}) => {
+      const settings = job(site.address, { scheme: 'https', tls_config: tls })
+      await using scraping = new Scraping(settings, { files: { read: async path => Buffer.from(files[path]!) } })
+      await scraping.receiver.start()
+      await scraping.advance(10_000)
+      return scraping.report['up']
+    }
+    const mine = { cert: client.cert, key: client.key }
+    expect(await up({ ca: authority.cert, ...mine })).toBe(1)
+    expect(await up({ ca_file: 'ca', cert_file: 'cert', key_file: 'key' }, { ca: authority.cert, ...mine })).toBe(1)
+    expect(await up({ insecure_skip_verify: true, ...mine })).toBe(1)
+    expect(await up({ ca: authority.cert, server_name: 'elsewhere', ...mine })).toBe(0)
+    expect(await up({ ca: createAuthority().cert, ...mine })).toBe(0)
+    expect(await up({ ca: authority.cert })).toBe(0)
+  })
+  test('a certificate that cannot be read keeps it from starting', async () => {
+    const scraping = new Scraping(job('127.0.0.1:1', { tls_config: { ca_file: 'nowhere.pem' } }))
+    await expect(scraping.receiver.start()).rejects.toThrow(
+      'receivers.prometheus.config.scrape_configs.shop.tls_config.ca_file: cannot read "nowhere.pem": no such file',
+    )
   })
   test('a kept connection that was closed is no failure', async () => {
     let requests = 0

@@ -8,7 +8,13 @@ export function isSecretPath(path: Path): boolean {
   const settings = path.slice(2)
   // `bearertokenauth: hunter2`, where a map was wanted
   if (path[0] === 'extensions' && path.length === 2) return true
-  return settings.some((step, i) => typeof step === 'string' && (secretKey.test(step) || (step === 'headers' && i < settings.length - 1)))
+  return settings.some((step, i) => {
+    if (typeof step !== 'string') return false
+    if (secretKey.test(step)) return true
+    if (step === 'headers' || step === 'http_headers') return i < settings.length - 1
+    // Prometheus' word for what is `key_pem` elsewhere.
+    return step === 'key' && settings[i - 1] === 'tls_config'
+  })
 }
 
 /** [characters] of a value in a message */

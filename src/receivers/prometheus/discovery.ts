@@ -48,6 +48,7 @@ abstract class Looking implements Discovery {
   readonly #what: string
   #timer: Disposable | undefined
   #said: string | undefined
+  #closed = false
 
   constructor(cx: Context, interval: number, what: string) {
     this.cx = cx
@@ -58,9 +59,10 @@ abstract class Looking implements Discovery {
   async start(found: (targets: readonly Found[]) => void): Promise<void> {
     await this.prepare()
     await this.#look(found)
-    this.#timer = every(this.cx.clock, this.#interval, () => this.#look(found))
+    if (!this.#closed) this.#timer = every(this.cx.clock, this.#interval, () => this.#look(found))
   }
   close(): void {
+    this.#closed = true
     this.#timer?.[Symbol.dispose]()
   }
 
@@ -73,6 +75,7 @@ abstract class Looking implements Discovery {
       if (this.#said !== undefined) this.cx.log.info({ discovery: this.#what }, 'targets are found again')
       this.#said = undefined
     } catch (error) {
+      if (this.#closed) return
       const why = error instanceof Error ? error.message : String(error)
       if (why !== this.#said) this.cx.log.warn({ discovery: this.#what, error: why }, 'targets cannot be found, those known stay')
       this.#said = why

@@ -66,6 +66,9 @@ export function targetOf(found: Found, defaults: TargetDefaults): Target | strin
   }
 }
 
+/** In words if they are exact. */
+const shown = (ms: number): string => (parseDuration(showDuration(ms)) === ms ? showDuration(ms) : `${ms}ms`)
+
 function discovered({ labels: found }: Found, defaults: TargetDefaults): Map<string, string> {
   const labels = new Map<string, string>()
   const add = (name: string, value: string) => {
@@ -73,8 +76,8 @@ function discovered({ labels: found }: Found, defaults: TargetDefaults): Map<str
   }
   for (const [name, value] of Object.entries(found)) add(name, value)
   add('job', defaults.job)
-  add('__scrape_interval__', showDuration(defaults.interval))
-  add('__scrape_timeout__', showDuration(defaults.timeout))
+  add('__scrape_interval__', shown(defaults.interval))
+  add('__scrape_timeout__', shown(defaults.timeout))
   add('__metrics_path__', defaults.metricsPath)
   add('__scheme__', defaults.scheme)
   add('__scrape_native_histograms__', String(defaults.native))
