@@ -53,6 +53,19 @@ service: { pipelines: { metrics: { receivers: [host], processors: [batch], expor
   expect(read.exporters.get('debug')!.settings).toEqual({ verbosity: 'normal' })
 })
 
+test.each<[string, unknown]>([
+  ['8_192', 8192],
+  ['65_536_000', 65_536_000],
+  ['8192', 8192],
+])('digits may be grouped, as for the Collector: %s', (written, expected) => {
+  const text = `
+receivers: { host: }
+processors: { batch: { send_batch_size: ${written} } }
+exporters: { debug: }
+service: { pipelines: { metrics: { receivers: [host], processors: [batch], exporters: [debug] } } }`
+  expect(load(text).processors.get('batch')!.settings['send_batch_size']).toBe(expected)
+})
+
 describe('files', () => {
   const files: Record<string, string> = {
     '/etc/endpoint': '127.0.0.1:9\n',

@@ -10,6 +10,7 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
+  type ScalarTag,
   type YAMLMap,
 } from 'yaml'
 import { type Entry, type Located, merge, type Path, type Position } from './located.ts'
@@ -24,6 +25,14 @@ export interface Source {
 /** [nodes] aliases may repeat what they name; a file that unfolds to more than this is an attack or a mistake */
 const maxNodes = 100_000
 
+/** `65_536`, as the Collector's YAML reads it. */
+const groupedInteger: ScalarTag = {
+  tag: 'tag:yaml.org,2002:int',
+  default: true,
+  test: /^[-+]?\d+(_\d+)+$/,
+  resolve: text => Number(text.replaceAll('_', '')),
+}
+
 /** @returns undefined where the text is empty, or is no YAML: then `problems` has grown. */
 export function readSource(source: Source, problems: LocatedProblem[]): Located | undefined {
   const lines = new LineCounter()
@@ -33,6 +42,7 @@ export function readSource(source: Source, problems: LocatedProblem[]): Located 
     uniqueKeys: false,
     merge: false,
     logLevel: 'error',
+    customTags: tags => [groupedInteger, ...tags],
   })
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset)
