@@ -81,6 +81,15 @@ const soaks: readonly Soak[] = [
   },
 ]
 
+/** The options of each. */
+const own: Readonly<Record<string, readonly string[]>> = {
+  load: ['hours', 'points'],
+  connections: ['seconds'],
+  cardinality: ['series', 'minutes'],
+  destination: ['minutes'],
+  kills: ['rounds'],
+}
+
 const say: Say = line => console.error(`soak: ${line}`)
 const unknown = positionals.filter(name => !soaks.some(soak => soak.name === name))
 if (unknown.length > 0) {
@@ -96,15 +105,6 @@ for (const soak of soaks) {
     if (values.write) write(row, command(soak.name))
     if (!row.met) process.exitCode = 1
   }
-}
-
-/** The options of each. */
-const own: Readonly<Record<string, readonly string[]>> = {
-  load: ['hours', 'points'],
-  connections: ['seconds'],
-  cardinality: ['series', 'minutes'],
-  destination: ['minutes'],
-  kills: ['rounds'],
 }
 
 function command(name: string): string {

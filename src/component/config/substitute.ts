@@ -133,8 +133,8 @@ interface Found {
 
 function resolve(inside: string, from: Origins, depth: number): Found {
   const { 1: scheme = 'env', 2: rest = '' } = /^(?:([a-z][a-z0-9+.-]*):(?!-))?([\s\S]*)$/i.exec(inside) ?? []
-  if (scheme === 'env') return fromEnvironment(rest, from, depth)
   if (depth === deepest) throw new Unresolved('substitutions go on without end', 'a file must not name itself')
+  if (scheme === 'env') return fromEnvironment(rest, from, depth + 1)
   if (scheme === 'yaml') return { text: expand(unfolded(rest), from, depth + 1).text, fromEnv: true }
   if (scheme === 'file') return { text: expand(readText(expand(rest, from, depth + 1).text, from), from, depth + 1).text, fromEnv: true }
   const remedy =
