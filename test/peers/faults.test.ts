@@ -128,3 +128,17 @@ test('SIGTERM with a dead destination ends within its time and says how many row
   await thalamus.stop('SIGTERM')
   expect(thalamus.server.output).toMatch(/\b60\b/)
 })
+
+test('an error that nothing handled: what is held is sent, and the exit code says that it was a bug', async () => {
+  const sink = ending(await Sink.start())
+  sink.manner = 503
+  const onSignal = 'data:text/javascript,process.on("SIGUSR2",()=>{throw new Error("boom")})'
+  const thalamus = ending(await Thalamus.start(ports => otlpTo(ports, { otlp_http: toHttp(sink.httpPort, eager) }), ['--import', onSignal]))
+  await accept(thalamus, BODIES)
+  await eventually('an attempt', () => sink.turnedAway > 0)
+  const code = thalamus.stop('SIGUSR2')
+  sink.manner = 'ok'
+  expect(await code).toBe(70)
+  expect(pieces(Buffer.concat(sink.bodies('logs')), BODIES)).toEqual(hex(BODIES))
+  expect(thalamus.server.output).toMatch(/"level":"error".*"message":"boom".*a bug: an error that nothing handled/)
+})
