@@ -19,6 +19,7 @@ import memoryLimiter from './processors/memory_limiter/index.ts'
 import probabilisticSampler from './processors/probabilistic_sampler/index.ts'
 import redaction from './processors/redaction/index.ts'
 import resource from './processors/resource/index.ts'
+import tailSampling from './processors/tail_sampling/index.ts'
 import { hostmetrics } from './receivers/host/hostmetrics.ts'
 import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
@@ -37,6 +38,7 @@ export const components: readonly AnyFactory[] = [
   resource,
   probabilisticSampler,
   redaction,
+  tailSampling,
   spanMetrics,
   prometheus,
   otlpHttp,

@@ -1,9 +1,8 @@
 /** The same spans and log records to the Collector's probabilistic_sampler and to ours: the same are kept, and they say the same of it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventually, freePorts, LOOPBACK } from './kit/process.ts'
+import { eventually } from './kit/process.ts'
 import { rows } from './kit/rows.ts'
-import { Collector, type Configuration, type Otlp, otlpTo, Thalamus, toHttp } from './kit/servers.ts'
-import { Sink } from './kit/sink.ts'
+import { hexFrom, SideBySide } from './kit/side-by-side.ts'
 
 const cases: Readonly<Record<string, object>> = {
   hash: { sampling_percentage: 30 },
@@ -22,57 +21,7 @@ const cases: Readonly<Record<string, object>> = {
 const SIGNALS = ['traces', 'logs'] as const
 const names = Object.keys(cases)
 
-/** A pipeline for each case and signal, each with its own destination. */
-function configure(destination: (i: number) => object): (ports: Otlp) => Configuration {
-  return ports => ({
-    ...otlpTo(ports, {}),
-    processors: Object.fromEntries(names.map((name, i) => [`probabilistic_sampler/${i}`, cases[name]])),
-    exporters: Object.fromEntries(names.map((_, i) => [`otlp_http/${i}`, destination(i)])),
-    service: {
-      pipelines: Object.fromEntries(
-        SIGNALS.flatMap(signal =>
-          names.map((_, i) => [
-            `${signal}/${i}`,
-            { receivers: ['otlp'], processors: [`probabilistic_sampler/${i}`], exporters: [`otlp_http/${i}`] },
-          ]),
-        ),
-      ),
-    },
-  })
-}
-
-/** Passes on what comes in at each port to a sink of its own, as JSON. */
-function readers(ports: readonly number[], sinks: readonly Sink[]): (own: Otlp) => Configuration {
-  return own => ({
-    receivers: Object.fromEntries([
-      ...Object.entries(otlpTo(own, {}).receivers),
-      ...ports.map((port, i) => [`otlp/${i}`, { protocols: { http: { endpoint: `${LOOPBACK}:${port}` } } }]),
-    ]),
-    exporters: { nop: {}, ...Object.fromEntries(sinks.map((sink, i) => [`otlp_http/${i}`, toHttp(sink.httpPort, json)])) },
-    service: {
-      pipelines: {
-        metrics: { receivers: ['otlp'], exporters: ['nop'] },
-        ...Object.fromEntries(
-          SIGNALS.flatMap(signal => ports.map((_, i) => [`${signal}/${i}`, { receivers: [`otlp/${i}`], exporters: [`otlp_http/${i}`] }])),
-        ),
-      },
-    },
-  })
-}
-const json = { compression: 'none', encoding: 'json' }
-
-/** xorshift32: the same ids in every run. */
-let state = 2463534242
-const hex = (digits: number) => {
-  let text = ''
-  while (text.length < digits) {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    text += (state >>> 0).toString(16).padStart(8, '0')
-  }
-  return text.slice(0, digits)
-}
+const hex = hexFrom(2463534242)
 const states = [
   ...[
     '',
@@ -146,39 +95,18 @@ const requests = {
   logs: { resourceLogs: half(records).map(logRecords => ({ resource, scopeLogs: [{ scope: {}, logRecords }] })) },
 }
 
-let mine: Sink[]
-let theirs: Sink[]
-let reader: Collector
-let thalamus: Thalamus
-let collector: Collector
-
+let both: SideBySide
 beforeAll(async () => {
-  mine = await Promise.all(names.map(() => Sink.start()))
-  theirs = await Promise.all(names.map(() => Sink.start()))
-  const ports = await freePorts(names.length)
-  reader = await Collector.start(readers(ports, mine))
-  thalamus = await Thalamus.start(configure(i => toHttp(ports[i]!)))
-  collector = await Collector.start(configure(i => toHttp(theirs[i]!.httpPort, json)))
-  for (const to of [thalamus, collector]) {
-    for (const signal of SIGNALS) {
-      const response = await fetch(`http://${LOOPBACK}:${to.httpPort}/v1/${signal}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(requests[signal]),
-      })
-      expect(response.status).toBe(200)
-    }
-  }
+  both = await SideBySide.start('probabilistic_sampler', SIGNALS, Object.values(cases))
+  for (const signal of SIGNALS) await both.send(signal, requests[signal])
 })
-afterAll(async () => {
-  for (const server of [collector, thalamus, reader, ...theirs, ...mine]) await server?.[Symbol.asyncDispose]()
-})
+afterAll(() => both?.[Symbol.asyncDispose]())
 
 describe.each(SIGNALS)('%s', signal => {
   test.each(names.map((name, i) => [name, i] as const))('%s', async (_, i) => {
-    const [ours, want] = await eventually(`what is kept\n${thalamus.server.output}`, () => {
-      const both = [mine[i]!, theirs[i]!].map(sink => rows(signal, sink.json(signal)))
-      return both.every(kept => kept.length > 0) && both
+    const [ours, want] = await eventually(`what is kept\n${both.thalamus.server.output}`, () => {
+      const kept = [both.mine[i]!, both.theirs[i]!].map(sink => rows(signal, sink.json(signal)))
+      return kept.every(list => list.length > 0) && kept
     })
     // Something is kept, and something dropped but by those that keep everything.
     expect(want!.length).toBeGreaterThan(5)
