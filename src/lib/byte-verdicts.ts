@@ -20,6 +20,9 @@ export class ByteVerdicts {
   readonly #verdicts: Uint8Array
   readonly #block: Uint8Array
   #used = 0
+  /** of the last `find` that found nothing */
+  #hash = 0
+  #place = 0
 
   /** @param capacity entries at the most; 0: nothing is remembered */
   constructor(capacity: number) {
@@ -36,10 +39,10 @@ export class ByteVerdicts {
     return this.#size
   }
 
-  /** The verdict on `bytes[from, to)`, from 0 to 255, decided now if it was not before. */
-  of(bytes: Uint8Array, from: number, to: number, decide: () => number): number {
+  /** The verdict on `bytes[from, to)`, from 1 to 255, or 0 where there is none yet: then `remember` may be called for the same bytes. */
+  find(bytes: Uint8Array, from: number, to: number): number {
     const length = to - from
-    if (this.#capacity === 0 || length > MAX_LENGTH) return decide()
+    if (length > MAX_LENGTH) return 0
     const hash = hashOf(bytes, from, to)
     const mask = this.#places.length - 1
     let place = hash & mask
@@ -47,13 +50,20 @@ export class ByteVerdicts {
       const entry = this.#places[place]!
       if (this.#hashes[entry] === hash && this.#same(entry, bytes, from, length)) return this.#verdicts[entry]!
     }
-    const verdict = decide()
+    this.#hash = hash
+    this.#place = place
+    return 0
+  }
+
+  /** What `find` did not know. */
+  remember(bytes: Uint8Array, from: number, to: number, verdict: number): void {
+    const length = to - from
+    if (length > MAX_LENGTH || length > this.#block.length) return
     if (this.#size === this.#capacity || this.#used + length > this.#block.length) {
       this.#forget()
-      place = hash & mask
+      this.#place = this.#hash & (this.#places.length - 1)
     }
-    if (length <= this.#block.length) this.#add(place, hash, bytes, from, length, verdict)
-    return verdict
+    this.#add(this.#place, this.#hash, bytes, from, length, verdict)
   }
 
   #same(entry: number, bytes: Uint8Array, from: number, length: number): boolean {
@@ -81,15 +91,30 @@ export class ByteVerdicts {
   }
 }
 
+/** [bytes] at each end, and in the middle, that the hash is made of: equality is asked of all of them, so the rest may be left out. */
+const ENDS = 16
+const MIDDLE = 8
+
 /** FNV-1a, four bytes at a step, and stirred at the end, since the lowest bits choose the place. */
 function hashOf(bytes: Uint8Array, from: number, to: number): number {
-  let hash = 0x811c9dc5 ^ (to - from)
+  const length = to - from
+  let hash = 0x811c9dc5 ^ length
+  if (length <= 2 * ENDS + MIDDLE) hash = mixed(hash, bytes, from, to)
+  else {
+    const middle = (from + to - MIDDLE) >> 1
+    hash = mixed(mixed(mixed(hash, bytes, from, from + ENDS), bytes, middle, middle + MIDDLE), bytes, to - ENDS, to)
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
+  return hash ^ (hash >>> 15)
+}
+
+function mixed(start: number, bytes: Uint8Array, from: number, to: number): number {
+  let hash = start
   let at = from
   for (; at + 4 <= to; at += 4) {
     hash = Math.imul(hash ^ (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)), 0x01000193)
     hash ^= hash >>> 15
   }
   for (; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
-  return hash ^ (hash >>> 15)
+  return hash
 }

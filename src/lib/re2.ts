@@ -21,6 +21,8 @@ export class Re2 {
   readonly groups: readonly (string | undefined)[]
   readonly #program: Program
   readonly #automaton: Automaton
+  /** whether a match may begin with an ASCII character; undefined: it may be empty */
+  readonly #starts: Uint8Array | undefined
 
   /** @throws {RegexError} */
   constructor(pattern: string) {
@@ -28,6 +30,7 @@ export class Re2 {
     this.#program = compile(pattern)
     this.groups = this.#program.groups
     this.#automaton = new Automaton(this.#program)
+    this.#starts = startsOf(this.#program)
   }
 
   /** Whether it matches anywhere in `text`. */
@@ -39,7 +42,7 @@ export class Re2 {
   /** The leftmost match at or after `from`. */
   find(text: string, from = 0): Match | undefined {
     const { needs } = this.#program
-    return needs === '' || text.includes(needs) ? simulate(this.#program, text, from) : undefined
+    return needs === '' || text.includes(needs) ? simulate(this.#program, this.#starts, text, from) : undefined
   }
 
   /** Every match replaced, but for an empty one directly behind another. */
@@ -203,7 +206,7 @@ class Threads {
   }
 }
 
-function simulate({ code, groups }: Program, text: string, from: number): Match | undefined {
+function simulate({ code, groups }: Program, starts: Uint8Array | undefined, text: string, from: number): Match | undefined {
   let now = new Threads(code.length)
   let next = new Threads(code.length)
   const nothing = new Int32Array(2 * (groups.length + 1)).fill(-1)
@@ -212,7 +215,7 @@ function simulate({ code, groups }: Program, text: string, from: number): Match 
   for (let at = from; ; ) {
     const char = at < text.length ? text.codePointAt(at)! : -1
     const behind = char < 0 ? NOTHING : kindOf(char)
-    if (found === undefined) follow(code, now, 0, nothing, at, before, behind)
+    if (found === undefined && (starts === undefined || char > 127 || starts[char] === 1)) follow(code, now, 0, nothing, at, before, behind)
     const width = char > 0xffff ? 2 : 1
     const behindNext = char < 0 || at + width >= text.length ? NOTHING : kindOf(text.codePointAt(at + width)!)
     for (let i = 0; i < now.length; i++) {
@@ -231,6 +234,23 @@ function simulate({ code, groups }: Program, text: string, from: number): Match 
     before = behind
     at += width
   }
+}
+
+function startsOf({ code }: Program): Uint8Array | undefined {
+  const starts = new Uint8Array(128)
+  const seen = new Set<number>()
+  const stack = [0]
+  for (let place = stack.pop(); place !== undefined; place = stack.pop()) {
+    if (seen.has(place)) continue
+    seen.add(place)
+    const instruction = code[place]!
+    if (instruction.is === 'match') return undefined
+    if (instruction.is === 'char') {
+      for (let char = 0; char < 128; char++) if (instruction.has(char)) starts[char] = 1
+    } else if (instruction.is === 'split') stack.push(instruction.first, instruction.second)
+    else stack.push(instruction.is === 'jump' ? instruction.to : place + 1)
+  }
+  return starts
 }
 
 /** The character that ends at `at`. */

@@ -168,17 +168,91 @@ export function bytesField(number: number, ...content: readonly Uint8Array[]): U
 const utf8 = new TextEncoder()
 export const textField = (number: number, text: string): Uint8Array => bytesField(number, utf8.encode(text))
 
-/** One attribute as it lies in the bytes, and what shall become of it. */
-interface Slot {
-  readonly key: string
+/** One attribute as it lies in the bytes, and what shall become of it. Nothing is decoded or copied before it is asked for. */
+class Slot {
+  readonly #bytes: Uint8Array
   /** the field; -1 where it is new */
   readonly from: number
   readonly to: number
   /** the inside of its KeyValue message */
   readonly start: number
-  /** the inside of its AnyValue; of a new one the value itself */
-  value: Uint8Array
+  readonly #keyFrom: number
+  readonly #keyTo: number
+  #key: string | undefined
+  #value: Uint8Array | undefined
   state: 'as it was' | 'changed' | 'gone'
+
+  private constructor(bytes: Uint8Array, from: number, to: number, start: number, keyFrom: number, keyTo: number) {
+    this.#bytes = bytes
+    this.from = from
+    this.to = to
+    this.start = start
+    this.#keyFrom = keyFrom
+    this.#keyTo = keyTo
+    this.state = from < 0 ? 'changed' : 'as it was'
+  }
+
+  static read(bytes: Uint8Array, field: Scan): Slot {
+    let keyFrom = field.start
+    let keyTo = field.start
+    for (const at = inside.over(bytes, field.start, field.end); at.next(); ) {
+      if (at.number !== 1 || at.wire !== BYTES) continue
+      keyFrom = at.start
+      keyTo = at.end
+    }
+    return new Slot(bytes, field.from, field.end, field.start, keyFrom, keyTo)
+  }
+
+  static added(key: string, value: Uint8Array): Slot {
+    const slot = new Slot(GONE, -1, -1, -1, 0, 0)
+    slot.#key = key
+    slot.#value = value
+    return slot
+  }
+
+  get key(): string {
+    return (this.#key ??= readText(this.#bytes, this.#keyFrom, this.#keyTo))
+  }
+
+  /** The inside of its AnyValue, a view; pieces of it merge by concatenation. */
+  get value(): Uint8Array {
+    if (this.#value !== undefined) return this.#value
+    let value = GONE
+    for (const at = inside.over(this.#bytes, this.start, this.to); at.next(); ) {
+      if (at.number !== 2 || at.wire !== BYTES) continue
+      const piece = this.#bytes.subarray(at.start, at.end)
+      value = value.length === 0 ? piece : joined([value, piece])
+    }
+    return (this.#value = value)
+  }
+  set value(value: Uint8Array) {
+    this.#value = value
+  }
+
+  /** Whether its key is this one, which is given as text and as bytes. */
+  is(key: string, utf8Key: Uint8Array): boolean {
+    if (this.#key !== undefined) return this.#key === key
+    const length = this.#keyTo - this.#keyFrom
+    if (length !== utf8Key.length) return false
+    for (let i = 0; i < length; i++) if (this.#bytes[this.#keyFrom + i] !== utf8Key[i]) return false
+    return true
+  }
+}
+
+const inside = new Scan()
+const outside = new Scan()
+
+/** Keys that were asked for, as bytes: those of configurations, so few; past the bound all are forgotten. */
+const keys = new Map<string, Uint8Array>()
+const MAX_KEYS = 1_000
+function keyBytes(key: string): Uint8Array {
+  let found = keys.get(key)
+  if (found === undefined) {
+    if (keys.size >= MAX_KEYS) keys.clear()
+    found = utf8.encode(key)
+    keys.set(key, found)
+  }
+  return found
 }
 
 /** A message that has attributes, in as many pieces as it came. */
@@ -207,8 +281,8 @@ export class AttributeList {
     this.#holder = holder
     const { bytes, pieces, field } = holder
     for (const { start, end } of pieces) {
-      for (const at = new Scan().over(bytes, start, end); at.next(); ) {
-        if (at.number === field && at.wire === BYTES) this.#slots.push(readSlot(bytes, at))
+      for (const at = outside.over(bytes, start, end); at.next(); ) {
+        if (at.number === field && at.wire === BYTES) this.#slots.push(Slot.read(bytes, at))
       }
     }
   }
@@ -234,7 +308,7 @@ export class AttributeList {
   /** Sets the attribute, or adds it behind the others. @returns whether that changes anything */
   put(key: string, value: Uint8Array): boolean {
     const slot = this.#find(key)
-    if (slot === undefined) this.#slots.push({ key, from: -1, to: -1, start: -1, value, state: 'changed' })
+    if (slot === undefined) this.#slots.push(Slot.added(key, value))
     else if (Buffer.compare(slot.value, value) === 0) return false
     else {
       slot.value = value
@@ -266,10 +340,14 @@ export class AttributeList {
   changes(into: Change[]): void {
     if (!this.#changed) return
     const { bytes, pieces, number, within } = this.#holder
-    const added = this.#slots.filter(slot => slot.from < 0 && slot.state === 'changed').map(slot => this.#field(slot))
-    const old = this.#slots.filter(slot => slot.from >= 0)
-    const last = old.at(-1)
-    for (const slot of old) {
+    const added: Uint8Array[] = []
+    let last: Slot | undefined
+    for (const slot of this.#slots) {
+      if (slot.from >= 0) last = slot
+      else if (slot.state === 'changed') added.push(this.#field(slot))
+    }
+    for (const slot of this.#slots) {
+      if (slot.from < 0) continue
       const behind = slot === last ? added : []
       if (slot.state === 'as it was' && behind.length === 0) continue
       const own = slot.state === 'gone' ? GONE : slot.state === 'changed' ? this.#field(slot) : bytes.subarray(slot.from, slot.to)
@@ -287,32 +365,21 @@ export class AttributeList {
   }
 
   #find(key: string): Slot | undefined {
-    return this.#slots.find(slot => slot.key === key && slot.state !== 'gone')
+    const bytes = keyBytes(key)
+    for (const slot of this.#slots) if (slot.state !== 'gone' && slot.is(key, bytes)) return slot
+    return undefined
   }
 
   /** The KeyValue with its new value, and all that it had besides. */
   #field({ key, start, to, value }: Slot): Uint8Array {
     const { bytes, field } = this.#holder
-    if (start < 0) return bytesField(field, textField(1, key), bytesField(2, value))
+    if (start < 0) return bytesField(field, bytesField(1, keyBytes(key)), bytesField(2, value))
     const kept: Uint8Array[] = []
     for (const at = new Scan().over(bytes, start, to); at.next(); ) {
       if (at.number !== 2 || at.wire !== BYTES) kept.push(bytes.subarray(at.from, at.end))
     }
     return bytesField(field, ...kept, bytesField(2, value))
   }
-}
-
-function readSlot(bytes: Uint8Array, field: Scan): Slot {
-  let key = ''
-  let value = GONE
-  for (const at = new Scan().over(bytes, field.start, field.end); at.next(); ) {
-    if (at.wire !== BYTES) continue
-    if (at.number === 1) key = readText(bytes, at.start, at.end)
-    // Pieces of a value merge by concatenation.
-    else if (at.number === 2)
-      value = value.length === 0 ? bytes.subarray(at.start, at.end) : joined([value, bytes.subarray(at.start, at.end)])
-  }
-  return { key, from: field.from, to: field.end, start: field.start, value, state: 'as it was' }
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

@@ -1,7 +1,7 @@
 import { ByteVerdicts } from '../../lib/byte-verdicts.ts'
 import type { AnyBatch, LogBatch } from '../../model/batch.ts'
-import { AttributeList, attributesField, bytesField, type Change, GONE, type Holder, holderAt } from '../../otlp/edit.ts'
-import { eachOfSpan, type RowGroup, resourceHolder, rowGroups, rowHolder, scopeHolder } from '../../otlp/holders.ts'
+import { AttributeList, attributesField, bytesField, type Change, GONE, type Holder, holderAt, SPAN_EVENT } from '../../otlp/edit.ts'
+import { type RowGroup, resourceHolder, rowGroups, rowHolder, scopeHolder } from '../../otlp/holders.ts'
 import { AttributeScan, Scan } from '../../otlp/scan.ts'
 import { encodeValue, textOf, valueType } from '../../otlp/value.ts'
 import { BYTES, readText } from '../../otlp/wire.ts'
@@ -24,7 +24,9 @@ export class Redaction {
   readonly #seen: ByteVerdicts
   readonly #bodies: ByteVerdicts
   readonly #row = new Scan()
-  readonly #attributes = new AttributeScan()
+  readonly #fields = new Scan()
+  readonly #inner = new Scan()
+  readonly #attribute = new AttributeScan()
   readonly #body: Body
 
   constructor(rules: Rules, cacheSize: number) {
@@ -55,28 +57,36 @@ export class Redaction {
     const bytes = batch.raw.bytes()
     for (let i = 0; i < group.rows.length; i++) {
       const decide = () => (this.#matters(bytes, from[i]!, to[i]!, group.field) ? CHANGES : STAYS)
-      if (this.#series.of(batch.dictionary, series[i]!, decide) === CHANGES) this.#attributesOf(rowHolder(batch, group, i), changes)
+      if (this.#series.of(batch.dictionary, series[i]!, decide) === CHANGES) this.#editAt(rowHolder(batch, group, i), changes)
     }
   }
 
   #rowOf(batch: AnyBatch, group: RowGroup, i: number, changes: Change[]): void {
+    if (batch.signal === 'logs') this.#record(batch, group, i, changes)
+    else this.#span(batch, group, i, changes)
+  }
+
+  /** One walk over the span: attributes, and events, in which there are more. */
+  #span(batch: AnyBatch, group: RowGroup, i: number, changes: Change[]): void {
     const bytes = batch.raw.bytes()
-    const [from, to] = [group.rows.from[i]!, group.rows.to[i]!]
-    if (batch.signal === 'logs') return this.#record(batch, group, i, changes)
-    if (this.#matters(bytes, from, to, group.field)) this.#attributesOf(rowHolder(batch, group, i), changes)
-    eachOfSpan(bytes, from, to, 'event', (eventFrom, eventTo) => {
-      if (this.#matters(bytes, eventFrom, eventTo, attributesField.event))
-        this.#attributesOf(holderAt(bytes, eventFrom, eventTo, attributesField.event), changes)
-    })
+    const row = this.#row.over(bytes, group.rows.from[i]!, group.rows.to[i]!)
+    if (!row.next()) return
+    let matters = false
+    const at = this.#fields.over(bytes, row.start, row.end)
+    while (at.next()) {
+      if (at.wire !== BYTES) continue
+      if (at.number === attributesField.span) matters ||= this.#attributeMatters(bytes, at)
+      else if (at.number === SPAN_EVENT && this.#anyMatters(bytes, at.start, at.end, attributesField.event))
+        this.#editAt(holderAt(bytes, at.from, at.end, attributesField.event), changes)
+    }
+    if (matters) this.#editAt(rowHolder(batch, group, i), changes)
   }
 
   #record(batch: LogBatch, group: RowGroup, i: number, changes: Change[]): void {
     const bytes = batch.raw.bytes()
     const { bodyFrom, bodyTo } = batch.records
     const attributes = this.#matters(bytes, group.rows.from[i]!, group.rows.to[i]!, group.field)
-    const hasBody =
-      bodyTo[i]! > bodyFrom[i]! &&
-      this.#bodies.of(bytes, bodyFrom[i]!, bodyTo[i]!, () => this.#bodyMatters(bytes, bodyFrom[i]!, bodyTo[i]!)) === CHANGES
+    const hasBody = bodyTo[i]! > bodyFrom[i]! && this.#bodyMatters(bytes, bodyFrom[i]!, bodyTo[i]!)
     if (!attributes && !hasBody) return
     const list = new AttributeList(rowHolder(batch, group, i))
     if (attributes) this.#apply(list)
@@ -87,15 +97,24 @@ export class Redaction {
     list.changes(changes)
   }
 
-  /** Of a body that is only counted, as of one that is masked, more must be known than its bytes tell. */
-  #bodyMatters(bytes: Uint8Array, from: number, to: number): number {
-    const list = new AttributeList({ bytes: GONE, pieces: [], field: 1, number: 1, within: undefined })
-    return this.#body.edit(bytes.subarray(from, to), list) !== undefined || list.changed ? CHANGES : STAYS
+  #bodyMatters(bytes: Uint8Array, from: number, to: number): boolean {
+    let verdict = this.#bodies.find(bytes, from, to)
+    if (verdict === 0) {
+      // Of a body that is only counted, as of one that is masked, more must be known than its bytes tell.
+      const list = new AttributeList({ bytes: GONE, pieces: [], field: 1, number: 1, within: undefined })
+      const changes = this.#body.edit(bytes.subarray(from, to), list) !== undefined || list.changed
+      verdict = changes ? CHANGES : STAYS
+      this.#bodies.remember(bytes, from, to, verdict)
+    }
+    return verdict === CHANGES
   }
 
   #attributesOf(holder: Holder, changes: Change[]): void {
     const { bytes, pieces, field } = holder
-    if (!pieces.some(({ start, end }) => this.#anyMatters(bytes, start, end, field))) return
+    if (pieces.some(({ start, end }) => this.#anyMatters(bytes, start, end, field))) this.#editAt(holder, changes)
+  }
+
+  #editAt(holder: Holder, changes: Change[]): void {
     const list = new AttributeList(holder)
     this.#apply(list)
     list.changes(changes)
@@ -108,12 +127,22 @@ export class Redaction {
   }
 
   #anyMatters(bytes: Uint8Array, start: number, end: number, field: number): boolean {
-    const at = this.#attributes
-    for (at.over(bytes, start, end, field); at.next(); ) {
-      const { from, to } = at
-      if (this.#seen.of(bytes, from, to, () => this.#verdict(bytes, at)) === CHANGES) return true
+    const at = this.#inner.over(bytes, start, end)
+    while (at.next()) {
+      if (at.number === field && at.wire === BYTES && this.#attributeMatters(bytes, at)) return true
     }
     return false
+  }
+
+  /** Whether the attribute that is this field must be looked at. */
+  #attributeMatters(bytes: Uint8Array, { from, start, end, number }: Scan): boolean {
+    let verdict = this.#seen.find(bytes, start, end)
+    if (verdict === 0) {
+      const at = this.#attribute.over(bytes, from, end, number)
+      verdict = at.next() ? this.#verdict(bytes, at) : STAYS
+      this.#seen.remember(bytes, start, end, verdict)
+    }
+    return verdict === CHANGES
   }
 
   #verdict(bytes: Uint8Array, { keyFrom, keyTo, valueFrom, valueTo }: AttributeScan): number {

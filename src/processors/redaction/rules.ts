@@ -28,6 +28,8 @@ export class Rules {
   /** any of them, asked in one walk: most values have nothing to mask */
   readonly #anyBlocked: Re2 | undefined
   readonly #hash: (found: string) => string
+  /** the last text that was masked, and what became of it: who asks for its fate masks it next */
+  #last = ['', ''] as const
 
   constructor(settings: Settings) {
     this.summary = settings.summary === '' ? 'silent' : settings.summary
@@ -67,8 +69,10 @@ export class Rules {
   /** Without what is blocked in it. */
   masked(text: string): string {
     if (this.#anyBlocked?.test(text) !== true) return text
+    if (text === this.#last[0]) return this.#last[1]
     let result = text
     for (const pattern of this.#blocked) result = pattern.replaceAll(result, this.#hash)
+    this.#last = [text, result]
     return result
   }
 
