@@ -29,7 +29,7 @@ export class Rules {
   readonly #anyBlocked: Re2 | undefined
   readonly #hash: (found: string) => string
   /** the last text that was masked, and what became of it: who asks for its fate masks it next */
-  #last = ['', ''] as const
+  #last: readonly [text: string, masked: string] = ['', '']
 
   constructor(settings: Settings) {
     this.summary = settings.summary === '' ? 'silent' : settings.summary
