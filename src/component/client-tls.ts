@@ -1,7 +1,8 @@
 /** How a component that connects proves who it is, and checks whom it talks to. In the Collector's words. */
 import { type ConnectionOptions, rootCertificates } from 'node:tls'
 import { z } from 'zod'
-import type { Files } from './component.ts'
+import { every } from '../lib/clock.ts'
+import type { Context, Files } from './component.ts'
 import { StartError } from './errors.ts'
 import { tlsOptions, tlsSettings } from './tls.ts'
 
@@ -52,6 +53,21 @@ export async function clientTls(settings: ClientTlsSettings, files: Files, where
     ...(cert === undefined ? {} : { cert, key }),
     ...(settings.server_name_override === undefined ? {} : { servername: settings.server_name_override }),
   }
+}
+
+/** Tells `use` what the files say, again and again where the settings ask for that. What cannot be read leaves what was. */
+export function keepClientTls(
+  { files, clock, log }: Pick<Context, 'files' | 'clock' | 'log'>,
+  settings: ClientTlsSettings,
+  where: string,
+  use: (options: ConnectionOptions) => void,
+): Disposable {
+  if (settings.reload_interval === 0) return { [Symbol.dispose]() {} }
+  return every(clock, settings.reload_interval, () => {
+    clientTls(settings, files, where).then(use, error =>
+      log.warn({ err: error }, 'certificates could not be read again, the old ones stay'),
+    )
+  })
 }
 
 async function pem(path: string | undefined, text: string | undefined, files: Files, setting: string): Promise<string | undefined> {

@@ -17,12 +17,14 @@ export interface SharedPorts {
  */
 export async function listen(
   server: Server,
-  host: string,
+  name: string,
   port: number,
   setting: string,
   scheme = 'http',
   shared?: SharedPorts,
 ): Promise<string> {
+  // As the Collector does: "localhost" may have two addresses, and everybody knows this one.
+  const host = name === 'localhost' ? '127.0.0.1' : name
   if (shared === undefined) return listenAt(server, { host, port }, setting, scheme)
   const asked = `${setting} ${host}:${port}`
   const known = shared.bound.get(asked)

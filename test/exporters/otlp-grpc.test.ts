@@ -307,6 +307,25 @@ describe('the connection', () => {
     expect(distrusting.server.received.length).toBe(0)
   })
 
+  test('files are read again where that is asked for, and connections that begin then use them', async () => {
+    const authority = createAuthority()
+    let trusted = createAuthority().cert
+    const own = authority.issue('localhost')
+    const world = { files: { read: async () => Buffer.from(trusted) } }
+    const tls = { ca_file: 'ca.pem', reload_interval: '60s' }
+    const b = await open(undefined, { tls, retry_on_failure: { initial_interval: '1s', max_interval: '1s' } }, world, 'metrics', {
+      cert: own.cert,
+      key: own.key,
+    })
+    await b.send(1)
+    await until(b.cx.clock, () => b.cx.lines.length > 0)
+    expect(b.server.received.length).toBe(0)
+    trusted = authority.cert
+    await b.cx.clock.advance(60_000)
+    await idle(b)
+    expect(b.server.received.length).toBe(1)
+  })
+
   test.each(['http', 'https'])('shutdown breaks off a connection over %s that is not established', async scheme => {
     const { createServer } = await import('node:net')
     let connections = 0

@@ -344,6 +344,24 @@ describe('TLS', () => {
     expect(b.cx.lines[0]?.fields['why']).toMatch(/certificate|altnames|self.signed|issuer/i)
     expect(b.held()).toBe(1)
   })
+  test('files are read again where that is asked for, and connections that begin then use them', async () => {
+    let trusted = createAuthority().cert
+    const own = authority.issue('localhost')
+    const world = { files: { read: async () => Buffer.from(trusted) } }
+    const tls = { ca_file: 'ca.pem', reload_interval: '60s' }
+    const b = await open(undefined, { tls, retry_on_failure: { initial_interval: '1s', max_interval: '1s' } }, world, 'metrics', {
+      cert: own.cert,
+      key: own.key,
+    })
+    await b.send(1)
+    await until(b.cx.clock, () => b.cx.lines.length > 0)
+    expect(b.server.received.length).toBe(0)
+    trusted = authority.cert
+    await b.cx.clock.advance(60_000)
+    await idle(b)
+    expect(b.server.received.length).toBe(1)
+  })
+
   test('unless nothing is checked', async () => {
     const b = await overTls({ insecure_skip_verify: true })
     await b.send(1)

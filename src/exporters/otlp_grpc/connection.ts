@@ -18,7 +18,7 @@ export interface KeepAlive {
 
 export class Connection {
   readonly #authority: string
-  readonly #options: SecureClientSessionOptions
+  #options: SecureClientSessionOptions = {}
   readonly #clock: Clock
   readonly #keepAlive: KeepAlive | undefined
   #session: ClientHttp2Session | undefined
@@ -29,9 +29,14 @@ export class Connection {
   /** @param authority `http://host:port` or `https://host:port` */
   constructor(authority: string, options: SecureClientSessionOptions, clock: Clock, keepAlive: KeepAlive | undefined) {
     this.#authority = authority
-    this.#options = { ...options, settings: { enablePush: false, initialWindowSize: windowBytes } }
+    this.options = options
     this.#clock = clock
     this.#keepAlive = keepAlive
+  }
+
+  /** Of connections that begin from now on. */
+  set options(options: SecureClientSessionOptions) {
+    this.#options = { ...options, settings: { enablePush: false, initialWindowSize: windowBytes } }
   }
 
   /** The connection to call on; perhaps not established yet. Why it broke, every call on it is told. */

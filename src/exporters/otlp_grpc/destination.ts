@@ -1,6 +1,7 @@
 import { constants, type OutgoingHttpHeaders, type SecureClientSessionOptions, sensitiveHeaders } from 'node:http2'
+import type { ConnectionOptions } from 'node:tls'
 import { authenticatorOf } from '../../component/client-auth.ts'
-import { clientTls } from '../../component/client-tls.ts'
+import { clientTls, keepClientTls } from '../../component/client-tls.ts'
 import type { Authenticator, Context } from '../../component/component.ts'
 import { compress } from '../../component/compress.ts'
 import type { Destination, Outcome } from '../../component/sending.ts'
@@ -23,6 +24,7 @@ export class GrpcDestination implements Destination {
   readonly #own: Readonly<Record<string, string>>
   #connection: Connection | undefined
   #authenticator: Authenticator | undefined
+  #reload: Disposable | undefined
 
   constructor(cx: Context, signal: Signal, settings: OtlpGrpcSettings) {
     const { tls, timeout, compression, authority } = settings
@@ -48,10 +50,12 @@ export class GrpcDestination implements Destination {
   async open(): Promise<void> {
     const where = `exporters.${this.#cx.id}`
     this.#authenticator = authenticatorOf(this.#settings.auth, this.#cx, where)
-    const options: SecureClientSessionOptions = this.#authority.startsWith('https:')
-      ? { ...(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)), ALPNProtocols: ['h2'] }
-      : {}
+    const secure = this.#authority.startsWith('https:')
+    const http2 = (tls: ConnectionOptions): SecureClientSessionOptions => ({ ...tls, ALPNProtocols: ['h2'] })
+    const options = secure ? http2(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)) : {}
     this.#connection = new Connection(this.#authority, options, this.#cx.clock, this.#settings.keepalive)
+    if (secure)
+      this.#reload = keepClientTls(this.#cx, this.#settings.tls, `${where}.tls`, tls => void (this.#connection!.options = http2(tls)))
   }
 
   async send(load: Raw, stop: AbortSignal): Promise<Outcome> {
@@ -62,6 +66,7 @@ export class GrpcDestination implements Destination {
   }
 
   async close(): Promise<void> {
+    this.#reload?.[Symbol.dispose]()
     this.#connection?.close()
   }
 

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, type RequestOptions } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { authenticatorOf } from '../../component/client-auth.ts'
-import { clientTls } from '../../component/client-tls.ts'
+import { clientTls, keepClientTls } from '../../component/client-tls.ts'
 import type { Authenticator, Context } from '../../component/component.ts'
 import { compress } from '../../component/compress.ts'
 import type { Destination, Outcome } from '../../component/sending.ts'
@@ -22,6 +22,7 @@ export class HttpDestination implements Destination {
   #options: RequestOptions = {}
   #agent: HttpAgent | HttpsAgent | undefined
   #authenticator: Authenticator | undefined
+  #reload: Disposable | undefined
 
   constructor(cx: Context, signal: Signal, settings: OtlpHttpSettings, url: URL) {
     this.#cx = cx
@@ -52,6 +53,11 @@ export class HttpDestination implements Destination {
     this.#agent = secure
       ? new HttpsAgent({ ...keep, ...(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)) })
       : new HttpAgent(keep)
+    // Connections that begin from then on; those that are open keep what they have.
+    if (secure)
+      this.#reload = keepClientTls(this.#cx, this.#settings.tls, `${where}.tls`, options =>
+        Object.assign((this.#agent as HttpsAgent).options, options),
+      )
     this.#options = {
       agent: this.#agent,
       protocol: this.#url.protocol,
@@ -71,6 +77,7 @@ export class HttpDestination implements Destination {
   }
 
   async close(): Promise<void> {
+    this.#reload?.[Symbol.dispose]()
     this.#agent?.destroy()
   }
 
