@@ -1,4 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { Component, Consumer } from '../../src/component/component.ts'
 import { ConfigError, StartError } from '../../src/component/errors.ts'
 import otlpHttp from '../../src/exporters/otlp_http/index.ts'
@@ -317,6 +319,71 @@ test('on a free line no time passes before a batch is delivered', async () => {
   await b.send(1)
   while (b.held() > 0) await settled(1)
   expect(b.cx.clock.monotonic()).toBe(before)
+})
+
+describe('through a proxy', () => {
+  /** An HTTP proxy that keeps what it was asked, and lets in who has the password. */
+  async function startProxy() {
+    const asked: string[] = []
+    const lets = (request: IncomingMessage) =>
+      request.headers['proxy-authorization'] === `Basic ${Buffer.from('me:s3 cret').toString('base64')}`
+    const proxy = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`)
+      if (!lets(request)) return void response.writeHead(407).end()
+      const { host, 'proxy-authorization': _, ...headers } = request.headers
+      const sent = httpRequest(request.url!, { method: request.method, headers: { ...headers, host } }, answer => {
+        response.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(response)
+      })
+      request.pipe(sent)
+    })
+    proxy.on('connect', (request, socket: Socket) => {
+      asked.push(`${request.method} ${request.url}`)
+      if (!lets(request)) return void socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n')
+      const [host, port] = request.url!.split(':')
+      const out = connect(Number(port), host, () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n')
+        out.pipe(socket).pipe(out)
+      })
+      for (const end of [socket, out]) end.on('error', () => {})
+    })
+    await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      proxy.closeAllConnections()
+      proxy.close()
+    })
+    return { asked, host: `127.0.0.1:${(proxy.address() as AddressInfo).port}` }
+  }
+
+  test('a plain request names the whole address', async () => {
+    const proxy = await startProxy()
+    const b = await open(undefined, { proxy_url: `http://me:s3%20cret@${proxy.host}` })
+    await b.send(1)
+    await idle(b)
+    expect(b.server.received.length).toBe(1)
+    expect(proxy.asked).toEqual([`POST ${b.server.url}/v1/metrics`])
+  })
+  test('an encrypted one goes through a tunnel, which is kept', async () => {
+    const proxy = await startProxy()
+    const authority = createAuthority()
+    const { cert, key } = authority.issue('localhost')
+    const tls = { ca_pem: authority.cert }
+    const b = await open(undefined, { proxy_url: `http://me:s3%20cret@${proxy.host}`, tls }, {}, 'metrics', { cert, key })
+    await b.send(1)
+    await idle(b)
+    await b.send(2)
+    await idle(b)
+    expect(b.server.received.length).toBe(2)
+    expect(proxy.asked).toEqual([`CONNECT ${new URL(b.server.url).host}`])
+  })
+  test.each([{}, createAuthority().issue('localhost')])('who is not let in is told so', async tls => {
+    const proxy = await startProxy()
+    const b = await open(undefined, { proxy_url: `http://${proxy.host}` }, {}, 'metrics', 'cert' in tls ? tls : undefined)
+    await b.send(1)
+    await until(b.cx.clock, () => b.cx.lines.length > 0)
+    expect(JSON.stringify(b.cx.lines[0])).toMatch(/407/)
+    expect(b.server.received.length).toBe(0)
+  })
 })
 
 describe('TLS', () => {

@@ -11,6 +11,7 @@ import { protobufToJson } from '../../otlp/json.ts'
 import type { OtlpHttpSettings } from './index.ts'
 import { outcomeOf } from './outcome.ts'
 import { post } from './post.ts'
+import { proxyHeaders, TunnelAgent, throughProxy } from './proxy.ts'
 
 /** An OTLP/HTTP endpoint for one signal, over connections that are kept. */
 export class HttpDestination implements Destination {
@@ -18,7 +19,7 @@ export class HttpDestination implements Destination {
   readonly #signal: Signal
   readonly #settings: OtlpHttpSettings
   readonly #url: URL
-  readonly #headers: Readonly<Record<string, string>>
+  #headers: Readonly<Record<string, string>>
   #options: RequestOptions = {}
   #agent: HttpAgent | HttpsAgent | undefined
   #authenticator: Authenticator | undefined
@@ -50,9 +51,11 @@ export class HttpDestination implements Destination {
       ...(idle_conn_timeout === 0 ? {} : { timeout: idle_conn_timeout }),
     }
     const secure = this.#url.protocol === 'https:'
-    this.#agent = secure
-      ? new HttpsAgent({ ...keep, ...(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)) })
-      : new HttpAgent(keep)
+    const proxy = this.#settings.proxy_url === undefined ? undefined : new URL(this.#settings.proxy_url)
+    const tls = secure ? { ...keep, ...(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)) } : {}
+    if (!secure) this.#agent = proxy?.protocol === 'https:' ? new HttpsAgent(keep) : new HttpAgent(keep)
+    else this.#agent = proxy === undefined ? new HttpsAgent(tls) : new TunnelAgent(proxy, tls)
+    if (!secure && proxy !== undefined) this.#headers = { ...this.#headers, ...proxyHeaders(proxy, this.#url) }
     // Connections that begin from then on; those that are open keep what they have.
     if (secure)
       this.#reload = keepClientTls(this.#cx, this.#settings.tls, `${where}.tls`, options =>
@@ -65,6 +68,7 @@ export class HttpDestination implements Destination {
       port: this.#url.port === '' ? (secure ? 443 : 80) : Number(this.#url.port),
       path: `${this.#url.pathname}${this.#url.search}`,
       method: 'POST',
+      ...(secure || proxy === undefined ? {} : throughProxy(proxy, this.#url)),
     }
   }
 
