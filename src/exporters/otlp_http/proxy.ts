@@ -48,14 +48,14 @@ export class TunnelAgent extends HttpsAgent {
       response.resume()
       fail(new Error(`the proxy answered ${response.statusCode} to CONNECT ${target}`))
     })
-    asked.setTimeout(tunnelTimeoutMs, () => asked.destroy(new Error(`the proxy opened no tunnel within ${tunnelTimeoutMs / 1000}s`)))
+    asked.once('timeout', () => asked.destroy(new Error(`the proxy opened no tunnel within ${tunnelTimeoutMs / 1000}s`)))
     asked.once('error', fail)
     asked.end()
   }
 
   #ask(target: string): ClientRequest {
     const headers = { host: target, ...credentials(this.#proxy) }
-    const options = { ...addressOf(this.#proxy), method: 'CONNECT', path: target, headers, agent: false as const }
+    const options = { ...addressOf(this.#proxy), method: 'CONNECT', path: target, headers, agent: false as const, timeout: tunnelTimeoutMs }
     return this.#proxy.protocol === 'https:' ? httpsRequest(options) : httpRequest(options)
   }
 }
