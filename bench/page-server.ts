@@ -53,6 +53,11 @@ function page(at: number): string {
 
 const plain = Array.from({ length: pages }, (_, at) => Buffer.from(page(at)))
 const packed = plain.map(body => gzipSync(body))
+/** the same, and each has a line in its middle that no other has */
+const changed = plain.map((body, at) => {
+  const middle = body.indexOf('\n', body.length / 2) + 1
+  return gzipSync(Buffer.concat([body.subarray(0, middle), Buffer.from(`app_version{commit="${at}"} 1\n`), body.subarray(middle)]))
+})
 const served: Record<string, number> = {}
 
 createServer((request, response) => {
@@ -60,7 +65,8 @@ createServer((request, response) => {
     return response.end(JSON.stringify({ served, samples: 10_000, bytes: plain[0]!.length, packed: packed[0]!.length }))
   const count = (served[request.url!] = (served[request.url!] ?? 0) + 1)
   const gzip = request.headers['accept-encoding']?.includes('gzip') === true
-  const body = (gzip ? packed : plain)[count % pages]!
+  const changing = request.url!.includes('changing')
+  const body = (changing ? changed : gzip ? packed : plain)[count % pages]!
   response.writeHead(200, {
     'content-type': 'text/plain; version=0.0.4; charset=utf-8',
     'content-length': body.length,

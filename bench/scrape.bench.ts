@@ -11,6 +11,9 @@ import { machine, median, spread, startSink } from './kit.ts'
 import { hotspots } from './profile.ts'
 
 const targets = 5
+/** `gzip, changing`: each page has one line that the last one had not, and lacks one that it had. */
+const kinds = ['plain', 'gzip', 'gzip, changing'] as const
+type Kind = (typeof kinds)[number]
 
 interface Served {
   readonly served: Readonly<Record<string, number>>
@@ -115,9 +118,9 @@ export async function bench(args: readonly string[]): Promise<void> {
   if (values.profile) return console.log(await profile(port, seconds))
   const found = new Map<string, Measured[]>()
   for (let round = 0; round < rounds; round++)
-    for (const gzip of [false, true])
-      for (const [name, measured] of await measure(port, gzip, seconds)) {
-        const key = `${name} ${gzip}`
+    for (const kind of kinds)
+      for (const [name, measured] of await measure(port, kind, seconds)) {
+        const key = `${name}, ${kind}`
         found.set(key, [...(found.get(key) ?? []), measured])
         console.log(
           `${key}: ${(measured.perCpuSecond / 1e6).toFixed(2)} M samples per CPU-second, ${measured.samples} samples in ${measured.cpuSeconds.toFixed(2)} s of CPU`,
@@ -130,10 +133,10 @@ export async function bench(args: readonly string[]): Promise<void> {
 }
 
 /** All of them at once, so that whatever else the machine does is done to all. */
-async function measure(port: number, gzip: boolean, seconds: number): Promise<Map<string, Measured>> {
+async function measure(port: number, kind: Kind, seconds: number): Promise<Map<string, Measured>> {
   await using stack = new AsyncDisposableStack()
-  const paths = subjects.map((_, i) => `/${i}/${gzip}`)
-  const running = await Promise.all(subjects.map((subject, i) => subject.start({ port, path: paths[i]!, gzip })))
+  const paths = subjects.map((_, i) => `/${i}/${kind.replace(', ', '-')}`)
+  const running = await Promise.all(subjects.map((subject, i) => subject.start({ port, path: paths[i]!, gzip: kind !== 'plain' })))
   for (const one of running) stack.use(one)
   await pause(warmMs)
   const before = { served: await served(port), cpu: running.map(({ pid }) => cpuSeconds(pid)) }
@@ -177,18 +180,18 @@ async function profile(port: number, seconds: number): Promise<string> {
 }
 
 function markdown(found: ReadonlyMap<string, readonly Measured[]>, about: Served, rounds: number, seconds: number): string {
-  const of = (name: string, gzip: boolean) => found.get(`${name} ${gzip}`)!.map(({ perCpuSecond }) => perCpuSecond)
+  const of = (name: string, kind: Kind) => found.get(`${name}, ${kind}`)!.map(({ perCpuSecond }) => perCpuSecond)
   const shown = (values: readonly number[]) => `${(median(values) / 1e6).toFixed(2)} M ±${Math.ceil(spread(values) / 2)} %`
-  const times = (name: string, gzip: boolean, beside: string) => `${(median(of(name, gzip)) / median(of(beside, gzip))).toFixed(1)}×`
+  const times = (name: string, kind: Kind, beside: string) => `${(median(of(name, kind)) / median(of(beside, kind))).toFixed(1)}×`
   const rows = subjects.flatMap(({ name, does }) =>
-    [false, true].map(gzip => [
+    kinds.map(kind => [
       name,
       does,
-      gzip ? 'gzip' : 'plain',
-      shown(of(name, gzip)),
-      times(name, gzip, 'Prometheus'),
-      times(name, gzip, 'Prometheus, agent'),
-      `${Math.round(median(found.get(`${name} ${gzip}`)!.map(({ rssBytes }) => rssBytes)) / 1e6)} MB`,
+      kind,
+      shown(of(name, kind)),
+      times(name, kind, 'Prometheus'),
+      times(name, kind, 'Prometheus, agent'),
+      `${Math.round(median(found.get(`${name}, ${kind}`)!.map(({ rssBytes }) => rssBytes)) / 1e6)} MB`,
     ]),
   )
   const head = ['server', 'what it does with the samples', 'page', 'samples per CPU-second', 'of Prometheus', 'of its agent', 'RSS']

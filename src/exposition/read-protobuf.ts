@@ -40,7 +40,18 @@ class ProtobufReading {
   readonly #bytes: Buffer
   readonly #visitor: Visitor
   readonly #options: ProtobufOptions
-  readonly #sample: Sample = { line: 0, key: '', value: 0, time: Number.NaN, start: 0, exemplar: undefined, valueFrom: 0, valueTo: 0 }
+  readonly #sample: Sample = {
+    line: 0,
+    key: '',
+    value: 0,
+    time: Number.NaN,
+    start: 0,
+    exemplar: undefined,
+    from: 0,
+    to: 0,
+    valueFrom: 0,
+    valueTo: 0,
+  }
   #name = ''
   #labels = ''
 

@@ -38,7 +38,18 @@ class TextReading {
   #end = 0
   #line = 0
   #done = false
-  readonly #sample: Sample = { line: 0, key: '', value: 0, time: Number.NaN, start: 0, exemplar: undefined, valueFrom: 0, valueTo: 0 }
+  readonly #sample: Sample = {
+    line: 0,
+    key: '',
+    value: 0,
+    time: Number.NaN,
+    start: 0,
+    exemplar: undefined,
+    from: 0,
+    to: 0,
+    valueFrom: 0,
+    valueTo: 0,
+  }
 
   constructor(page: Uint8Array, visitor: Visitor, open: boolean) {
     this.#bytes = Buffer.from(page.buffer, page.byteOffset, page.length)
@@ -138,10 +149,13 @@ class TextReading {
   #series(): void {
     const bytes = this.#bytes
     const from = this.#at
-    const to = this.#seriesEnd()
+    const recognized = this.#visitor.recognize?.(from, this.#end) ?? 0
+    const to = recognized > 0 ? recognized : this.#seriesEnd()
     const sample = this.#sample
     sample.line = this.#line
-    sample.key = bytes.toString('latin1', from, to)
+    sample.key = recognized > 0 ? '' : bytes.toString('latin1', from, to)
+    sample.from = from
+    sample.to = to
     sample.time = Number.NaN
     sample.exemplar = undefined
     this.#at = to
@@ -170,9 +184,9 @@ class TextReading {
   }
 
   #textNumbers(sample: Sample, seriesEnd: number): void {
-    const key = sample.key
     this.#blanks()
-    if (this.#at === seriesEnd && !key.endsWith('}')) throw new ExpositionError(`there is no value after ${show(key)}`)
+    if (this.#at === seriesEnd && this.#bytes[seriesEnd - 1] !== CLOSE)
+      throw new ExpositionError(`there is no value after ${show(sample.key)}`)
     this.#value(sample)
     this.#blanks()
     if (this.#at === this.#end) return

@@ -40,7 +40,9 @@ export interface Sample {
   /** ms; since when it counts; 0 where the sample itself does not say (in OpenMetrics another sample does: `…_created`) */
   start: number
   exemplar: ReadExemplar | undefined
-  /** [bytes] where on the page the value stands; of protobuf nothing */
+  /** [bytes] where on the page the series and the value stand; of protobuf nothing */
+  from: number
+  to: number
   valueFrom: number
   valueTo: number
 }
@@ -62,6 +64,11 @@ export interface Visitor {
   type?(name: string, type: SampleType, line: number): void
   help?(name: string, text: string, line: number): void
   unit?(name: string, unit: string, line: number): void
+  /**
+   * Asked of each line of text: where the series that begins at `from` ends, if it is recognized by its bytes; then `Sample.key` stays
+   * empty. 0 where it is not. `end` is the end of the line.
+   */
+  recognize?(from: number, end: number): number
   /** @throws {ExpositionError} without a line: the reader adds it */
   sample(sample: Sample): void
   native?(sample: NativeSample): void

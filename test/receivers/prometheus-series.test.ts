@@ -60,7 +60,7 @@ describe('the same lines with other numbers', () => {
     for (let seed = 1; seed <= 60; seed++) {
       const known = series()
       known.scrape(Buffer.from(pageOf(seed, 0)), 'text', time)
-      for (let numbers = 1; numbers < 4; numbers++) {
+      for (let numbers = 1; numbers < 6; numbers++) {
         const page = Buffer.from(pageOf(seed, numbers))
         const again = known.scrape(page, 'text', time + numbers)
         const fresh = series().scrape(page, 'text', time + numbers)
@@ -91,7 +91,7 @@ describe('the same lines with other numbers', () => {
   })
   test('is read by the decoder to the last row', () => {
     const known = series()
-    known.scrape(Buffer.from(pageOf(2, 0)), 'text', time)
+    for (let i = 0; i < 3; i++) known.scrape(Buffer.from(pageOf(2, 0)), 'text', time)
     const { request } = known.scrape(Buffer.from(pageOf(2, 1)), 'text', time)
     const batch = createReader().read('metrics', Raw.of(request!))
     expect(batch.rows).toBeGreaterThan(25)
@@ -134,6 +134,37 @@ describe('a page that stays the same for long', () => {
     expect(names(known.miss(time + 10))?.length).toBe(6)
     expect(known.miss(time + 11)).toBeUndefined()
   })
+})
+
+test('lines that come, go and change their places', () => {
+  const chance = new Chance(11)
+  const known = series()
+  const all = Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? `m${i % 7}` : `m${i % 7}{i="${i}"}`)).filter(
+    (line, i, lines) => lines.indexOf(line) === i,
+  )
+  let before: readonly string[] = []
+  for (let round = 0; round < 300; round++) {
+    let lines = all.filter(() => chance.is(0.9))
+    if (chance.is(0.3)) lines = chance.shuffle([...lines])
+    if (chance.is(0.4)) lines = [...before]
+    const at = chance.int(1000)
+    const page = Buffer.from(lines.map((line, i) => `${line} ${at + i}\n`).join(''))
+    const found = known.scrape(page, 'text', time + round)
+    const fresh = series().scrape(page, 'text', time + round)
+    const values = (request: Uint8Array | undefined) => {
+      const { resourceMetrics = [] } = protobufToJson('metrics', request!) as {
+        resourceMetrics?: { scopeMetrics: { metrics: { name: string; gauge: { dataPoints: object[] } }[] }[] }[]
+      }
+      return resourceMetrics.flatMap(r =>
+        r.scopeMetrics.flatMap(s => s.metrics.flatMap(m => m.gauge.dataPoints.map(p => JSON.stringify([m.name, p])))),
+      )
+    }
+    const live = (list: readonly string[]) => list.filter(text => !text.includes('"flags":1')).sort()
+    expect(live(values(found.request))).toEqual(live(values(fresh.request)))
+    expect(values(found.request).length - live(values(found.request)).length).toBe(before.filter(line => !lines.includes(line)).length)
+    expect(found.added).toBe(lines.filter(line => !before.includes(line)).length)
+    before = lines
+  }
 })
 
 describe('many pages, one memory', () => {

@@ -14,7 +14,8 @@ const own: Readonly<Record<string, Described>> = {
     unit: '',
   },
 }
-const suffixes = ['_bucket', '_count', '_sum', '_total', '_info', '_created']
+/** Of the samples of a family. */
+export const suffixes = ['_bucket', '_count', '_sum', '_total', '_info', '_created']
 const unknown: Described = { type: 'unknown', help: '', unit: '' }
 
 export interface Belongs {

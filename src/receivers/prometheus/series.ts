@@ -22,7 +22,8 @@ import { readProtobufPage } from '../../exposition/read-protobuf.ts'
 import { readTextPage } from '../../exposition/read-text.ts'
 import type { Relabelling } from '../../exposition/relabel.ts'
 import { Output } from './bytes.ts'
-import { belongs, pointTypeOf, toUcum, trimSuffixes } from './naming.ts'
+import { belongs, pointTypeOf, suffixes, toUcum, trimSuffixes } from './naming.ts'
+import { Order } from './order.ts'
 import { Plan } from './plan.ts'
 import { type Described, MetricNode, Point, ResourceNode, ScopeNode, Slots } from './tree.ts'
 
@@ -86,6 +87,8 @@ interface Entry {
   /** of target_info and otel_scope_info: who it is about */
   readonly about: ResourceNode | ScopeNode | undefined
   readonly info: readonly Label[]
+  /** as the page calls it */
+  readonly family: string
   seen: number
 }
 
@@ -99,6 +102,8 @@ export class TargetSeries {
   readonly #target: TargetLabels
   readonly #known = new Map<string, Described>()
   readonly #entries = new Map<string, Entry>()
+  readonly #order = new Order<Entry>()
+  #recognized: Entry | undefined
   readonly #resources = new Map<string, ResourceNode>()
   #active: ResourceNode[] = []
   #iteration = 0
@@ -143,13 +148,25 @@ export class TargetSeries {
     const reading = new Reading(time)
     this.#begin()
     if (format === 'protobuf') readProtobufPage(page, this.#visitor(reading), this.#settings)
-    else readTextPage(page, this.#visitor(reading), format === 'openmetrics')
+    else {
+      this.#order.begin(page)
+      readTextPage(page, { ...this.#visitor(reading), recognize: this.#recognize }, format === 'openmetrics')
+      this.#order.end()
+    }
     return reading
+  }
+
+  readonly #recognize = (from: number, end: number): number => {
+    const found = this.#order.guess(from, end)
+    this.#recognized = found?.entry
+    return found?.to ?? 0
   }
 
   /** A page that stays the same needs nothing but its plan: a hundred thousand objects less for the garbage collector to look at. */
   #letGo(plan: Plan): void {
     this.#entries.clear()
+    this.#used.clear()
+    this.#order.letGo()
     this.#forget(this.#iteration + 1)
     this.#active = []
     this.#told = []
@@ -176,7 +193,7 @@ export class TargetSeries {
     this.#begin()
     const points = this.#vanished(time)
     this.#told = []
-    return points === 0 ? undefined : this.#write(new Slots())
+    return points === 0 ? undefined : this.#write(new Slots(false))
   }
 
   /** The series about the scrape itself; with undefined they are no more. */
@@ -189,10 +206,11 @@ export class TargetSeries {
       point.stale = gone
       point.valueLine = 0
     }
-    return this.#write(new Slots())
+    return this.#write(new Slots(false))
   }
 
   #begin(): void {
+    this.#said.clear()
     this.#iteration++
     this.#active = []
   }
@@ -209,23 +227,40 @@ export class TargetSeries {
 
   /** What lines mean depends on what is said of their families: where that changes, all are looked at anew. */
   #describe(name: string, what: 'type' | 'help' | 'unit', said: string): void {
+    this.#said.add(name)
     const about = this.#known.get(name)
     if (about?.[what] === said) return
-    if (about !== undefined || what === 'type') this.#entries.clear()
+    if (this.#used.has(name) || suffixes.some(suffix => this.#used.has(name + suffix))) {
+      this.#entries.clear()
+      this.#order.clear()
+      this.#used.clear()
+      this.#cleared = true
+    }
     this.#known.set(name, { type: 'unknown', help: '', unit: '', ...about, [what]: said } as Described)
   }
+
+  /** families that the page in hand describes */
+  #said = new Set<string>()
+  /** families that entries were made of, and names that belonged to none */
+  readonly #used = new Set<string>()
+  /** entries were given up while their points are still there */
+  #cleared = false
 
   #sample(sample: Sample, reading: Reading): void {
     reading.numbers.push(sample.valueFrom, sample.valueTo)
     const line = reading.scraped++
     const timed = this.#settings.honorTimestamps && !Number.isNaN(sample.time)
     if (!Number.isNaN(sample.time) || sample.exemplar !== undefined) reading.repeatable = false
-    let entry = this.#entries.get(sample.key)
+    let entry = this.#recognized ?? this.#entries.get(sample.key)
+    this.#recognized = undefined
     if (entry === undefined) {
       entry = this.#meet(sample.key, false)
       this.#entries.set(sample.key, entry)
       if (entry.role !== 'dropped') reading.added++
+      reading.met++
     }
+    if (sample.to > 0) this.#order.add(entry, sample.from, sample.to)
+    if (entry.seen !== this.#iteration) reading.distinct++
     if (entry.role === 'dropped') {
       entry.seen = this.#iteration
       return
@@ -291,7 +326,9 @@ export class TargetSeries {
       entry = this.#meet(sample.key, true)
       this.#entries.set(key, entry)
       if (entry.role !== 'dropped') reading.added++
+      reading.met++
     }
+    if (entry.seen !== this.#iteration) reading.distinct++
     const again = entry.seen === this.#iteration
     entry.seen = this.#iteration
     if (entry.role === 'dropped') return
@@ -378,6 +415,7 @@ export class TargetSeries {
 
   #place(resource: ResourceNode, name: string, labels: readonly Label[], native: boolean): Entry {
     const { name: metric, about, family } = belongs(name, this.#known)
+    this.#used.add(family)
     const type = native ? 'histogram' : about.type
     const role = native ? 'native' : roleOf(name, family, type)
     const edge = type === 'histogram' ? 'le' : type === 'summary' ? 'quantile' : ''
@@ -388,7 +426,7 @@ export class TargetSeries {
     }
     const scope = this.#scope(resource, scopeOf(labels))
     const attributes = labels.filter(([label]) => !outside.has(label) && !label.startsWith(scopePrefix) && (label !== edge || native))
-    return { ...entryOf(role), point: this.#point(scope, metric, { ...about, type }, role, attributes), bound }
+    return { ...entryOf(role), point: this.#point(scope, metric, { ...about, type }, role, attributes), bound, family }
   }
 
   #point(scope: ScopeNode, name: string, about: Described, role: Role, attributes: readonly Label[]): Point {
@@ -460,17 +498,23 @@ export class TargetSeries {
   }
 
   #end(reading: Reading, page: Uint8Array, format: Format): Scraped {
-    for (const [key, entry] of this.#entries) if (entry.seen !== this.#iteration) this.#entries.delete(key)
     this.#inform(reading)
     const points = this.#complete()
     const stale = this.#vanished(reading.time)
-    this.#forget(this.#iteration)
-    const slots = new Slots()
+    const gone = this.#entries.size !== reading.distinct
+    if (gone) for (const [key, entry] of this.#entries) if (entry.seen !== this.#iteration) this.#entries.delete(key)
+    if (gone || this.#cleared) this.#forget(this.#iteration)
+    if (this.#known.size > 2 * this.#said.size + 100)
+      for (const name of this.#known.keys()) if (!this.#said.has(name)) this.#known.delete(name)
+    if (this.#used.size > 2 * this.#entries.size + 100) this.#forgetUsed()
+    this.#cleared = false
+    // A page that goes on changing has no use for a plan.
+    const repeated = reading.repeatable && reading.met === 0 && stale === 0 && !gone && format !== 'protobuf'
+    const slots = new Slots(repeated)
     const request = this.#write(slots)
     this.#told = points
     const { scraped, kept, added, left } = reading
-    if (stale === 0 && reading.repeatable && format !== 'protobuf' && request !== undefined)
-      this.#plan = new Plan({ page, numbers: reading.numbers, request, slots, scraped, kept, points, format })
+    if (repeated) this.#plan = new Plan({ page, numbers: reading.numbers, request, slots, scraped, kept, points, format })
     return { request, scraped, kept, added, left }
   }
 
@@ -493,6 +537,11 @@ export class TargetSeries {
       count++
     }
     return count
+  }
+
+  #forgetUsed(): void {
+    this.#used.clear()
+    for (const { family } of this.#entries.values()) this.#used.add(family)
   }
 
   #inform(reading: Reading): void {
@@ -545,6 +594,10 @@ class Reading {
   scraped = 0
   kept = 0
   added = 0
+  /** [lines] not known from the last page */
+  met = 0
+  /** [lines] each counted once */
+  distinct = 0
   readonly left: Record<string, number> = {}
   /** nothing but plain values: the next page may be of the same kind */
   repeatable = true
@@ -568,7 +621,7 @@ class Reading {
 
 const noneKnown: ReadonlyMap<string, Described> = new Map()
 
-const entryOf = (role: Role): Entry => ({ role, point: undefined, bound: 0, about: undefined, info: [], seen: -1 })
+const entryOf = (role: Role): Entry => ({ role, point: undefined, bound: 0, about: undefined, info: [], family: '', seen: -1 })
 
 function roleOf(name: string, family: string, type: SampleType): Role {
   if (name === `${family}_created` && type !== 'gauge' && type !== 'unknown') return 'created'

@@ -164,12 +164,18 @@ export class MetricNode {
 
 /** Where in the bytes the numbers of each line went, for the next scrape of the same page. */
 export class Slots {
+  /** whether it is written down at all */
+  readonly on: boolean
   readonly doubles: number[] = []
   readonly counts: number[] = []
   readonly starts: number[] = []
   readonly times: number[] = []
   /** runs: offset of the bucket counts, line of the count, how many buckets' lines follow, those */
   readonly histograms: number[] = []
+
+  constructor(on: boolean) {
+    this.on = on
+  }
 }
 
 const noLine = -1
@@ -240,7 +246,7 @@ export class Point {
     const exemplars = this.#exemplars()
     this.#head(output, (this.#started ? 9 : 0) + (this.stale ? 0 : 9) + exemplars.length)
     this.#times(output, slots)
-    if (!this.stale) slots.doubles.push(output.double(tag(4, 1), this.value), this.valueLine)
+    if (!this.stale) note(slots, slots.doubles, output.double(tag(4, 1), this.value), this.valueLine)
     this.#tail(output, exemplars)
   }
 
@@ -254,18 +260,18 @@ export class Point {
     this.#head(output, numbers + fieldSize(8 * (finite + 1)) + boundsSize + exemplars.length)
     this.#times(output, slots)
     if (!this.stale) this.#count(output, slots)
-    if (sum) slots.doubles.push(output.double(tag(5, 1), this.sum), this.sumLine)
+    if (sum) note(slots, slots.doubles, output.double(tag(5, 1), this.sum), this.sumLine)
     output.byte(tag(6, BYTES))
     output.varint(8 * (finite + 1))
     output.room(16 * (finite + 1) + 16)
-    slots.histograms.push(output.at, this.countLine, finite)
+    if (slots.on) slots.histograms.push(output.at, this.countLine, finite)
     let below = 0
     for (let k = 0; k <= finite; k++) {
       const upTo = k === finite ? this.count : this.buckets[k]!
       putCount(output.view, output.at, this.stale ? 0 : upTo - below)
       below = upTo
       output.at += 8
-      if (k < finite) slots.histograms.push(this.bucketLines[k]!)
+      if (slots.on && k < finite) slots.histograms.push(this.bucketLines[k]!)
     }
     if (finite > 0) {
       output.byte(tag(7, BYTES))
@@ -281,12 +287,12 @@ export class Point {
     this.#head(output, (this.#started ? 9 : 0) + (this.stale ? 0 : 9) + (sum ? 9 : 0) + 20 * this.bounds.length)
     this.#times(output, slots)
     if (!this.stale) this.#count(output, slots)
-    if (sum) slots.doubles.push(output.double(tag(5, 1), this.sum), this.sumLine)
+    if (sum) note(slots, slots.doubles, output.double(tag(5, 1), this.sum), this.sumLine)
     for (let k = 0; k < this.bounds.length; k++) {
       output.byte(tag(6, BYTES))
       output.byte(18)
       output.double(tag(1, 1), this.bounds[k]!)
-      slots.doubles.push(output.double(tag(2, 1), this.stale ? 0 : this.buckets[k]!), this.bucketLines[k]!)
+      note(slots, slots.doubles, output.double(tag(2, 1), this.stale ? 0 : this.buckets[k]!), this.bucketLines[k]!)
     }
     this.#tail(output, none)
   }
@@ -328,17 +334,17 @@ export class Point {
     if (this.#started) {
       const at = output.fixed64(tag(2, 1))
       putNanos(output.view, at, this.start)
-      if (this.startLine !== noLine) slots.starts.push(at, this.startLine)
+      if (this.startLine !== noLine) note(slots, slots.starts, at, this.startLine)
     }
     const at = output.fixed64(tag(3, 1))
     putNanos(output.view, at, this.time)
-    slots.times.push(at)
+    if (slots.on) slots.times.push(at)
   }
 
   #count(output: Output, slots: Slots): void {
     const at = output.fixed64(tag(4, 1))
     putCount(output.view, at, this.count)
-    slots.counts.push(at, this.countLine)
+    note(slots, slots.counts, at, this.countLine)
   }
 
   #tail(output: Output, exemplars: Uint8Array): void {
@@ -369,6 +375,10 @@ export class Point {
     if (this.exemplars === undefined || field === 0 || this.stale) return none
     return Buffer.concat(this.exemplars.flatMap(exemplar => withLength(field, encodeMessage(Exemplar, toExemplar(exemplar, this.time)))))
   }
+}
+
+function note(slots: Slots, into: number[], at: number, line: number): void {
+  if (slots.on) into.push(at, line)
 }
 
 const none = new Uint8Array()
