@@ -297,9 +297,7 @@ export class TargetSeries {
         point.valueLine = line
         break
       case 'bucket':
-        point.bounds.push(entry.bound)
-        point.buckets.push(value)
-        point.bucketLines.push(line)
+        point.bucket(entry.bound, value, line)
         break
       case 'sum':
         point.sum = value
@@ -553,7 +551,7 @@ export class TargetSeries {
   #complete(): Point[] {
     const points: Point[] = []
     this.#each(metric => {
-      metric.active = metric.active.filter(point => point.complete)
+      if (!metric.active.every(isComplete)) metric.active = metric.active.filter(isComplete)
       for (const point of metric.active) if (point.tracked) points.push(point)
     })
     return points
@@ -619,9 +617,11 @@ class Reading {
   }
 }
 
+const isComplete = (point: Point): boolean => point.complete
+const noLabels: readonly Label[] = []
 const noneKnown: ReadonlyMap<string, Described> = new Map()
 
-const entryOf = (role: Role): Entry => ({ role, point: undefined, bound: 0, about: undefined, info: [], family: '', seen: -1 })
+const entryOf = (role: Role): Entry => ({ role, point: undefined, bound: 0, about: undefined, info: noLabels, family: '', seen: -1 })
 
 function roleOf(name: string, family: string, type: SampleType): Role {
   if (name === `${family}_created` && type !== 'gauge' && type !== 'unknown') return 'created'

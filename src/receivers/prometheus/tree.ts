@@ -179,6 +179,8 @@ export class Slots {
 }
 
 const noLine = -1
+/** Shared by all points that have no buckets: never written to. */
+const noNumbers: number[] = []
 
 export class Point {
   readonly metric: MetricNode
@@ -196,8 +198,8 @@ export class Point {
   value = 0
   count = 0
   sum = 0
-  bounds: number[] = []
-  buckets: number[] = []
+  bounds: number[] = noNumbers
+  buckets: number[] = noNumbers
   native: ExponentialBuckets | undefined
   exemplars: ReadExemplar[] | undefined
   /** [line on the page, counted in samples] where each number stands */
@@ -205,7 +207,7 @@ export class Point {
   countLine = noLine
   sumLine = noLine
   startLine = noLine
-  bucketLines: number[] = []
+  bucketLines: number[] = noNumbers
 
   constructor(metric: MetricNode, id: string, attributes: readonly Label[]) {
     this.metric = metric
@@ -226,6 +228,17 @@ export class Point {
       this.buckets = []
       this.bucketLines = []
     }
+  }
+
+  bucket(bound: number, value: number, line: number): void {
+    if (this.bounds === noNumbers) {
+      this.bounds = []
+      this.buckets = []
+      this.bucketLines = []
+    }
+    this.bounds.push(bound)
+    this.buckets.push(value)
+    this.bucketLines.push(line)
   }
 
   /** A distribution without its count is none, and neither is a counter that only says since when it counts. */
