@@ -79,7 +79,7 @@ export async function killRounds({ rounds, seed = 1, fsync = true }: Kills, say:
   await using sink = await Sink.start()
   const tally = new Tally(sink)
   let [begun, resent, most, slowestStartMs] = [0, 0, 0, 0]
-  const start = () =>
+  const startOnce = () =>
     Thalamus.start(ports => {
       const config = otlpTo(ports, {
         otlp_http: toHttp(sink.httpPort, {
@@ -95,6 +95,15 @@ export async function killRounds({ rounds, seed = 1, fsync = true }: Kills, say:
         service: { ...config.service, extensions: ['file_storage'] },
       }
     })
+  /** A port that was free may be somebody else's a moment later. */
+  const start = async (tries = 5): Promise<Thalamus> => {
+    try {
+      return await startOnce()
+    } catch (error) {
+      if (tries === 0 || !/ is taken/.test(String(error))) throw error
+      return start(tries - 1)
+    }
+  }
   for (let round = 1; round <= rounds; round++) {
     sink.manner = mannerOf(random())
     const since = performance.now()
