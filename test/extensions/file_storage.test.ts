@@ -292,7 +292,7 @@ async function isRepaired(disk: MemoryDisk, ids: readonly number[]): Promise<voi
   expect((await contents(disk.after('loss of power'))).ids).toEqual(ids)
 }
 
-const COUNT = 8
+const COUNT = 4
 const named = /a part of a queue on the disk is damaged|was being written when the process ended/
 
 describe.each(['kill', 'shutdown'] as const)('damage, after a %s', end => {
@@ -321,7 +321,7 @@ describe.each(['kill', 'shutdown'] as const)('damage, after a %s', end => {
       expect(ids).toEqual(ids.toSorted((a, b) => a - b))
       expect(ids.length).toBeGreaterThanOrEqual(COUNT - 1)
       if (ids.length < COUNT) expect([lost > 0 || named.test(said.join()), bit]).toEqual([true, bit])
-      if (bit % 31 === 0) await isRepaired(changed(disk, path, flipped), ids)
+      if (bit % 97 === 0) await isRepaired(changed(disk, path, flipped), ids)
     }
   })
 
@@ -330,7 +330,7 @@ describe.each(['kill', 'shutdown'] as const)('damage, after a %s', end => {
     const path = lastFile(disk, 'segment')
     const whole = disk.get(path)
     const random = seeded(5)
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < 100; round++) {
       const noisy = Buffer.from(whole)
       const from = Math.floor(random() * noisy.length)
       const to = from + Math.floor(random() * 200)
@@ -352,13 +352,13 @@ test('marks that are damaged cost a repetition, and never a row', async () => {
   const disk = first.disk.after('kill')
   const path = lastFile(disk, 'acks')
   const whole = disk.get(path)
-  for (let bit = 0; bit < whole.length * 8; bit += 5) {
+  for (let bit = 0; bit < whole.length * 8; bit += 29) {
     const flipped = Buffer.from(whole)
     flipped[bit >> 3]! ^= 1 << (bit & 7)
     const ids = await delivers(changed(disk, path, flipped))
     expect(ids.filter(id => id >= 4)).toEqual([4, 5, 6])
   }
-  for (let length = 0; length < whole.length; length += 7) {
+  for (let length = 0; length < whole.length; length += 13) {
     const ids = await delivers(changed(disk, path, whole.subarray(0, length)))
     expect(ids.filter(id => id >= 4)).toEqual([4, 5, 6])
   }
@@ -597,7 +597,7 @@ test('names of exporters become names of folders', () => {
   expect(folderName({ id: 'otlp_http/jaeger ü', signal: 'traces' })).toBe('exporter.otlp_http~002Fjaeger~0020~00FC.traces')
 })
 
-test.each(run(1, 30))('ranges are sets (seed %d)', seed => {
+test.each(run(1, 10))('ranges are sets (seed %d)', seed => {
   const random = seeded(seed)
   const ranges = new Ranges()
   const set = new Set<number>()
@@ -608,7 +608,7 @@ test.each(run(1, 30))('ranges are sets (seed %d)', seed => {
     for (const n of run(from, to - from + 1)) set.add(n)
     expect(ranges.add(from, to)).toBe(fresh)
     expect(ranges.last).toBe(Math.max(...set))
-    for (let n = -2; n < 110; n++) expect(ranges.has(n)).toBe(set.has(n))
+    expect(run(-2, 112).filter(n => ranges.has(n) !== set.has(n))).toEqual([])
   }
   const gaps = [...set].filter(n => !set.has(n + 1)).length
   expect(ranges.length).toBe(gaps)

@@ -35,6 +35,8 @@ export interface Space {
   used(bytes: number): void
   /** Something could not be written: nothing is tried until the disk has been looked at again. */
   failed(error: unknown): void
+  /** Something was written. */
+  worked(): void
 }
 
 export interface Around {
@@ -175,6 +177,7 @@ export class Log implements StoredQueue {
       await file.write(pieces, segment.size)
       if (this.#around.fsync) await file.sync()
       this.#committed(group, segment, firstSequence)
+      this.#around.space.worked()
     } catch (error) {
       this.#around.space.failed(error)
       await this.#abandon()
@@ -533,7 +536,7 @@ export class Log implements StoredQueue {
   }
 
   async #close(): Promise<void> {
-    await this.#committing
+    while (this.#committing !== undefined) await this.#committing
     await this.#flush()
     if (this.#active?.isDone) await this.#retireActive()
     await this.#seal()

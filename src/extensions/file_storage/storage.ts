@@ -1,8 +1,9 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Component, Context } from '../../component/component.ts'
 import { codeOf, type Disk, type Lock } from '../../component/disk.ts'
 import { StartError } from '../../component/errors.ts'
 import type { QueueOwner, Storage, StoredQueue } from '../../component/storage.ts'
+import { quietMs } from '../../component/trouble.ts'
 import { showBytes } from '../../lib/bytes.ts'
 import { every, sleep } from '../../lib/clock.ts'
 import type { FileStorageSettings } from './index.ts'
@@ -31,6 +32,7 @@ export class FileStorage implements Component, Storage, Space {
   #freeBytes = Number.POSITIVE_INFINITY
   /** why nothing can be written for the moment */
   #trouble: string | undefined
+  #said: { readonly why: string; readonly at: number } | undefined
   #saidTidy = false
   #saidOrphans = false
   #refusals = 0
@@ -44,8 +46,12 @@ export class FileStorage implements Component, Storage, Space {
   }
 
   async start(): Promise<void> {
-    const { directory, create_directory, directory_permissions, compaction } = this.#settings
-    if (create_directory) await this.#try('made', () => this.#disk.makeFolder(directory, Number.parseInt(directory_permissions, 8)))
+    const { directory, create_directory, directory_permissions, compaction, fsync } = this.#settings
+    if (create_directory) {
+      await this.#try('made', () => this.#disk.makeFolder(directory, Number.parseInt(directory_permissions, 8)))
+      // That it exists must outlive the power as well. Whoever may not read the folder above has made it before.
+      if (fsync) await this.#disk.syncFolder(dirname(directory)).catch(() => {})
+    }
     const names = await this.#try('read', () => this.#disk.list(directory))
     this.#lock = await this.#getLock()
     await this.#warnOfCollectors(names)
@@ -138,14 +144,22 @@ export class FileStorage implements Component, Storage, Space {
   }
 
   failed(error: unknown): void {
-    this.#saySo(`${this.#settings.directory} cannot be written: ${codeOf(error)}`)
+    this.#inTrouble(`${this.#settings.directory} cannot be written: ${codeOf(error)}`)
   }
 
-  #saySo(why: string | undefined): void {
-    if (why !== undefined && this.#trouble === undefined)
-      this.#cx.log.error({ why }, 'the disk takes nothing: senders are asked to come again')
-    if (why === undefined && this.#trouble !== undefined) this.#cx.log.info({}, 'the disk is tried again')
+  worked(): void {
+    if (this.#said === undefined) return
+    this.#cx.log.info({}, 'the disk takes what comes again')
+    this.#said = undefined
+  }
+
+  /** It is tried again every second, and said again every half minute. */
+  #inTrouble(why: string): void {
     this.#trouble = why
+    const now = this.#cx.clock.monotonic()
+    if (this.#said?.why === why && now - this.#said.at < quietMs) return
+    this.#said = { why, at: now }
+    this.#cx.log.error({ why }, 'the disk takes nothing: senders are asked to come again')
   }
 
   async #tick(): Promise<void> {
@@ -168,9 +182,9 @@ export class FileStorage implements Component, Storage, Space {
     try {
       const { available } = await this.#disk.statfs(this.#settings.directory)
       this.#freeBytes = available
-      this.#saySo(undefined)
+      this.#trouble = undefined
     } catch (error) {
-      this.#saySo(`the free space of ${this.#settings.directory} is not known: ${codeOf(error)}`)
+      this.#inTrouble(`the free space of ${this.#settings.directory} is not known: ${codeOf(error)}`)
     }
     const { min_free_space } = this.#settings
     const short = this.#freeBytes < min_free_space
