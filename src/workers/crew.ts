@@ -185,6 +185,7 @@ class Hand {
   readonly #counting = new Map<number, () => void>()
   #requests = 0
   #outcomes: Settled[] = []
+  #answering = false
 
   constructor(number: number, thread: Thread, options: CrewOptions) {
     this.number = number
@@ -233,6 +234,7 @@ class Hand {
   #hear(message: ToMain): void {
     switch (message.is) {
       case 'batches':
+        this.#answerSoon()
         return this.#options.landings.land(message, outcome => this.#settle(outcome))
       case 'started':
         this.runs = true
@@ -263,15 +265,20 @@ class Hand {
     for (const [id, problem] of problems) all.set(`${id} (${this.name})`, problem)
   }
 
-  /** All that is known by the end of this turn in one message. */
   #settle(outcome: Settled): void {
-    if (this.#outcomes.length === 0) {
-      setImmediate(() => {
-        this.thread.post({ is: 'settled', list: this.#outcomes })
-        this.#outcomes = []
-      })
-    }
     this.#outcomes.push(outcome)
+    this.#answerSoon()
+  }
+
+  /** All that is known by the end of this turn in one message; with nothing in it, it says that a message was seen. */
+  #answerSoon(): void {
+    if (this.#answering) return
+    this.#answering = true
+    setImmediate(() => {
+      this.#answering = false
+      this.thread.post({ is: 'settled', list: this.#outcomes })
+      this.#outcomes = []
+    })
   }
 }
 

@@ -1,6 +1,7 @@
 /**
- * An ingest thread's way to the main thread. What is handed over in one turn of the event loop goes as one message: the bytes of all of
- * it, copied into one piece of memory that changes hands. A batch is the thread's until the main thread has said what became of it.
+ * An ingest thread's way to the main thread. One message is under way at a time; whatever comes before the main thread has seen it goes as
+ * the next, the bytes of all of it copied into one piece of memory that changes hands: messages cost more than what is in them. A batch is
+ * the thread's until the main thread has said what became of it.
  */
 import { z } from 'zod'
 import { type Consumer, type Context, type Exporter, type ExporterFactory, exporter } from '../component/component.ts'
@@ -20,6 +21,8 @@ export class Shipping {
   readonly #ends = new Set<ShippingEnd>()
   #waiting: { readonly shipped: Omit<Shipped, 'from' | 'to'>; readonly raw: Raw }[] = []
   #tickets = 0
+  /** a message has not been answered yet, or one is about to go */
+  #busy = false
   #whenQuiet: (() => void) | undefined
 
   constructor(post: (message: Batches, transfer: ArrayBuffer[]) => void) {
@@ -43,6 +46,7 @@ export class Shipping {
     if (this.#ends.size === 0) quiet()
   }
 
+  /** What is known by now; the first answer to a message says that it was seen. */
   settled(list: readonly Settled[]): void {
     for (const outcome of list) {
       const waiting = this.#open.get(outcome.ticket)
@@ -51,13 +55,16 @@ export class Shipping {
       else if (outcome.is === 'retryable') waiting?.reject(new RetryableError(outcome.why, { retryAfterMs: outcome.retryAfterMs }))
       else waiting?.reject(new PermanentError(outcome.why))
     }
+    if (this.#waiting.length > 0) setImmediate(() => this.#send())
+    else this.#busy = false
   }
 
   ship(pipeline: string, { signal, raw }: AnyBatch, alone: boolean): Promise<void> {
     const ticket = ++this.#tickets
     const settled = Promise.withResolvers<void>()
     this.#open.set(ticket, settled)
-    if (this.#waiting.length === 0) setImmediate(() => this.#send())
+    if (!this.#busy) setImmediate(() => this.#send())
+    this.#busy = true
     this.#waiting.push({ shipped: { ticket, pipeline, signal, alone }, raw })
     return settled.promise
   }
@@ -75,6 +82,7 @@ export class Shipping {
 
   #send(): void {
     const waiting = this.#waiting
+    if (waiting.length === 0) return
     this.#waiting = []
     const bytes = new Uint8Array(waiting.reduce((sum, { raw }) => sum + raw.size, 0))
     let at = 0
