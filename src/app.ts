@@ -2,7 +2,8 @@
 
 import { type Counter, createNoopMeter } from '@opentelemetry/api'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import { Api } from './api/listener.ts'
+import { type ProcessPage, processPage, queuesOf } from './api/debug.ts'
+import { Api, json } from './api/listener.ts'
 import { OwnMetrics } from './api/own-metrics.ts'
 import { Reloads, reasonOf, reloadHandler } from './api/reload.ts'
 import { Budget, SharedUse } from './component/budget.ts'
@@ -140,6 +141,8 @@ class Running implements App {
   readonly #places = new Map<string, Place>()
   readonly #reloads: Reloads
   readonly #timers: Disposable[] = []
+  /** [ms] monotonic */
+  readonly #since: number
   #ready = false
   #reloading: Promise<unknown> = Promise.resolve()
   #stopped: Promise<readonly Undelivered[]> | undefined
@@ -149,6 +152,7 @@ class Running implements App {
     this.#world = world
     this.#load = load
     const { service } = configuration
+    this.#since = world.clock.monotonic()
     this.#slots = world.seat?.slots ?? (service.workers > 1 ? SharedUse.slots(service.workers) : undefined)
     this.#use = this.#slots && new SharedUse(this.#slots, world.seat?.number ?? 0)
     this.#budget = new Budget(this.#use)
@@ -179,6 +183,13 @@ class Running implements App {
       '/-/reload',
       reloadHandler(() => this.reload()),
     )
+    this.#api.mount('/debug/queues', (_, response) => {
+      this.measured().then(
+        scopes => json(response, queuesOf(scopes ?? [])),
+        () => response.destroy(),
+      )
+    })
+    this.#api.mount('/debug/process', (_, response) => json(response, this.#processPage()))
     this.#unhandled = meter('service').createCounter('thalamus_process_unhandled_errors', {
       unit: '{error}',
       description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
@@ -203,6 +214,20 @@ class Running implements App {
   async measured(): Promise<ResourceMetrics['scopeMetrics'] | undefined> {
     if (this.#configuration.service.telemetry.metrics.level === 'none') return undefined
     return (await this.#telemetry.collect()).scopeMetrics
+  }
+
+  #processPage(): ProcessPage {
+    const { clock, version } = this.#world
+    const { softBytes, used } = this.#budget
+    return processPage({
+      version,
+      uptime_seconds: (clock.monotonic() - this.#since) / 1000,
+      memory_used_bytes: this.#memory().usedBytes,
+      budget_used_bytes: used,
+      budget_limit_bytes: Number.isFinite(softBytes) ? softBytes : null,
+      workers: this.#crew === undefined ? 1 : this.#configuration.service.workers,
+      status: this.status(),
+    })
   }
 
   /** With what other threads have counted up to now. */

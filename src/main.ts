@@ -84,12 +84,30 @@ function theOutside(): Outside {
     onStop: stopSignals,
     onReload: run => onSignals(['SIGHUP'], run),
     onBug: unhandledErrors,
+    ask,
+    wait: (ms, signal) => wait(ms, undefined, { signal }).catch(() => {}),
+    terminal: process.stdout.isTTY ? { size: terminalSize, write: text => void process.stdout.write(text) } : undefined,
     exit: (code, afterMs) => {
       if (afterMs === undefined) process.exit(code)
       else void wait(afterMs, undefined, { ref: false }).then(() => process.exit(code))
     },
   }
 }
+
+/** [ms] a reload answers when what it removed has been drained */
+const answerMs = { GET: 5_000, POST: 60_000 } as const
+
+async function ask(method: 'GET' | 'POST', url: string): Promise<{ status: number; text: string }> {
+  try {
+    const response = await fetch(url, { method, signal: AbortSignal.timeout(answerMs[method]) })
+    return { status: response.status, text: await response.text() }
+  } catch (error) {
+    // `fetch failed` says nothing; its cause does.
+    throw error instanceof Error && error.cause instanceof Error ? error.cause : error
+  }
+}
+
+const terminalSize = () => ({ columns: process.stdout.columns, rows: process.stdout.rows })
 
 /** Node makes of an unhandled rejection an exception that nobody caught. */
 function unhandledErrors(run: (error: unknown) => void): Disposable {

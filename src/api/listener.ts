@@ -30,7 +30,10 @@ export class Api {
     })
     this.mount('/-/healthy', (_, response) => text(response, 200, 'healthy\n'))
     this.mount('/debug/ledger', (_, response) => {
-      void ledger().then(fresh => json(response, fresh))
+      ledger().then(
+        fresh => json(response, fresh),
+        () => response.destroy(),
+      )
     })
   }
 

@@ -30,8 +30,19 @@ export interface Outside {
   readonly onBug: (run: (error: unknown) => void) => Disposable
   /** Calls `run` each time somebody asks this process to read its configuration again. */
   readonly onReload: (run: () => void) => Disposable
+  /** Asks a server, and waits for the answer a few seconds at the most. @throws when there is none */
+  readonly ask: (method: 'GET' | 'POST', url: string) => Promise<{ readonly status: number; readonly text: string }>
+  /** Resolves after so long, or when `signal` aborts. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
+  /** what standard output is, if it is one */
+  readonly terminal: Terminal | undefined
   /** At once, whatever is under way; with `afterMs`, when this process still lives after so long. */
   readonly exit: (code: number, afterMs?: number) => void
+}
+
+export interface Terminal {
+  readonly size: () => { readonly columns: number; readonly rows: number }
+  readonly write: (text: string) => void
 }
 
 /** A flag: `repeated` ones gather, others keep the last. */

@@ -3,11 +3,13 @@ import { check, validate } from './check.ts'
 import type { Command } from './command.ts'
 import { components } from './components.ts'
 import { queue } from './queue.ts'
+import { reload } from './reload.ts'
 import { run } from './run.ts'
 import { schema } from './schema.ts'
+import { top } from './top.ts'
 import { version } from './version.ts'
 
-export const commands: readonly Command[] = [run, check, validate, queue, schema, components, version]
+export const commands: readonly Command[] = [run, check, validate, top, reload, queue, schema, components, version]
 
 export function helpText(): string {
   const lines = commands.map(({ name, takes, says }) => [`${name}${takes === undefined ? '' : ` ${takes}`}`, says] as const)

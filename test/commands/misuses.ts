@@ -1,7 +1,7 @@
 /** Command lines that ask for what there is not, and what is said to them. `good.yaml` is a good file, `folder/` a folder. */
 export const misuses: readonly [argv: string[], says: string][] = [
   [['chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
-  [['dance'], 'no command is called "dance"\n  known: run, check, validate, queue, schema, components, version, help\n'],
+  [['dance'], 'no command is called "dance"\n  known: run, check, validate, top, reload, queue, schema, components, version, help\n'],
   [['thalamus.yaml'], 'no command is called "thalamus.yaml"\n  to run that file: thalamus --config thalamus.yaml\n'],
   [['--confg', 'x'], 'unknown flag --confg\n  did you mean --config?\n'],
   [['check', '--forwrd=x'], 'unknown flag --forwrd\n  did you mean --forward?\n'],
@@ -19,6 +19,11 @@ export const misuses: readonly [argv: string[], says: string][] = [
   [['check'], 'check needs a file\n  write thalamus check FILE\n'],
   [['check', 'metrics', 'page.txt'], 'check metrics takes no "page.txt"\n  it reads standard input: thalamus check metrics < FILE\n'],
   [['check', '--openmetrics', 'good.yaml'], '--openmetrics is for metrics\n  write thalamus check metrics --openmetrics\n'],
+  [['top', '--url', '127.0.0.1:2242'], '--url must be an address, got "127.0.0.1:2242"\n  for example http://127.0.0.1:2242\n'],
+  [
+    ['reload'],
+    'nothing answers at http://127.0.0.1:2242/-/reload: connect ECONNREFUSED\n  is it running, with service.api enabled? --url names another address\n',
+  ],
   [['help', 'chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
   [['--config', 'no.yaml'], 'no.yaml: there is no such file\n  check the path, or run without --config for the default configuration\n'],
   [['--config', 'folder/'], 'folder/: this is a folder\n  name the files in it, each with --config\n'],

@@ -1,6 +1,6 @@
 /** The world of a command, in memory. */
 import type { App } from '../../src/app.ts'
-import type { Outside } from '../../src/commands/command.ts'
+import type { Outside, Terminal } from '../../src/commands/command.ts'
 import type { LoadedConfiguration } from '../../src/component/config.ts'
 import { Ledger } from '../../src/component/ledger.ts'
 import { main } from '../../src/main.ts'
@@ -79,6 +79,17 @@ export class TestOutside implements Outside {
     this.#stop = run
     return { [Symbol.dispose]: () => (this.#stop = undefined) }
   }
+  /** [by method and URL] what is answered; without it nobody answers */
+  answers: Record<string, () => { status: number; text: string }> = {}
+  ask = async (method: 'GET' | 'POST', url: string) => {
+    const answer = this.answers[`${method} ${url}`]
+    if (answer === undefined) throw new Error('connect ECONNREFUSED')
+    return answer()
+  }
+  /** called in each wait */
+  waiting: (stop: (signal: string) => void) => void = () => {}
+  wait = async () => this.waiting(signal => this.#stop?.(signal))
+  terminal: Terminal | undefined = undefined
   onBug = (): Disposable => ({ [Symbol.dispose]: () => {} })
   exit = (code: number) => void this.exits.push(code)
 
