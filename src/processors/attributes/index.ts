@@ -33,5 +33,6 @@ export default processor({
   type: 'attributes',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: { metrics: create('metrics'), traces: create('traces'), logs: create('logs') },
 })

@@ -187,5 +187,6 @@ export default processor({
   type: 'filter',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: { metrics: create('metrics'), traces: create('traces'), logs: create('logs') },
 })

@@ -48,6 +48,7 @@ export default processor({
   type: 'probabilistic_sampler',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: {
     traces: (cx, settings, next) => new Sampling('traces', cx, next, new SpanSampler(settings)),
     logs: (cx, settings, next) => new Sampling('logs', cx, next, new LogSampler(settings)),

@@ -103,5 +103,6 @@ export default processor({
   type: 'redaction',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: { metrics: create('metrics'), traces: create('traces'), logs: create('logs') },
 })

@@ -30,5 +30,6 @@ export default processor({
   type: 'resource',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: { metrics: create('metrics'), traces: create('traces'), logs: create('logs') },
 })
