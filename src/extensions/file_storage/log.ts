@@ -394,6 +394,8 @@ export class Log implements StoredQueue {
   async #failedToRead(error: unknown, lost: Totals): Promise<void> {
     if (this.#cursor === undefined || ++this.#readFailures < maxReadFailures) throw error
     const { segment } = this.#cursor
+    // What is being written may be somebody's responsibility a moment later: it is not touched before it is sealed.
+    if (!segment.sealed) throw error
     this.#readFailures = 0
     const aside = `${segment.path}.unreadable`
     this.#around.log.error(
@@ -401,8 +403,6 @@ export class Log implements StoredQueue {
       'a part of a queue cannot be read and is set aside',
     )
     await this.#around.disk.rename(segment.path, aside).catch(() => {})
-    if (segment === this.#active) this.#active = undefined
-    segment.sealed = true
     await this.#nextSegment(this.#cursor, lost)
   }
 
