@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { readdir, readFile, statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { Worker } from 'node:worker_threads'
+import { isMainThread, Worker } from 'node:worker_threads'
 import pino from 'pino'
 import type { World } from './app.ts'
 import type { Files, Logger, MemoryUse } from './component/component.ts'
 import type { LogConfig } from './component/configuration.ts'
+import { boundAllConnections } from './component/connections.ts'
 import { nodeDisk } from './disk.ts'
 import { systemClock } from './lib/clock.ts'
 import type { Thread } from './workers/crew.ts'
@@ -19,6 +20,7 @@ type Level = LogConfig['level']
 /** Time, chance, files and memory as they are. `log` makes the logger of one component, as `config` has it until the level is set. */
 export function systemWorld(log: ReturnType<typeof systemLog>, config: LogConfig): World {
   let { level } = config
+  boundAllConnections(connectionsFor(openFiles()))
   return {
     clock: systemClock,
     random: () => Math.random(),
@@ -30,6 +32,21 @@ export function systemWorld(log: ReturnType<typeof systemLog>, config: LogConfig
     spawn,
     version: packageVersion(),
   }
+}
+
+/** What the process may have open; where the system does not say, as many as it likes. */
+function openFiles(): number {
+  try {
+    return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]) || Number.POSITIVE_INFINITY
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}
+
+/** A tenth, and at least 64, stay free; an ingest thread has a quarter of the rest, as if there were four. */
+function connectionsFor(files: number): number {
+  const most = Math.max(16, files - Math.max(64, files / 10))
+  return isMainThread ? most : most / 4
 }
 
 const levels: readonly Level[] = ['debug', 'info', 'warn', 'error']
@@ -88,10 +105,21 @@ export const nodeFiles: Files = {
 
 function memoryUse(collect = false): MemoryUse {
   if (collect) collectGarbage()
-  const { heapUsed, external } = process.memoryUsage()
-  // 0 or an absurdly large number where no control group sets a limit.
+  // Not process.memoryUsage(): it opens a file, and throws when there are too many.
+  const { used_heap_size, external_memory } = getHeapStatistics()
+  limitBytes = memoryLimit() ?? limitBytes
+  return { usedBytes: used_heap_size + external_memory, limitBytes }
+}
+
+let limitBytes = Number.POSITIVE_INFINITY
+
+/** [bytes] undefined when it cannot be read for now */
+function memoryLimit(): number | undefined {
+  const total = totalmem()
+  // 0 or an absurdly large number where no control group sets a limit; also 0 when there are too many open files.
   const constrained = process.constrainedMemory()
-  return { usedBytes: heapUsed + external, limitBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem() }
+  if (constrained > 0) return Math.min(constrained, total)
+  return limitBytes === Number.POSITIVE_INFINITY && total > 0 ? total : undefined
 }
 
 let gc: ((options?: { type: 'minor' }) => void) | undefined

@@ -23,6 +23,17 @@ export const maxConnections = (most = 8192) =>
 /** Requests that wait for one before them on their connection. No scraper or browser asks so; a flood of them keeps all others waiting. */
 const maxPipelined = 16
 
+/** Connections of all listeners of this thread together. */
+const all = { open: 0, most: Number.POSITIVE_INFINITY, listeners: new Set<Connections>() }
+
+/**
+ * A process that has too many open files takes connections and drops them without a word, cannot reach destinations, and cannot read: so
+ * connections leave some free.
+ */
+export function boundAllConnections(most: number): void {
+  all.most = most
+}
+
 /** Of pages for people, scrapers and probes, who are few. */
 export const pageConnections = 256
 
@@ -71,12 +82,14 @@ export class Connections {
     })
     const observe = (result: ObservableResult) => result.observe(this.size, attributes)
     open.addCallback(observe)
-    server.once('close', () => open.removeCallback(observe))
+    all.listeners.add(this)
+    server.once('close', () => {
+      all.listeners.delete(this)
+      open.removeCallback(observe)
+    })
     // Before whoever makes something of a connection.
     server.prependListener('connection', (socket: Socket) => this.#welcome(socket, 'setSecureContext' in server))
     server.prependListener('secureConnection', (socket: Socket) => this.#secured(socket))
-    // Node refuses an accept when there are too many open files: whoever waits for nothing makes room.
-    server.on('error', () => this.#makeRoom())
   }
 
   get size(): number {
@@ -151,10 +164,13 @@ export class Connections {
 
   #welcome(socket: Socket, greets: boolean): void {
     if (this.size >= this.#most) this.#makeRoom()
+    else if (all.open >= all.most) this.#makeRoomElsewhere()
+    all.open++
     this.#unserved.set(socket, { since: this.#clock.monotonic(), requests: 0 })
     const peer = `${socket.remoteAddress} ${socket.remotePort}`
     if (greets) this.#greeting.set(peer, socket)
     socket.once('close', () => {
+      all.open--
       this.#unserved.delete(socket)
       this.#served.delete(socket)
       if (this.#greeting.get(peer) === socket) this.#greeting.delete(peer)
@@ -174,6 +190,13 @@ export class Connections {
   #broke({ code = '' }: NodeJS.ErrnoException): void {
     if (code === 'ERR_HTTP_REQUEST_TIMEOUT' || code === 'ERR_TLS_HANDSHAKE_TIMEOUT') this.#count('timeout')
     else if (code.startsWith('HPE_')) this.#count('protocol')
+  }
+
+  /** Where most were never served: a flood of one listener is not paid for by the others. */
+  #makeRoomElsewhere(): void {
+    let fullest: Connections = this
+    for (const other of all.listeners) if (other.#unserved.size > fullest.#unserved.size) fullest = other
+    fullest.#makeRoom()
   }
 
   #makeRoom(): void {

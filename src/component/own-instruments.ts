@@ -2,6 +2,7 @@
  * The numbers of the ledger, the memory budget and the process as observable instruments: names, units, descriptions and
  * attribute keys are the Collector's; what it has no word for begins with `thalamus_`.
  */
+import { getHeapStatistics } from 'node:v8'
 import { type Attributes, type BatchObservableResult, type Meter, type Observable, ValueType } from '@opentelemetry/api'
 import type { Clock } from '../lib/clock.ts'
 import { rowWord, type Signal, signals } from '../model/signal.ts'
@@ -257,12 +258,22 @@ export function observeProcess(meter: Meter, clock: Clock, memory: () => MemoryU
   })
   meter.addBatchObservableCallback(
     result => {
-      const usage = process.memoryUsage()
-      result.observe(rss, usage.rss)
-      result.observe(heap, usage.heapUsed)
-      result.observe(total, usage.heapTotal + usage.external)
+      const { used_heap_size, total_heap_size, external_memory } = getHeapStatistics()
+      const resident = residentBytes()
+      if (resident !== undefined) result.observe(rss, resident)
+      result.observe(heap, used_heap_size)
+      result.observe(total, total_heap_size + external_memory)
       result.observe(used, memory().usedBytes)
     },
     [rss, heap, total, used],
   )
+}
+
+/** It is read from a file: undefined when too many are open. */
+function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    return undefined
+  }
 }

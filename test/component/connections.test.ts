@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { createNoopMeter } from '@opentelemetry/api'
 import { afterEach, expect, test } from 'vitest'
-import { Connections } from '../../src/component/connections.ts'
+import { boundAllConnections, Connections } from '../../src/component/connections.ts'
 import { createAuthority } from '../kit/certificates.ts'
 import { VirtualClock } from '../kit/clock.ts'
 
@@ -140,4 +140,22 @@ test('who sends many requests in one segment is cut off, and who waits for answe
   expect(asked).toBe(16)
   for (let n = 0; n < 100; n++) await ask(good)
   expect(asked).toBe(116)
+})
+
+test('where the process may have few files, all listeners together leave some free, at the cost of the one that is flooded', async () => {
+  const [one, other] = [await serve(createServer(), 1000), await serve(createServer(), 1000)]
+  boundAllConnections(20)
+  try {
+    const good = await opened(one.port)
+    for (let n = 0; n < 19; n++) await opened(other.port)
+    while (other.connections.size < 19) await new Promise(resolve => setImmediate(resolve))
+    for (let n = 0; n < 5; n++) await opened(other.port)
+    while (open.filter(socket => !(socket as Socket).closed).length > 20) await new Promise(resolve => setImmediate(resolve))
+    expect([one.connections.size, other.connections.size, good.closed]).toEqual([1, 19, false])
+    await opened(one.port)
+    while (one.connections.size < 2) await new Promise(resolve => setImmediate(resolve))
+    expect([one.connections.size, other.connections.size, good.closed]).toEqual([2, 18, false])
+  } finally {
+    boundAllConnections(Number.POSITIVE_INFINITY)
+  }
 })

@@ -18,6 +18,7 @@ test.each(outages(5))(
 const sieges: readonly Siege[] = [
   { attack: 'left', on: 'http', connections: 9_000, forMs: 500 },
   { attack: 'left', on: 'grpc', connections: 5_000, forMs: 500 },
+  { attack: 'left', on: 'grpc', connections: 1_000, forMs: 500, files: 300 },
   { attack: 'slow bodies', on: 'http, fast_path', connections: 500, forMs: 500 },
   { attack: 'unread answers', on: 'http, fast_path', connections: 4, forMs: 1000 },
   { attack: 'header flood', on: 'http', connections: 4, forMs: 500 },

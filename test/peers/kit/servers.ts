@@ -111,8 +111,12 @@ export class Thalamus implements AsyncDisposable, Otlp {
     this.grpcPort = ports.grpcPort
     this.apiPort = ports.apiPort
   }
-  /** @param flags for Node itself */
-  static async start(configure: (ports: Otlp) => Configuration, flags: readonly string[] = []): Promise<Thalamus> {
+  /** @param flags for Node itself @param through a program that runs it, and its arguments */
+  static async start(
+    configure: (ports: Otlp) => Configuration,
+    flags: readonly string[] = [],
+    through: readonly string[] = [],
+  ): Promise<Thalamus> {
     const [httpPort, grpcPort, apiPort] = (await freePorts(3)) as [number, number, number]
     const config = configure({ httpPort, grpcPort })
     const telemetry = { metrics: { level: 'none' }, traces: { level: 'none' } }
@@ -120,8 +124,8 @@ export class Thalamus implements AsyncDisposable, Otlp {
     const folder = new Folder()
     const file = folder.write('thalamus.yaml', { ...config, service })
     const server = await boot(folder, {
-      file: node(),
-      args: [...flags, 'bin/thalamus.js', '--config', file],
+      file: through[0] ?? node(),
+      args: [...through.slice(1), ...(through.length > 0 ? [node()] : []), ...flags, 'bin/thalamus.js', '--config', file],
       cwd: ROOT,
       ready: async () => (await allListen(httpPort, grpcPort, apiPort)) && (await fetch(`http://${LOOPBACK}:${apiPort}/-/ready`)).ok,
     })

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { numbered } from '../kit/bodies.ts'
 import { freePorts, get, LOOPBACK, pause } from '../kit/process.ts'
-import { node, SIGNALS, Thalamus, toHttp } from '../kit/servers.ts'
+import { node, type Otlp, SIGNALS, Thalamus, toHttp } from '../kit/servers.ts'
 import { Sink } from '../kit/sink.ts'
 import type { Attack, Report } from './attacker.ts'
 import { MB, megabytes, quantile, type Row, rss, type Say } from './row.ts'
@@ -20,6 +20,8 @@ export interface Siege {
   readonly connections: number
   /** [ms] how long it goes on once all are open */
   readonly forMs: number
+  /** how many files the server may have open, where that is less than is usual */
+  readonly files?: number
 }
 
 /** [connections] one process may have less than 20,000 files open */
@@ -51,6 +53,7 @@ export function sieges(forMs: number): readonly Siege[] {
     attacks.map((attack): Siege => ({ attack, on, connections: Math.min(most, howMany(attack)), forMs }))
   return [
     ...(['http', 'http, fast_path', 'grpc'] as const).map((on): Siege => ({ attack: 'left', on, connections: 50_000, forMs })),
+    ...(['http', 'grpc'] as const).map((on): Siege => ({ attack: 'left', on, connections: 3_000, forMs, files: 500 })),
     ...each('http', http1.slice(1)),
     ...each('http, fast_path', http1.slice(1)),
     ...each('grpc', http2.slice(1)),
@@ -63,10 +66,11 @@ export interface Suffered {
   readonly reports: Report
 }
 
-export async function siege({ attack, on, connections, forMs }: Siege, say: Say): Promise<Suffered> {
+export async function siege({ attack, on, connections, forMs, files }: Siege, say: Say): Promise<Suffered> {
   await using sink = await Sink.start()
   const [metricsPort, healthPort, ownPort] = await freePorts(3)
-  await using thalamus = await Thalamus.start(ports => {
+  const fewFiles = files === undefined ? [] : ['prlimit', `--nofile=${files}:${files}`]
+  const configure = (ports: Otlp) => {
     const pipeline = (...exporters: string[]) => ({ receivers: ['otlp'], processors: ['memory_limiter', 'batch'], exporters })
     const http = { endpoint: `${LOOPBACK}:${ports.httpPort}`, fast_path: on === 'http, fast_path' }
     return {
@@ -83,7 +87,8 @@ export async function siege({ attack, on, connections, forMs }: Siege, say: Say)
         pipelines: Object.fromEntries(SIGNALS.map(s => [s, s === 'metrics' ? pipeline('otlp_http', 'prometheus') : pipeline('otlp_http')])),
       },
     }
-  })
+  }
+  await using thalamus = await Thalamus.start(configure, [], fewFiles)
   const port = {
     http: thalamus.httpPort,
     'http, fast_path': thalamus.httpPort,
@@ -97,7 +102,8 @@ export async function siege({ attack, on, connections, forMs }: Siege, say: Say)
   const before = rss(thalamus.server.pid)
   healthy.forget()
   let most = before
-  const watch = setInterval(() => (most = Math.max(most, rss(thalamus.server.pid))), 50)
+  const timer = setInterval(() => (most = Math.max(most, rss(thalamus.server.pid))), 50)
+  using watch = { [Symbol.dispose]: () => clearInterval(timer) }
   const attackers = Array.from({ length: Math.ceil(connections / perProcess) }, (_, n) =>
     attacker({ attack, port, from: 10 + 5 * n, connections: Math.min(perProcess, connections - n * perProcess) }),
   )
@@ -109,9 +115,10 @@ export async function siege({ attack, on, connections, forMs }: Siege, say: Say)
     opened: a.opened + b.opened,
     sent: a.sent + b.sent,
   }))
-  clearInterval(watch)
+  watch[Symbol.dispose]()
   const felt = await healthy.stop()
   const ledger = await settled(thalamus)
+  const charged = await returned(ownPort!)
   const alive = thalamus.server.child.exitCode === null
   const grew = most - before
   const p99 = quantile(felt.latencies, 0.99)
@@ -123,13 +130,13 @@ export async function siege({ attack, on, connections, forMs }: Siege, say: Say)
   return {
     reports,
     row: {
-      fault: `${attack}, on ${on}`,
+      fault: `${attack}, on ${on}${files === undefined ? '' : `, with ${files} open files`}`,
       rounds: `${reports.opened} connections${reports.sent > 0 ? `, ${reports.sent} writes` : ''}`,
       must: 'bounded memory, healthy clients served',
       measured:
         `+${megabytes(grew)} RSS at the most; ${held?.[1] ?? '?'} open at the end, shed: ${words.join(', ') || 'none'}; ` +
-        `healthy: ${felt.latencies.length} requests, ${felt.failed} failed, p99 ${p99.toFixed(0)} ms; imbalance ${ledger}`,
-      met: alive && grew <= mostMemory && felt.failed === 0 && felt.latencies.length > 0 && ledger === 0,
+        `healthy: ${felt.latencies.length} requests, ${felt.failed} failed, p99 ${p99.toFixed(0)} ms; imbalance ${ledger}, ${charged} bytes still charged`,
+      met: alive && grew <= mostMemory && felt.failed === 0 && felt.latencies.length > 0 && ledger === 0 && charged === 0,
     },
   }
 }
@@ -141,6 +148,17 @@ async function settled(thalamus: Thalamus): Promise<number> {
     page = await thalamus.ledger()
   }
   return page.imbalance
+}
+
+/** [bytes] what is still charged to the memory budget when all is quiet */
+async function returned(port: number): Promise<number> {
+  const look = async () => Number(/^thalamus_memory_budget_used (\d+)$/m.exec(await get(`http://${LOOPBACK}:${port}/metrics`))?.[1])
+  let bytes = await look()
+  for (let tries = 0; tries < 100 && bytes !== 0; tries++) {
+    await pause(50)
+    bytes = await look()
+  }
+  return bytes
 }
 
 /** Values of one of own metrics, by labels. */
