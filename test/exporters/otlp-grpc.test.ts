@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Component, Consumer } from '../../src/component/component.ts'
+import type { Connection } from '../../src/exporters/otlp_grpc/connection.ts'
+import { Connections } from '../../src/exporters/otlp_grpc/connections.ts'
 import otlpGrpc from '../../src/exporters/otlp_grpc/index.ts'
 import type { AnyBatch } from '../../src/model/batch.ts'
 import { Raw } from '../../src/model/raw.ts'
@@ -7,6 +9,7 @@ import { type Signal, signals } from '../../src/model/signal.ts'
 import { protobufToJson } from '../../src/otlp/json.ts'
 import { encodeResponse, encodeStatus } from '../../src/otlp/status.ts'
 import { createAuthority } from '../kit/certificates.ts'
+import { VirtualClock } from '../kit/clock.ts'
 import { type TestContext, type TestWorld, testContext } from '../kit/context.ts'
 import { rowsBody } from '../kit/rows.ts'
 import { GrpcServer, type Reply } from './grpc-server.ts'
@@ -353,6 +356,62 @@ describe('the connection', () => {
   })
 })
 
+describe('several addresses of one name', () => {
+  const closed: string[] = []
+  const made: string[] = []
+  const fake = (address: string | undefined) => {
+    made.push(String(address))
+    const end = (how: string) => () => void closed.push(`${how} ${address}`)
+    return { address, close: end('closed'), retire: end('retired') } as unknown as Connection
+  }
+  const turns = (connections: Connections, count: number) =>
+    Array.from({ length: count }, () => (connections.next as unknown as { address: string }).address).toSorted()
+
+  test('take turns, come and go; a name that cannot be asked changes nothing', async () => {
+    const clock = new VirtualClock()
+    let addresses: string[] | undefined = ['10.0.0.1', '10.0.0.2']
+    const connections = new Connections('collector', fake, async () => addresses ?? Promise.reject(new Error('no such name')))
+    await connections.spread(clock)
+    expect([turns(connections, 4), closed]).toEqual([['10.0.0.1', '10.0.0.1', '10.0.0.2', '10.0.0.2'], ['retired undefined']])
+    addresses = undefined
+    await clock.advance(30_000)
+    expect(turns(connections, 2)).toEqual(['10.0.0.1', '10.0.0.2'])
+    addresses = ['10.0.0.2', '10.0.0.3', '10.0.0.3']
+    await clock.advance(30_000)
+    expect([turns(connections, 2), made]).toEqual([
+      ['10.0.0.2', '10.0.0.3'],
+      ['undefined', '10.0.0.1', '10.0.0.2', '10.0.0.3'],
+    ])
+    connections.close()
+    expect([closed, clock.pending]).toEqual([['retired undefined', 'retired 10.0.0.1', 'closed 10.0.0.2', 'closed 10.0.0.3'], 0])
+  })
+
+  test('one that cannot be connected to is left out until the name is asked again', async () => {
+    const clock = new VirtualClock()
+    const connections = new Connections('collector', fake, async () => ['10.0.0.1', '10.0.0.2'])
+    await connections.spread(clock)
+    connections.next.broken = true
+    expect(new Set(turns(connections, 4)).size).toBe(1)
+    await clock.advance(30_000)
+    expect(turns(connections, 2)).toEqual(['10.0.0.1', '10.0.0.2'])
+    connections.close()
+  })
+
+  test('calls arrive over a connection to one of them', async () => {
+    const b = await open(undefined, { balancer_name: 'round_robin' })
+    expect(b.server.url).toContain('127.0.0.1')
+    const named = b.server.url.replace('127.0.0.1', 'localhost')
+    const c = await open(undefined, {
+      endpoint: named,
+      balancer_name: 'round_robin',
+      retry_on_failure: { initial_interval: '1ms', max_interval: '1ms' },
+    })
+    await c.send(1)
+    await idle(c)
+    expect(b.server.received.length).toBe(1)
+  })
+})
+
 describe('settings', () => {
   const problems = (settings: object) =>
     otlpGrpc.config.safeParse(settings).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
@@ -365,7 +424,7 @@ describe('settings', () => {
     [{ endpoint: 'http://localhost:4317/v1/traces' }, bad],
     [{ endpoint: 'http://me:secret@localhost:4317' }, bad],
     [{ endpoint: 'dns:///localhost:4317', balancer_name: 'pick_first' }, undefined],
-    [{ endpoint: 'localhost:4317', balancer_name: 'round_robin' }, ['balancer_name: not supported: all calls go over one connection']],
+    [{ endpoint: 'localhost:4317', balancer_name: 'round_robin' }, undefined],
   ])('%j', (settings, expected) => expect(problems(settings)).toEqual(expected))
 })
 

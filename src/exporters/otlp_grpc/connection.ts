@@ -24,19 +24,21 @@ export class Connection {
   #session: ClientHttp2Session | undefined
   #calls = 0
   #probing = false
+  /** The last attempt to connect failed: of several, others are better. */
+  broken = false
   #timer: Disposable | undefined
 
   /** @param authority `http://host:port` or `https://host:port` */
   constructor(authority: string, options: SecureClientSessionOptions, clock: Clock, keepAlive: KeepAlive | undefined) {
     this.#authority = authority
-    this.options = options
+    this.renew(options)
     this.#clock = clock
     this.#keepAlive = keepAlive
   }
 
-  /** Of connections that begin from now on. */
-  set options(options: SecureClientSessionOptions) {
-    this.#options = { ...options, settings: { enablePush: false, initialWindowSize: windowBytes } }
+  /** From now on connections begin with these; what was said of the address before stays. */
+  renew(options: SecureClientSessionOptions): void {
+    this.#options = { ...this.#options, ...options, settings: { enablePush: false, initialWindowSize: windowBytes } }
   }
 
   /** The connection to call on; perhaps not established yet. Why it broke, every call on it is told. */
@@ -75,6 +77,13 @@ export class Connection {
     if (this.#session?.connecting) this.#session.destroy(new Error('no connection yet'))
   }
 
+  /** Nobody will call on it any more: calls that are under way are finished. */
+  retire(): void {
+    this.#timer?.[Symbol.dispose]()
+    this.#timer = undefined
+    this.#session?.close()
+  }
+
   close(): void {
     this.#timer?.[Symbol.dispose]()
     this.#session?.destroy()
@@ -87,7 +96,11 @@ export class Connection {
       if (this.#session === session) this.#session = undefined
     }
     // The calls hear of it by themselves.
-    session.on('error', forget)
+    session.once('connect', () => (this.broken = false))
+    session.on('error', () => {
+      if (session.connecting) this.broken = true
+      forget()
+    })
     session.on('goaway', forget)
     session.on('close', forget)
     this.#armKeepAlive()

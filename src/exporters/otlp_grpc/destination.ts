@@ -1,4 +1,5 @@
 import { constants, type OutgoingHttpHeaders, type SecureClientSessionOptions, sensitiveHeaders } from 'node:http2'
+import { isIP, type LookupFunction } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { authenticatorOf } from '../../component/client-auth.ts'
 import { clientTls, keepClientTls } from '../../component/client-tls.ts'
@@ -9,6 +10,7 @@ import type { Raw } from '../../model/raw.ts'
 import type { Signal } from '../../model/signal.ts'
 import { call, prefix } from './call.ts'
 import { Connection } from './connection.ts'
+import { Connections } from './connections.ts'
 import type { OtlpGrpcSettings } from './index.ts'
 import { outcomeOf } from './outcome.ts'
 
@@ -22,7 +24,7 @@ export class GrpcDestination implements Destination {
   readonly #authority: string
   readonly #headers: OutgoingHttpHeaders
   readonly #own: Readonly<Record<string, string>>
-  #connection: Connection | undefined
+  #connections: Connections | undefined
   #authenticator: Authenticator | undefined
   #reload: Disposable | undefined
 
@@ -53,21 +55,29 @@ export class GrpcDestination implements Destination {
     const secure = this.#authority.startsWith('https:')
     const http2 = (tls: ConnectionOptions): SecureClientSessionOptions => ({ ...tls, ALPNProtocols: ['h2'] })
     const options = secure ? http2(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)) : {}
-    this.#connection = new Connection(this.#authority, options, this.#cx.clock, this.#settings.keepalive)
+    let tls = options
+    this.#connections = new Connections(new URL(this.#authority).hostname.replace(/^\[|\]$/g, ''), address => {
+      const to = address === undefined ? tls : { ...tls, ...toAddress(address) }
+      return new Connection(this.#authority, to, this.#cx.clock, this.#settings.keepalive)
+    })
     if (secure)
-      this.#reload = keepClientTls(this.#cx, this.#settings.tls, `${where}.tls`, tls => void (this.#connection!.options = http2(tls)))
+      this.#reload = keepClientTls(this.#cx, this.#settings.tls, `${where}.tls`, fresh => {
+        tls = http2(fresh)
+        this.#connections!.each(connection => connection.renew(tls))
+      })
+    if (this.#settings.balancer_name === 'round_robin') await this.#connections.spread(this.#cx.clock)
   }
 
   async send(load: Raw, stop: AbortSignal): Promise<Outcome> {
     const chunks = await this.#encode(load)
     const { timeout } = this.#settings
-    const answer = await call(this.#connection!, this.#withCredentials(), chunks, timeout, this.#cx.clock, stop)
+    const answer = await call(this.#connections!.next, this.#withCredentials(), chunks, timeout, this.#cx.clock, stop)
     return 'trailers' in answer ? outcomeOf(answer, this.#signal) : { is: 'retryable', retryAfterMs: 0, ...answer }
   }
 
   async close(): Promise<void> {
     this.#reload?.[Symbol.dispose]()
-    this.#connection?.close()
+    this.#connections?.close()
   }
 
   /** What the user adds may be a secret: it does not enter the table of headers that the connection keeps. */
@@ -82,4 +92,11 @@ export class GrpcDestination implements Destination {
     const small = await compress(load.bytes(), compression)
     return [prefix(true, small.length), small]
   }
+}
+
+/** The name is looked up no more, and still is what the certificate must carry. */
+function toAddress(address: string): SecureClientSessionOptions {
+  const family = isIP(address)
+  const lookup: LookupFunction = (_, { all }, done) => (all ? done(null, [{ address, family }]) : done(null, address, family))
+  return { lookup } as SecureClientSessionOptions
 }

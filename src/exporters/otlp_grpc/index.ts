@@ -6,7 +6,7 @@ import { type Context, exporter } from '../../component/component.ts'
 import { queueSettings } from '../../component/queue.ts'
 import { retrySettings } from '../../component/retry.ts'
 import { Sending } from '../../component/sending.ts'
-import { choice, duration, headerMap, refused, splitEndpoint, withoutEffect } from '../../component/settings.ts'
+import { choice, duration, headerMap, splitEndpoint, withoutEffect } from '../../component/settings.ts'
 import type { Signal } from '../../model/signal.ts'
 import * as cutter from '../../otlp/cut.ts'
 import { GrpcDestination } from './destination.ts'
@@ -41,11 +41,11 @@ const schema = z.strictObject({
     .describe('Pings on the connection; none unless set. A connection on which a call has timed out is asked in any case.'),
   tls: clientTlsSettings().describe('How to connect.'),
   auth: authSettings(),
-  balancer_name: refused(
-    'all calls go over one connection',
-    'put a load balancer in front of the destinations, or an exporter for each of them into the pipeline',
-    ['', 'pick_first'],
-  ),
+  balancer_name: choice(['pick_first', 'round_robin', ''], {})
+    .prefault('pick_first')
+    .describe(
+      '`pick_first`: one connection. `round_robin`: one to each address that the name of the destination has, in turns; asked again every half minute.',
+    ),
   wait_for_ready: withoutEffect(z.boolean().default(false), 'while there is no connection, what is to be sent waits in the queue'),
   ...clientSettings(),
   sending_queue: queueSettings().describe('What is held until it is delivered.'),
