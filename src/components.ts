@@ -3,6 +3,7 @@ import type { AnyFactory } from './component/component.ts'
 import type { Aliases } from './component/config.ts'
 import forward from './connectors/forward/index.ts'
 import routing from './connectors/routing/index.ts'
+import serviceGraph from './connectors/service_graph/index.ts'
 import spanMetrics from './connectors/span_metrics/index.ts'
 import debug from './exporters/debug/index.ts'
 import otlpGrpc from './exporters/otlp_grpc/index.ts'
@@ -40,6 +41,7 @@ export const components: readonly AnyFactory[] = [
   redaction,
   tailSampling,
   spanMetrics,
+  serviceGraph,
   prometheus,
   otlpHttp,
   debug,
@@ -56,5 +58,5 @@ export const components: readonly AnyFactory[] = [
 export const aliases: Aliases = {
   receiver: { hostmetrics: { type: 'host', config: hostmetrics }, host_metrics: { type: 'host', config: hostmetrics } },
   exporter: { otlp: 'otlp_grpc', otlphttp: 'otlp_http' },
-  connector: { spanmetrics: 'span_metrics' },
+  connector: { spanmetrics: 'span_metrics', servicegraph: 'service_graph' },
 }

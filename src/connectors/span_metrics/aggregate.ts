@@ -3,6 +3,8 @@
  * the numbers of their values: a leaf of a tree. Texts are looked at when a leaf is made, and where a pattern or an event asks for it.
  */
 
+import { Explicit } from '../../lib/explicit-histogram.ts'
+import { Exponential } from '../../lib/exponential-histogram.ts'
 import { adjustedCount, parseTraceState, toThreshold } from '../../lib/tracestate.ts'
 import type { SpanBatch } from '../../model/batch.ts'
 import type { Dictionary } from '../../model/dictionary.ts'
@@ -11,8 +13,6 @@ import { ExponentialHistogramDataPoint, HistogramDataPoint, NumberDataPoint, Res
 import { BYTES, Cursor, readText } from '../../otlp/wire.ts'
 import { encodeField } from '../../otlp/write.ts'
 import { chosen, type Dimensions, type Named, showDimension, toDimensions } from './dimensions.ts'
-import { Explicit } from './explicit.ts'
-import { Exponential } from './exponential.ts'
 import { isOverflow, type Series, SeriesSet } from './series.ts'
 import type { Settings } from './settings.ts'
 

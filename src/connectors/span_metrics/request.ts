@@ -1,7 +1,8 @@
 /** What is told at a flush, as OTLP requests for `encode`. */
+
+import { Explicit } from '../../lib/explicit-histogram.ts'
+import type { Exponential } from '../../lib/exponential-histogram.ts'
 import type { ResourceState } from './aggregate.ts'
-import { Explicit } from './explicit.ts'
-import type { Exponential } from './exponential.ts'
 import type { Series, SeriesSet } from './series.ts'
 import type { Settings } from './settings.ts'
 

@@ -1,9 +1,10 @@
 /** What is counted, by series. */
+
+import type { Explicit } from '../../lib/explicit-histogram.ts'
+import type { Exponential } from '../../lib/exponential-histogram.ts'
 import type { TypedAttribute } from '../../otlp/find.ts'
 import type { Message } from '../../otlp/schema.ts'
 import { encodeField } from '../../otlp/write.ts'
-import type { Explicit } from './explicit.ts'
-import type { Exponential } from './exponential.ts'
 
 export interface Exemplar {
   readonly traceId: Uint8Array
