@@ -63,13 +63,6 @@ export class Order<E> {
     this.#nextEntries.push(entry)
   }
 
-  /** Nothing that was known counts any more. */
-  clear(): void {
-    this.#entries = []
-    this.#nextEntries = []
-    this.#nextPlaces = []
-  }
-
   /** The page in hand is the last one now. */
   end(): void {
     const size = this.#next.length
@@ -85,7 +78,7 @@ export class Order<E> {
 
   /** All of it, the room too. */
   letGo(): void {
-    this.clear()
+    this.#entries = []
     this.#page = this.#next = empty
     this.#view = this.#nextView = viewOf(empty)
     this.#places = []

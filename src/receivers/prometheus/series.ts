@@ -89,6 +89,8 @@ interface Entry {
   readonly info: readonly Label[]
   /** as the page calls it */
   readonly family: string
+  /** what is said of its family has not changed since */
+  valid: boolean
   seen: number
 }
 
@@ -158,8 +160,9 @@ export class TargetSeries {
 
   readonly #recognize = (from: number, end: number): number => {
     const found = this.#order.guess(from, end)
-    this.#recognized = found?.entry
-    return found?.to ?? 0
+    if (found?.entry.valid !== true) return 0
+    this.#recognized = found.entry
+    return found.to
   }
 
   /** A page that stays the same needs nothing but its plan: a hundred thousand objects less for the garbage collector to look at. */
@@ -225,17 +228,22 @@ export class TargetSeries {
     }
   }
 
-  /** What lines mean depends on what is said of their families: where that changes, all are looked at anew. */
+  #giveUp(families: ReadonlySet<string>): void {
+    for (const [key, entry] of this.#entries) {
+      if (!families.has(entry.family)) continue
+      this.#entries.delete(key)
+      entry.valid = false
+    }
+    this.#cleared = true
+  }
+
+  /** What lines mean depends on what is said of their families: where that changes, theirs are looked at anew. */
   #describe(name: string, what: 'type' | 'help' | 'unit', said: string): void {
     this.#said.add(name)
     const about = this.#known.get(name)
     if (about?.[what] === said) return
-    if (this.#used.has(name) || suffixes.some(suffix => this.#used.has(name + suffix))) {
-      this.#entries.clear()
-      this.#order.clear()
-      this.#used.clear()
-      this.#cleared = true
-    }
+    const families = [name, ...suffixes.map(suffix => name + suffix)].filter(family => this.#used.delete(family))
+    if (families.length > 0) this.#giveUp(new Set(families))
     this.#known.set(name, { type: 'unknown', help: '', unit: '', ...about, [what]: said } as Described)
   }
 
@@ -420,7 +428,7 @@ export class TargetSeries {
     let bound = 0
     if (role === 'bucket') {
       bound = numberOf(labels.find(([label]) => label === edge)?.[1] ?? '') ?? Number.NaN
-      if (Number.isNaN(bound)) return entryOf('invalid')
+      if (Number.isNaN(bound)) return { ...entryOf('invalid'), family }
     }
     const scope = this.#scope(resource, scopeOf(labels))
     const attributes = labels.filter(([label]) => !outside.has(label) && !label.startsWith(scopePrefix) && (label !== edge || native))
@@ -621,7 +629,16 @@ const isComplete = (point: Point): boolean => point.complete
 const noLabels: readonly Label[] = []
 const noneKnown: ReadonlyMap<string, Described> = new Map()
 
-const entryOf = (role: Role): Entry => ({ role, point: undefined, bound: 0, about: undefined, info: noLabels, family: '', seen: -1 })
+const entryOf = (role: Role): Entry => ({
+  role,
+  point: undefined,
+  bound: 0,
+  about: undefined,
+  info: noLabels,
+  family: '',
+  valid: true,
+  seen: -1,
+})
 
 function roleOf(name: string, family: string, type: SampleType): Role {
   if (name === `${family}_created` && type !== 'gauge' && type !== 'unknown') return 'created'
