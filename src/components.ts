@@ -20,6 +20,7 @@ import memoryLimiter from './processors/memory_limiter/index.ts'
 import probabilisticSampler from './processors/probabilistic_sampler/index.ts'
 import redaction from './processors/redaction/index.ts'
 import resource from './processors/resource/index.ts'
+import resourceDetection from './processors/resource_detection/index.ts'
 import tailSampling from './processors/tail_sampling/index.ts'
 import { hostmetrics } from './receivers/host/hostmetrics.ts'
 import host from './receivers/host/index.ts'
@@ -39,6 +40,7 @@ export const components: readonly AnyFactory[] = [
   resource,
   probabilisticSampler,
   redaction,
+  resourceDetection,
   tailSampling,
   spanMetrics,
   serviceGraph,
@@ -59,4 +61,6 @@ export const aliases: Aliases = {
   receiver: { hostmetrics: { type: 'host', config: hostmetrics }, host_metrics: { type: 'host', config: hostmetrics } },
   exporter: { otlp: 'otlp_grpc', otlphttp: 'otlp_http' },
   connector: { spanmetrics: 'span_metrics', servicegraph: 'service_graph' },
+  processor: { resourcedetection: 'resource_detection' },
+  connector: { spanmetrics: 'span_metrics' },
 }
