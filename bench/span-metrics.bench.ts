@@ -135,8 +135,8 @@ async function measure({ name, settings, must }: Case, rounds: number, seconds: 
   await using ours = await Subject.start(Thalamus, settings)
   const [collector, thalamus]: [Measured[], Measured[]] = [[], []]
   for (let round = 0; round < rounds; round++) {
-    collector.push(await theirs.load(seconds, round === 0 ? 2 : 1))
-    thalamus.push(await ours.load(seconds, round === 0 ? 2 : 1))
+    collector.push(await theirs.load(seconds, round === 0 ? 5 : 1))
+    thalamus.push(await ours.load(seconds, round === 0 ? 5 : 1))
   }
   for (const [subject, measured] of [
     [theirs, collector],
