@@ -62,5 +62,4 @@ export const aliases: Aliases = {
   exporter: { otlp: 'otlp_grpc', otlphttp: 'otlp_http' },
   connector: { spanmetrics: 'span_metrics', servicegraph: 'service_graph' },
   processor: { resourcedetection: 'resource_detection' },
-  connector: { spanmetrics: 'span_metrics' },
 }

@@ -1,10 +1,14 @@
 /** A configuration takes the place of another while data flows: what did not change goes on, and no row is lost. */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type App, start, type World } from '../src/app.ts'
 import { loadConfiguration } from '../src/component/config.ts'
 import { ConfigError, StartError } from '../src/component/errors.ts'
 import { components } from '../src/components.ts'
+import { nodeDisk } from '../src/disk.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { Raw } from '../src/model/raw.ts'
 import { createReader } from '../src/otlp/reader.ts'
@@ -20,12 +24,12 @@ afterEach(async () => {
 const load = (text: string) => loadConfiguration([{ name: 'test.yaml', text }], { env: {}, factories: components })
 
 async function run(text: string): Promise<{ app: App; lines: ReturnType<typeof testContext>['lines'] }> {
-  const { files, disk, log, lines } = testContext()
+  const { files, log, lines } = testContext()
   const world: World = {
     clock: systemClock,
     random: seeded(1),
     files,
-    disk,
+    disk: nodeDisk,
     memory: () => ({ usedBytes: 0, limitBytes: 2 ** 34 }),
     log: () => log,
     version: '0.0.0-test',
@@ -283,6 +287,27 @@ describe('what is refused', () => {
     )
     expect(await post(url(app, 'otlp'), [1])).toBe(200)
   })
+})
+
+test('a queue on disk is handed on: what it holds is sent by the exporter that takes its place, once', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'thalamus-reload-'))
+  cleanUp.push(async () => rmSync(directory, { recursive: true }))
+  const [dead, alive] = [await sink(), await sink()]
+  dead.answer = () => undefined
+  const text = (at: Sink) => `
+extensions: { file_storage: { directory: "${directory}" } }
+${configuration({
+  exporters: to('otlp_http', at, ', sending_queue: { storage: file_storage }'),
+  service: 'extensions: [file_storage]\n  shutdown_timeout: 200ms',
+  pipelines: 'metrics: { receivers: [otlp], exporters: [otlp_http] }',
+})}`
+  const { app } = await run(text(dead))
+  for (let id = 1; id <= 10; id++) expect(await post(url(app, 'otlp'), [id])).toBe(200)
+  expect(await reload(app, text(alive))).toMatchObject({ changed: ['exporter otlp_http'], kept: 2 })
+  expect(await post(url(app, 'otlp'), [11])).toBe(200)
+  await alive.until(() => arrived(alive).length === 11)
+  expect(arrived(alive)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+  expect(app.ledger.imbalance).toBe(0)
 })
 
 test('the api moves to another address; who asked there is answered', async () => {

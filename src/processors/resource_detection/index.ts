@@ -182,5 +182,6 @@ export default processor({
   type: 'resource_detection',
   stability: 'beta',
   config,
+  parallel: () => true,
   create: { metrics: create('metrics'), traces: create('traces'), logs: create('logs') },
 })
