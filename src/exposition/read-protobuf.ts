@@ -51,6 +51,7 @@ class ProtobufReading {
     to: 0,
     valueFrom: 0,
     valueTo: 0,
+    end: 0,
   }
   #name = ''
   #labels = ''

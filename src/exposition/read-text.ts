@@ -29,6 +29,14 @@ export function readTextPage(page: Uint8Array, visitor: Visitor, open: boolean):
   new TextReading(page, visitor, open).run()
 }
 
+/**
+ * Some whole lines of a page, without the one that ends it.
+ * @param from [bytes] where they begin @throws {ExpositionError} with a line counted from `from`
+ */
+export function readTextLines(page: Uint8Array, from: number, to: number, visitor: Visitor, open: boolean): void {
+  new TextReading(page, visitor, open).lines(from, to)
+}
+
 class TextReading {
   readonly #bytes: Buffer
   readonly #visitor: Visitor
@@ -49,6 +57,7 @@ class TextReading {
     to: 0,
     valueFrom: 0,
     valueTo: 0,
+    end: 0,
   }
 
   constructor(page: Uint8Array, visitor: Visitor, open: boolean) {
@@ -57,15 +66,21 @@ class TextReading {
     this.#open = open
   }
 
-  run(): void {
+  lines(from: number, to: number): void {
     const bytes = this.#bytes
-    while (this.#at < bytes.length) {
+    this.#at = from
+    while (this.#at < to) {
       const newline = bytes.indexOf(NEWLINE, this.#at)
       this.#end = newline < 0 ? bytes.length : newline
       this.#line++
       this.#attempt(newline < 0)
       this.#at = this.#end + 1
     }
+    if (this.#done && to < bytes.length) this.#tell(new ExpositionError('"# EOF" within the page'))
+  }
+
+  run(): void {
+    this.lines(0, this.#bytes.length)
     if (!this.#open || this.#done) return
     this.#line++
     this.#tell(new ExpositionError('the page does not end with "# EOF"'))
@@ -156,6 +171,7 @@ class TextReading {
     sample.key = recognized > 0 ? '' : bytes.toString('latin1', from, to)
     sample.from = from
     sample.to = to
+    sample.end = this.#end
     sample.time = Number.NaN
     sample.exemplar = undefined
     this.#at = to

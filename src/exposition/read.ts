@@ -45,6 +45,8 @@ export interface Sample {
   to: number
   valueFrom: number
   valueTo: number
+  /** and where its line ends */
+  end: number
 }
 
 /** A native histogram. Reused: read it before returning. */

@@ -8,10 +8,18 @@ export class Output {
   bytes: Buffer
   view: DataView
   at = 0
+  /** of samples that have no time of their own, as `putNanos` puts it */
+  readonly timeLow: number
+  readonly timeHigh: number
 
-  constructor(size: number) {
+  /** @param time [ms] */
+  constructor(size: number, time = 0) {
     this.bytes = Buffer.allocUnsafeSlow(size)
     this.view = viewOf(this.bytes)
+    const nanos = viewOf(new Uint8Array(8))
+    putNanos(nanos, 0, time)
+    this.timeLow = nanos.getUint32(0, true)
+    this.timeHigh = nanos.getUint32(4, true)
   }
 
   /** Call before writing `size` bytes by hand. */

@@ -1,141 +1,90 @@
 /**
- * A page whose lines are those of the last one, but for their numbers: what stands between the numbers is compared, and the numbers
- * are put into a copy of the request that the last page became. A target's page is of that kind nearly always.
+ * A page whose lines are mostly those of the last one, but for their numbers. It is kept in pieces: runs of whole families. What stands
+ * between the numbers of a piece is compared, and the numbers are put into a copy of what the piece became. Only what is between
+ * pieces that are still there is read line by line.
  */
 import type { Format } from '../../exposition/read.ts'
 import { readNumber } from '../../exposition/read-number.ts'
-import { putCount, putNanos, viewOf } from './bytes.ts'
-import type { Point, Slots } from './tree.ts'
-
-export interface PlanFrom {
-  readonly page: Uint8Array
-  /** pairs: where each number begins and ends on the page */
-  readonly numbers: readonly number[]
-  /** the request that the page became */
-  readonly request: Uint8Array
-  readonly slots: Slots
-  /** [samples] on the page, and what metric relabelling left of them */
-  readonly scraped: number
-  readonly kept: number
-  /** what the request is made of */
-  readonly points: readonly Point[]
-  readonly format: Format
-}
+import { type Output, putCount, putNanos, viewOf } from './bytes.ts'
+import type { Draft } from './drafts.ts'
+import type { Entry } from './entry.ts'
+import type { ScopeNode, Slots, Told } from './tree.ts'
 
 const NEWLINE = 0x0a
+const HASH = 0x23
 /** Powers of ten that a double holds exactly. */
 const tens = Float64Array.from({ length: 23 }, (_, i) => 10 ** i)
+/** [pieces] that may have gone at one place and be passed over */
+const lookAhead = 8
 
-export class Plan {
-  readonly scraped: number
-  readonly kept: number
-  readonly format: Format
-  /** what the request is made of; given up when the page has been the same for long */
-  points: readonly Point[]
-  /** how often it was the page's */
-  hits = 0
-  /** the page without its numbers … */
-  readonly #text: Uint8Array
-  readonly #textView: DataView
-  /** … and the length of each piece of it: one in front of each number, and the rest */
-  readonly #lengths: Int32Array
-  readonly #request: Uint8Array
-  readonly #doubles: Int32Array
-  readonly #counts: Int32Array
-  readonly #starts: Int32Array
-  readonly #times: Int32Array
-  readonly #histograms: Int32Array
-  readonly #values: Float64Array
+export interface Region {
+  readonly from: number
+  readonly to: number
+}
+export type Segment = Piece | Region
 
-  constructor({ page, numbers, request, slots, scraped, kept, points, format }: PlanFrom) {
-    this.format = format
-    this.scraped = scraped
-    this.kept = kept
-    this.points = points
-    const count = numbers.length / 2
-    this.#lengths = new Int32Array(count + 1)
-    let size = page.length
-    for (let i = 0; i < numbers.length; i += 2) size -= numbers[i + 1]! - numbers[i]!
-    this.#text = new Uint8Array(size)
-    let at = 0
-    let from = 0
-    for (let i = 0; i <= count; i++) {
-      const to = i === count ? page.length : numbers[2 * i]!
-      this.#text.set(page.subarray(from, to), at)
-      this.#lengths[i] = to - from
-      at += to - from
-      from = numbers[2 * i + 1]!
+/** What a piece became in one scope: whole metrics, one after the other. */
+export class Fragment {
+  readonly scope: ScopeNode
+  /** what of it will be missed; given up when the page has been the same for long */
+  told: readonly Told[]
+  readonly piece: Piece
+  readonly #bytes: Uint8Array
+  /** pairs of a place in the bytes and a line of the piece, after them runs as `Slots` has them; `#ends` says where each kind ends */
+  readonly #places: Int32Array
+  readonly #ends: readonly number[]
+
+  /** @param at [bytes] where `bytes` begins in what `slots` counts from @param line likewise of lines */
+  constructor(piece: Piece, scope: ScopeNode, told: readonly Told[], bytes: Uint8Array, slots: Slots, at: number, line: number) {
+    this.piece = piece
+    this.scope = scope
+    this.told = told
+    this.#bytes = bytes
+    const places: number[] = []
+    const ends: number[] = []
+    for (const pairs of [slots.doubles, slots.counts, slots.starts]) {
+      for (let i = 0; i < pairs.length; i += 2) if (pairs[i + 1]! >= 0) places.push(pairs[i]! - at, pairs[i + 1]! - line)
+      ends.push(places.length)
     }
-    this.#textView = viewOf(this.#text)
-    this.#request = request
-    this.#doubles = known(slots.doubles)
-    this.#counts = known(slots.counts)
-    this.#starts = known(slots.starts)
-    this.#times = Int32Array.from(slots.times)
-    this.#histograms = Int32Array.from(slots.histograms)
-    this.#values = new Float64Array(count)
-  }
-
-  /** [bytes] */
-  get size(): number {
-    return this.#text.length + this.#request.length + 8 * this.#values.length + 8 * this.#doubles.length
-  }
-
-  /** The request for `page`; undefined where it is another page. @param time [ms] of its samples */
-  run(page: Uint8Array, time: number): Uint8Array | undefined {
-    if (!this.#read(page)) return undefined
-    this.hits++
-    const values = this.#values
-    const request = Buffer.allocUnsafeSlow(this.#request.length)
-    request.set(this.#request)
-    const view = viewOf(request)
-    const doubles = this.#doubles
-    for (let i = 0; i < doubles.length; i += 2) view.setFloat64(doubles[i]!, values[doubles[i + 1]!]!, true)
-    const counts = this.#counts
-    for (let i = 0; i < counts.length; i += 2) putCount(view, counts[i]!, values[counts[i + 1]!]!)
-    const starts = this.#starts
-    for (let i = 0; i < starts.length; i += 2) putNanos(view, starts[i]!, values[starts[i + 1]!]! * 1000)
-    this.#putHistograms(view)
-    const times = this.#times
-    if (times.length > 0) {
-      putNanos(view, times[0]!, time)
-      const low = view.getUint32(times[0]!, true)
-      const high = view.getUint32(times[0]! + 4, true)
-      for (let i = 1; i < times.length; i++) {
-        view.setUint32(times[i]!, low, true)
-        view.setUint32(times[i]! + 4, high, true)
-      }
-    }
-    return request
-  }
-
-  /** A page that it would be the plan of: every number is 0. */
-  page(): Uint8Array {
-    const count = this.#values.length
-    const page = new Uint8Array(this.#text.length + count)
-    let at = 0
-    let from = 0
-    for (let i = 0; i <= count; i++) {
-      const to = from + this.#lengths[i]!
-      page.set(this.#text.subarray(from, to), at)
-      at += to - from
-      if (i < count) page[at++] = 0x30
-      from = to
-    }
-    return page
-  }
-
-  #putHistograms(view: DataView): void {
-    const values = this.#values
-    const runs = this.#histograms
+    for (const time of slots.times) places.push(time - at)
+    ends.push(places.length)
+    const runs = slots.histograms
     for (let i = 0; i < runs.length; ) {
-      let at = runs[i]!
-      const total = values[runs[i + 1]!]!
-      const finite = runs[i + 2]!
-      i += 3
+      places.push(runs[i]! - at, runs[i + 1]! - line, runs[i + 2]!)
+      const end = i + 3 + runs[i + 2]!
+      for (i += 3; i < end; i++) places.push(runs[i]! - line)
+    }
+    this.#places = Int32Array.from(places)
+    this.#ends = ends
+  }
+
+  get size(): number {
+    return this.#bytes.length + this.#places.byteLength
+  }
+
+  /** The numbers are those that `Plan.find` read, the time is the output's. */
+  write(output: Output, values: Float64Array): void {
+    const from = output.at
+    output.raw(this.#bytes)
+    const { view } = output
+    const line = this.piece.at
+    const places = this.#places
+    const [doubles, counts, starts, times] = this.#ends as [number, number, number, number]
+    let i = 0
+    for (; i < doubles; i += 2) view.setFloat64(from + places[i]!, values[line + places[i + 1]!]!, true)
+    for (; i < counts; i += 2) putCount(view, from + places[i]!, values[line + places[i + 1]!]!)
+    for (; i < starts; i += 2) putNanos(view, from + places[i]!, values[line + places[i + 1]!]! * 1000)
+    for (; i < times; i++) {
+      view.setUint32(from + places[i]!, output.timeLow, true)
+      view.setUint32(from + places[i]! + 4, output.timeHigh, true)
+    }
+    while (i < places.length) {
+      let at = from + places[i]!
+      const total = values[line + places[i + 1]!]!
+      const end = i + 3 + places[i + 2]!
       let below = 0
-      for (const end = i + finite; i < end; i++, at += 8) {
-        const upTo = values[runs[i]!]!
+      for (i += 3; i < end; i++, at += 8) {
+        const upTo = values[line + places[i]!]!
         putCount(view, at, upTo - below)
         below = upTo
       }
@@ -143,25 +92,108 @@ export class Plan {
     }
   }
 
-  /** Fills `#values`; false where anything but the numbers differs. */
-  #read(page: Uint8Array): boolean {
+  /** Whether a start time would be none now. */
+  unstarted(values: Float64Array): boolean {
+    for (let i = this.#ends[1]!; i < this.#ends[2]!; i += 2) if (values[this.piece.at + this.#places[i + 1]!] === 0) return true
+    return false
+  }
+}
+
+export interface PieceFrom {
+  readonly draft: Draft
+  readonly page: Uint8Array
+  /** pairs: where each number begins and ends on the page, of all lines that were read one by one */
+  readonly numbers: readonly number[]
+  readonly entries: readonly Entry[]
+}
+
+export class Piece {
+  readonly lines: number
+  /** [samples] that metric relabelling left */
+  readonly kept: number
+  readonly left: Readonly<Record<string, number>>
+  /** lines that tell of a resource or scope */
+  readonly infos: readonly Entry[]
+  /** families that it describes */
+  readonly said: readonly string[]
+  /** given up when the page has been the same for long */
+  entries: readonly Entry[]
+  fragments: readonly Fragment[] = []
+  /** the search that found it last */
+  used = -1
+  /** where its numbers are among those that were read */
+  at = 0
+  index = 0
+  /** its first line if that is a comment */
+  readonly title: string
+  /** the piece without its numbers … */
+  readonly #text: Uint8Array
+  readonly #view: DataView
+  /** … and the length of what is in front of each number, and of the rest */
+  readonly #lengths: Int32Array
+
+  constructor({ draft, page, numbers, entries }: PieceFrom) {
+    const { from, to, first, lines } = draft
+    this.lines = lines
+    this.kept = draft.kept
+    this.left = draft.left
+    this.infos = draft.infos
+    this.said = draft.said
+    this.entries = entries
+    this.#lengths = new Int32Array(lines + 1)
+    let size = to - from
+    for (let i = first; i < first + lines; i++) size -= numbers[2 * i + 1]! - numbers[2 * i]!
+    this.#text = new Uint8Array(size)
+    let at = 0
+    let begin = from
+    for (let i = 0; i <= lines; i++) {
+      const end = i === lines ? to : numbers[2 * (first + i)]!
+      this.#text.set(page.subarray(begin, end), at)
+      this.#lengths[i] = end - begin
+      at += end - begin
+      begin = numbers[2 * (first + i) + 1]!
+    }
+    this.#view = viewOf(this.#text)
+    this.title = titleOf(page, from)
+  }
+
+  /** [bytes] */
+  get size(): number {
+    return this.#text.length + this.#lengths.byteLength + this.fragments.reduce((sum, { size }) => sum + size, 500)
+  }
+
+  /** The same lines, and every number is 0. */
+  page(): Uint8Array {
+    const page = new Uint8Array(this.#text.length + this.lines)
+    let at = 0
+    let from = 0
+    for (let i = 0; i <= this.lines; i++) {
+      const to = from + this.#lengths[i]!
+      page.set(this.#text.subarray(from, to), at)
+      at += to - from
+      if (i < this.lines) page[at++] = 0x30
+      from = to
+    }
+    return page
+  }
+
+  /** Reads its numbers to `values[to]` and the following. @returns where it ends on the page; -1 where something else differs */
+  read(page: Uint8Array, view: DataView, begin: number, size: number, values: Float64Array, to: number): number {
     const text = this.#text
     const lengths = this.#lengths
-    const values = this.#values
-    const size = page.length
-    const view = viewOf(page)
-    const textView = this.#textView
-    let at = 0
+    const textView = this.#view
+    const lines = this.lines
+    let at = begin
     let from = 0
     for (let i = 0; ; i++) {
       const length = lengths[i]!
-      if (at + length > size) return false
+      if (at + length > size) return -1
       let k = 0
-      for (; k + 4 <= length; k += 4) if (view.getInt32(at + k, true) !== textView.getInt32(from + k, true)) return false
-      for (; k < length; k++) if (page[at + k] !== text[from + k]) return false
+      for (; k + 4 <= length; k += 4) if (view.getInt32(at + k, true) !== textView.getInt32(from + k, true)) return -1
+      for (; k < length; k++) if (page[at + k] !== text[from + k]) return -1
       at += length
       from += length
-      if (i === values.length) return at === size
+      if (i === lines) return at
       // Most numbers are a few digits: see readNumber, which reads all others.
       const start = at
       const negative = page[at] === 0x2d
@@ -187,20 +219,177 @@ export class Plan {
       }
       if (page[at] === NEWLINE && digits > 0 && mantissa <= 9007199254740992 && scale <= 22) {
         const value = scale === 0 ? mantissa : mantissa / tens[scale]!
-        values[i] = negative ? -value : value
+        values[to + i] = negative ? -value : value
         continue
       }
       while (at < size && page[at] !== NEWLINE) at++
       const value = readNumber(page, start, at)
-      if (value === undefined) return false
-      values[i] = value
+      if (value === undefined) return -1
+      values[to + i] = value
     }
   }
 }
 
-/** Pairs of a place and a line; those without a line are as they were. */
-function known(pairs: readonly number[]): Int32Array {
-  const kept: number[] = []
-  for (let i = 0; i < pairs.length; i += 2) if (pairs[i + 1]! >= 0) kept.push(pairs[i]!, pairs[i + 1]!)
-  return Int32Array.from(kept)
+export class Plan {
+  readonly format: Format
+  /** in the order of the page */
+  readonly pieces: readonly Piece[]
+  /** whether they are all of the page */
+  readonly whole: boolean
+  /** how often it was the page's */
+  hits = 0
+  readonly #titles = new Map<string, Piece>()
+  readonly #lines: number
+
+  constructor(format: Format, pieces: readonly Piece[], whole: boolean) {
+    this.format = format
+    this.pieces = pieces
+    this.whole = whole
+    let lines = 0
+    for (const [i, piece] of pieces.entries()) {
+      piece.index = i
+      lines += piece.lines
+      if (piece.title !== '') this.#titles.set(piece.title, piece)
+    }
+    this.#lines = lines
+  }
+
+  /** [bytes] */
+  get size(): number {
+    return this.pieces.reduce((sum, { size }) => sum + size, 0)
+  }
+
+  /**
+   * The pieces that are on `page`, and between them what is to be read line by line.
+   * @param end [bytes] of the page @param search a number that no other search has: `Piece.used`
+   */
+  find(page: Uint8Array, end: number, numbers: Numbers, search: number): Segment[] {
+    numbers.begin(this.#lines)
+    return new Search(this.pieces, this.#titles, page, end, numbers, search).run()
+  }
+
+  /** Keeps only what is needed as long as the page stays the same. */
+  letGo(): void {
+    for (const piece of this.pieces) {
+      piece.entries = []
+      for (const fragment of piece.fragments) {
+        fragment.told = []
+        fragment.scope.active = []
+      }
+    }
+  }
+
+  /** A page that it would be the plan of: every number is 0. */
+  page(): Uint8Array {
+    return Buffer.concat([...this.pieces.map(piece => piece.page()), ...(this.format === 'openmetrics' ? [eof] : [])])
+  }
+}
+const eof = Buffer.from('# EOF\n')
+
+/** The values of pieces that were found. Shared by all pages of a target. */
+export class Numbers {
+  values = new Float64Array(0)
+  at = 0
+  begin(lines: number): void {
+    if (this.values.length < lines) this.values = new Float64Array(lines + (lines >> 3))
+    this.at = 0
+  }
+}
+
+class Search {
+  readonly #pieces: readonly Piece[]
+  readonly #titles: ReadonlyMap<string, Piece>
+  readonly #page: Uint8Array
+  readonly #view: DataView
+  readonly #end: number
+  readonly #numbers: Numbers
+  readonly #search: number
+  readonly #found: Segment[] = []
+  /** where what belongs to no piece begins; -1: there is nothing */
+  #open = -1
+  /** the piece that should come next */
+  #next = 0
+
+  constructor(
+    pieces: readonly Piece[],
+    titles: ReadonlyMap<string, Piece>,
+    page: Uint8Array,
+    end: number,
+    numbers: Numbers,
+    search: number,
+  ) {
+    this.#pieces = pieces
+    this.#titles = titles
+    this.#page = page
+    this.#view = viewOf(page)
+    this.#end = end
+    this.#numbers = numbers
+    this.#search = search
+  }
+
+  run(): Segment[] {
+    let at = 0
+    let lastFrom = -1
+    while (at < this.#end) {
+      const to = this.#pieceAt(at)
+      if (to >= 0) {
+        this.#close(at)
+        this.#found.push(this.#pieces[this.#next - 1]!)
+        lastFrom = at
+        at = to
+        continue
+      }
+      // More lines of the last piece's family may follow: then it is not the same any more.
+      if (lastFrom >= 0) {
+        this.#open = this.#page[at] === HASH ? at : lastFrom
+        if (this.#open === lastFrom) this.#giveBack(this.#found.pop() as Piece)
+        lastFrom = -1
+      } else if (this.#open < 0) this.#open = at
+      const newline = this.#page.indexOf(NEWLINE, at)
+      at = newline < 0 || newline >= this.#end ? this.#end : newline + 1
+    }
+    this.#close(at)
+    return this.#found
+  }
+
+  #giveBack(piece: Piece): void {
+    piece.used = -1
+    this.#numbers.at -= piece.lines
+  }
+
+  #close(at: number): void {
+    if (this.#open >= 0) this.#found.push({ from: this.#open, to: at })
+    this.#open = -1
+  }
+
+  /** Where the piece that begins at `at` ends; `#next` is behind it then. */
+  #pieceAt(at: number): number {
+    const last = Math.min(this.#next + lookAhead, this.#pieces.length)
+    for (let i = this.#next; i < last; i++) {
+      const to = this.#try(this.#pieces[i]!, at)
+      if (to >= 0) return to
+    }
+    if (this.#page[at] !== HASH) return -1
+    const moved = this.#titles.get(titleOf(this.#page, at))
+    return moved === undefined ? -1 : this.#try(moved, at)
+  }
+
+  #try(piece: Piece, at: number): number {
+    if (piece.used === this.#search) return -1
+    const numbers = this.#numbers
+    const to = piece.read(this.#page, this.#view, at, this.#end, numbers.values, numbers.at)
+    if (to < 0) return -1
+    piece.at = numbers.at
+    if (piece.fragments.some(fragment => fragment.unstarted(numbers.values))) return -1
+    piece.used = this.#search
+    this.#next = piece.index + 1
+    numbers.at += piece.lines
+    return to
+  }
+}
+
+function titleOf(page: Uint8Array, from: number): string {
+  if (page[from] !== HASH) return ''
+  const end = page.indexOf(NEWLINE, from)
+  return Buffer.from(page.buffer, page.byteOffset, page.length).toString('latin1', from, end < 0 ? page.length : Math.min(end, from + 200))
 }

@@ -1,6 +1,6 @@
 /**
  * A target's series: what its page says becomes one request. Names are taken apart the first time that a line is seen; after that
- * a line costs a look into a map, and a page with the same lines as the last one not even that (`Plan`).
+ * a line costs a look into a map, and a family with the same lines as on the last page not even that (`Plan`).
  */
 import { coarser, width } from '../../exposition/exponential.ts'
 import type { ExponentialBuckets } from '../../exposition/families.ts'
@@ -19,13 +19,15 @@ import {
 } from '../../exposition/read.ts'
 import { numberOf } from '../../exposition/read-number.ts'
 import { readProtobufPage } from '../../exposition/read-protobuf.ts'
-import { readTextPage } from '../../exposition/read-text.ts'
+import { readTextLines, readTextPage } from '../../exposition/read-text.ts'
 import type { Relabelling } from '../../exposition/relabel.ts'
 import { Output } from './bytes.ts'
+import { Conflict, type Draft, Drafts, type Owner } from './drafts.ts'
+import { type Entry, entryOf, type Role } from './entry.ts'
 import { belongs, pointTypeOf, suffixes, toUcum, trimSuffixes } from './naming.ts'
 import { Order } from './order.ts'
-import { Plan } from './plan.ts'
-import { type Described, MetricNode, Point, ResourceNode, ScopeNode, Slots } from './tree.ts'
+import { Fragment, Numbers, Piece, Plan, type Segment } from './plan.ts'
+import { type Described, MetricNode, noSlots, Point, ResourceNode, ScopeNode, Slots, type Told } from './tree.ts'
 
 export interface SeriesSettings {
   readonly honorLabels: boolean
@@ -76,26 +78,11 @@ export class LimitError extends Error {
   override readonly name = 'LimitError'
 }
 
-type Role = 'value' | 'bucket' | 'sum' | 'count' | 'created' | 'target_info' | 'scope_info' | 'dropped' | 'native' | 'invalid'
-
-/** What is known of a line. */
-interface Entry {
-  readonly role: Role
-  readonly point: Point | undefined
-  /** of a bucket or quantile */
-  readonly bound: number
-  /** of target_info and otel_scope_info: who it is about */
-  readonly about: ResourceNode | ScopeNode | undefined
-  readonly info: readonly Label[]
-  /** as the page calls it */
-  readonly family: string
-  /** what is said of its family has not changed since */
-  valid: boolean
-  seen: number
-}
-
 /** [scrapes] of the same page, after which only its plan is kept */
 const settledAfter = 5
+
+/** [lines] that a piece should have: smaller ones side by side become one */
+const pieceLines = 100
 
 const scopeName = 'thalamus/prometheus'
 
@@ -110,15 +97,25 @@ export class TargetSeries {
   #active: ResourceNode[] = []
   #iteration = 0
   /** what the last page told, and will be missed */
-  #told: readonly Point[] = []
+  #told: readonly Told[] = []
+  readonly #plans: boolean
   #plan: Plan | undefined
+  /** what of the last page is in no piece of the plan */
+  #loose: readonly Entry[] = []
+  readonly #numbers = new Numbers()
+  /** [lines] read one by one, ever */
+  linesRead = 0
+  /** counts the searches for pieces */
+  #search = 0
   #size = 64 * 1024
   readonly #own: ResourceNode
   /** of the series about the scrape: not among the resource's scopes, whose series come and go with the page */
   readonly #ownScope: ScopeNode
   readonly #ownAttributes: readonly Label[]
 
-  constructor(settings: SeriesSettings, target: TargetLabels) {
+  /** @param plans false: every page is read line by line, which makes no difference but of speed */
+  constructor(settings: SeriesSettings, target: TargetLabels, plans = true) {
+    this.#plans = plans
     this.#settings = settings
     this.#target = target
     this.#own = this.#resource(target.job, target.instance)
@@ -134,28 +131,77 @@ export class TargetSeries {
 
   /** @param time [ms] @throws {ExpositionError} {LimitError} and nothing has changed but what is remembered of names */
   scrape(page: Uint8Array, format: Format, time: number): Scraped {
-    const plan = this.#plan
-    const request = plan?.run(page, time)
-    if (plan !== undefined && request !== undefined) {
-      this.#told = plan.points
-      if (plan.hits === settledAfter) this.#letGo(plan)
-      return { request, scraped: plan.scraped, kept: plan.kept, added: 0, left: {} }
-    }
+    this.#search++
+    const scraped = this.#patch(page, format, time)
+    if (scraped !== undefined) return scraped
     this.#pickUp()
     this.#plan = undefined
-    return this.#end(this.#read(page, format, time), page, format)
+    this.#search++
+    return this.#end(this.#read(page, format, time), page, format, [{ from: 0, to: bodyEnd(page, format) }])
+  }
+
+  /** Only what is not as it was on the last page is read. @returns undefined where all of it must be */
+  #patch(page: Uint8Array, format: Format, time: number): Scraped | undefined {
+    const plan = this.#plan
+    const end = bodyEnd(page, format)
+    if (!this.#plans || plan === undefined || plan.format !== format || end < 0) return undefined
+    const segments = plan.find(page, end, this.#numbers, this.#search)
+    const same = plan.whole && segments.length === plan.pieces.length && segments.every((segment, i) => segment === plan.pieces[i])
+    if (!same && (this.#letGoOf !== undefined || !segments.some(isPiece))) return undefined
+    const drafts = new Drafts(this.#search)
+    const reading = new Reading(time, drafts, true)
+    try {
+      this.#begin()
+      for (const segment of segments) this.#segment(segment, page, format, reading)
+    } catch (error) {
+      if (!(error instanceof Conflict || error instanceof ExpositionError || error instanceof LimitError)) throw error
+      drafts.release()
+      for (const entry of reading.news) this.#drop(entry)
+      return undefined
+    }
+    const scraped = this.#end(reading, page, format, segments)
+    this.#order.letGo()
+    if (same && ++plan.hits === settledAfter) this.#letGo(plan)
+    return scraped
+  }
+
+  #segment(segment: Segment, page: Uint8Array, format: Format, reading: Reading): void {
+    if (segment instanceof Piece) return this.#again(segment, reading)
+    reading.drafts!.begin(segment.from)
+    readTextLines(page, segment.from, segment.to, this.#visitor(reading), format === 'openmetrics')
+    reading.drafts!.end(segment.to)
+  }
+
+  #again(piece: Piece, reading: Reading): void {
+    reading.again(piece)
+    this.#keep(reading, piece.kept)
+    for (const entry of piece.infos) tell(entry, reading)
+    for (const fragment of piece.fragments) {
+      this.#markScope(fragment.scope)
+      fragment.scope.active.push(fragment)
+    }
   }
 
   #read(page: Uint8Array, format: Format, time: number): Reading {
-    const reading = new Reading(time)
+    const reading = new Reading(time, format === 'protobuf' ? undefined : new Drafts(this.#search), false)
     this.#begin()
     if (format === 'protobuf') readProtobufPage(page, this.#visitor(reading), this.#settings)
-    else {
-      this.#order.begin(page)
-      readTextPage(page, { ...this.#visitor(reading), recognize: this.#recognize }, format === 'openmetrics')
-      this.#order.end()
-    }
+    else this.#readText(page, format, reading)
     return reading
+  }
+
+  #readText(page: Uint8Array, format: Format, reading: Reading): void {
+    this.#order.begin(page)
+    const drafts = reading.drafts!
+    drafts.begin(0)
+    try {
+      readTextPage(page, { ...this.#visitor(reading), recognize: this.#recognize }, format === 'openmetrics')
+      drafts.end(bodyEnd(page, format))
+    } catch (error) {
+      drafts.release()
+      throw error
+    }
+    this.#order.end()
   }
 
   readonly #recognize = (from: number, end: number): number => {
@@ -169,11 +215,12 @@ export class TargetSeries {
   #letGo(plan: Plan): void {
     this.#entries.clear()
     this.#used.clear()
+    this.#families.clear()
     this.#order.letGo()
     this.#forget(this.#iteration + 1)
     this.#active = []
     this.#told = []
-    plan.points = []
+    plan.letGo()
     this.#letGoOf = plan
   }
   /** the plan that stands for what is known */
@@ -183,20 +230,22 @@ export class TargetSeries {
   #pickUp(): void {
     const plan = this.#letGoOf
     if (plan === undefined) return
-    this.#letGoOf = undefined
+    this.#letGoOf = this.#plan = undefined
     const reading = this.#read(plan.page(), plan.format, 0)
     this.#inform(reading)
     this.#told = this.#complete()
-    plan.points = this.#told
+    reading.drafts?.release()
   }
 
   /** Nothing came, or nothing that could be used: what was told before is no more. @returns undefined where there was nothing */
   miss(time: number): Uint8Array | undefined {
     this.#pickUp()
     this.#begin()
+    this.#search++
     const points = this.#vanished(time)
     this.#told = []
-    return points === 0 ? undefined : this.#write(new Slots(false))
+    this.#plan = undefined
+    return points === 0 ? undefined : this.#write(time)
   }
 
   /** The series about the scrape itself; with undefined they are no more. */
@@ -209,7 +258,7 @@ export class TargetSeries {
       point.stale = gone
       point.valueLine = 0
     }
-    return this.#write(new Slots(false))
+    return this.#write(time)
   }
 
   #begin(): void {
@@ -220,9 +269,9 @@ export class TargetSeries {
 
   #visitor(reading: Reading): Visitor {
     return {
-      type: (name, type) => this.#describe(name, 'type', type),
-      help: (name, text) => this.#describe(name, 'help', text),
-      unit: (name, unit) => this.#describe(name, 'unit', unit),
+      type: (name, type) => this.#describe(name, 'type', type, reading),
+      help: (name, text) => this.#describe(name, 'help', text, reading),
+      unit: (name, unit) => this.#describe(name, 'unit', unit, reading),
       sample: sample => this.#sample(sample, reading),
       native: sample => this.#native(sample, reading),
     }
@@ -238,16 +287,36 @@ export class TargetSeries {
   }
 
   /** What lines mean depends on what is said of their families: where that changes, theirs are looked at anew. */
-  #describe(name: string, what: 'type' | 'help' | 'unit', said: string): void {
-    this.#said.add(name)
+  #describe(name: string, what: 'type' | 'help' | 'unit', said: string, reading: Reading): void {
+    const first = !this.#said.has(name)
+    if (first) {
+      this.#said.add(name)
+      reading.said++
+    }
+    reading.drafts?.describe(this.#family(name), name, first)
     const about = this.#known.get(name)
     if (about?.[what] === said) return
-    const families = [name, ...suffixes.map(suffix => name + suffix)].filter(family => this.#used.delete(family))
-    if (families.length > 0) this.#giveUp(new Set(families))
+    const families = [name, ...suffixes.map(suffix => name + suffix)].filter(family => this.#used.has(family))
+    if (families.length > 0) {
+      if (reading.partly) throw new Conflict('what is said of a family has changed')
+      for (const family of families) this.#used.delete(family)
+      this.#giveUp(new Set(families))
+    }
     this.#known.set(name, { type: 'unknown', help: '', unit: '', ...about, [what]: said } as Described)
   }
 
-  /** families that the page in hand describes */
+  #family(name: string): Owner {
+    let family = this.#families.get(name)
+    if (family === undefined) {
+      family = { draft: undefined, piece: undefined }
+      this.#families.set(name, family)
+    }
+    return family
+  }
+
+  /** families that entries are of, or that were described */
+  readonly #families = new Map<string, Owner>()
+  /** families that the page in hand describes, but for those of pieces that were found */
   #said = new Set<string>()
   /** families that entries were made of, and names that belonged to none */
   readonly #used = new Set<string>()
@@ -256,33 +325,33 @@ export class TargetSeries {
 
   #sample(sample: Sample, reading: Reading): void {
     reading.numbers.push(sample.valueFrom, sample.valueTo)
-    const line = reading.scraped++
+    const line = reading.numbers.length / 2 - 1
+    reading.scraped++
+    this.linesRead++
     const timed = this.#settings.honorTimestamps && !Number.isNaN(sample.time)
-    if (!Number.isNaN(sample.time) || sample.exemplar !== undefined) reading.repeatable = false
     let entry = this.#recognized ?? this.#entries.get(sample.key)
     this.#recognized = undefined
-    if (entry === undefined) {
-      entry = this.#meet(sample.key, false)
-      this.#entries.set(sample.key, entry)
-      if (entry.role !== 'dropped') reading.added++
-      reading.met++
-    }
+    const met = entry === undefined
+    if (entry === undefined) entry = this.#new(sample.key, sample.key, false, reading)
+    reading.enter(entry, sample.end)
+    const { draft } = reading
+    if (draft !== undefined && (met || !Number.isNaN(sample.time) || sample.exemplar !== undefined)) draft.steady = false
     if (sample.to > 0) this.#order.add(entry, sample.from, sample.to)
     if (entry.seen !== this.#iteration) reading.distinct++
     if (entry.role === 'dropped') {
       entry.seen = this.#iteration
       return
     }
-    this.#keep(reading)
+    this.#keep(reading, 1)
+    if (draft !== undefined) draft.kept++
     const again = entry.seen === this.#iteration && !timed
     entry.seen = this.#iteration
     if (again) return reading.leave('duplicate')
     const { point } = entry
     if (point === undefined) {
-      if (entry.role === 'target_info') reading.tellOf(entry.about as ResourceNode, entry.info)
-      else if (entry.role === 'scope_info') (entry.about as ScopeNode).info = Object.fromEntries(entry.info)
-      else reading.leave('invalid')
-      return
+      if (entry.about === undefined) return reading.leave('invalid')
+      draft?.infos.push(entry)
+      return tell(entry, reading)
     }
     const time = timed ? sample.time : reading.time
     if (point.seen !== this.#iteration) {
@@ -318,6 +387,8 @@ export class TargetSeries {
       case 'created':
         point.start = value * 1000
         point.startLine = line
+        // Where it is none, nothing is written, and nothing can be put there the next time.
+        if (value === 0 && reading.draft !== undefined) reading.draft.steady = false
         return
     }
     if (start !== 0) point.start = start
@@ -328,17 +399,12 @@ export class TargetSeries {
     reading.scraped++
     const key = `native ${sample.key}`
     let entry = this.#entries.get(key)
-    if (entry === undefined) {
-      entry = this.#meet(sample.key, true)
-      this.#entries.set(key, entry)
-      if (entry.role !== 'dropped') reading.added++
-      reading.met++
-    }
+    if (entry === undefined) entry = this.#new(key, sample.key, true, reading)
     if (entry.seen !== this.#iteration) reading.distinct++
     const again = entry.seen === this.#iteration
     entry.seen = this.#iteration
     if (entry.role === 'dropped') return
-    this.#keep(reading)
+    this.#keep(reading, 1)
     const { point } = entry
     if (again || point === undefined) return reading.leave(again ? 'duplicate' : 'invalid')
     const timed = this.#settings.honorTimestamps && !Number.isNaN(sample.time)
@@ -351,8 +417,18 @@ export class TargetSeries {
     if (sample.exemplars.length > 0) point.exemplars = [...sample.exemplars] satisfies ReadExemplar[]
   }
 
-  #keep(reading: Reading): void {
-    reading.kept++
+  #new(key: string, written: string, native: boolean, reading: Reading): Entry {
+    const entry = this.#meet(written, native)
+    entry.key = key
+    if (entry.family !== '') entry.owner = this.#family(entry.family)
+    this.#entries.set(key, entry)
+    reading.news.push(entry)
+    if (entry.role !== 'dropped') reading.added++
+    return entry
+  }
+
+  #keep(reading: Reading, samples: number): void {
+    reading.kept += samples
     const { sampleLimit } = this.#settings
     if (sampleLimit > 0 && reading.kept > sampleLimit) throw new LimitError(`more than ${sampleLimit} samples (sample_limit)`)
   }
@@ -371,7 +447,7 @@ export class TargetSeries {
     labels.delete('job')
     labels.delete('instance')
     const rest = [...labels].filter(([, value]) => value !== '').sort(([a], [b]) => (a < b ? -1 : 1))
-    if (name === 'target_info') return { ...entryOf('target_info'), about: resource, info: rest }
+    if (name === 'target_info') return { ...entryOf('target_info'), about: resource, info: rest, family: name }
     if (name === 'otel_scope_info') return this.#scopeInfo(resource, rest)
     return this.#place(resource, name, rest, native)
   }
@@ -477,77 +553,168 @@ export class TargetSeries {
     const of = (key: string) => labels.find(([label]) => label === key)?.[1] ?? ''
     const scope = { name: of('otel_scope_name'), version: of('otel_scope_version'), schemaUrl: of('otel_scope_schema_url'), attributes: [] }
     const info = labels.filter(([label]) => !['otel_scope_name', 'otel_scope_version', 'otel_scope_schema_url'].includes(label))
-    return { ...entryOf('scope_info'), about: this.#scope(resource, scope), info }
+    return { ...entryOf('scope_info'), about: this.#scope(resource, scope), info, family: 'otel_scope_info' }
   }
 
   #mark(point: Point, time: number): void {
-    point.begin(this.#iteration, time)
     const { metric } = point
+    if (point.stale) this.#restore(point)
+    point.begin(this.#iteration, time)
     if (metric.seen !== this.#iteration) {
       metric.seen = this.#iteration
+      metric.slots = noSlots
       metric.active = []
-      const { scope } = metric
-      if (scope.seen !== this.#iteration) {
-        scope.seen = this.#iteration
-        scope.active = []
-        const { resource } = scope
-        if (resource.seen !== this.#iteration) {
-          resource.seen = this.#iteration
-          resource.active = []
-          this.#active.push(resource)
-        }
-        resource.active.push(scope)
-      }
-      scope.active.push(metric)
+      this.#markScope(metric.scope)
+      metric.scope.active.push(metric)
     }
     metric.active.push(point)
   }
 
-  #end(reading: Reading, page: Uint8Array, format: Format): Scraped {
-    this.#inform(reading)
-    const points = this.#complete()
-    const stale = this.#vanished(reading.time)
+  #markScope(scope: ScopeNode): void {
+    if (scope.seen === this.#iteration) return
+    scope.seen = this.#iteration
+    scope.active = []
+    const { resource } = scope
+    if (resource.seen !== this.#iteration) {
+      resource.seen = this.#iteration
+      resource.active = []
+      this.#active.push(resource)
+    }
+    resource.active.push(scope)
+  }
+
+  /** It was said to be no more, while its line was remembered. */
+  #restore(point: Point): void {
+    const { metric, id } = point
+    if (!metric.points.has(id)) metric.points.set(id, point)
+    if (!metric.scope.metrics.has(metric.key)) metric.scope.metrics.set(metric.key, metric)
+  }
+
+  #end(reading: Reading, page: Uint8Array, format: Format, segments: readonly Segment[]): Scraped {
+    try {
+      this.#inform(reading)
+      const told = this.#complete()
+      this.#vanished(reading.time)
+      this.#told = told
+      this.#forgetGone(reading)
+      const planned = !this.#forgetNames(reading, segments) && !this.#cleared && reading.drafts !== undefined
+      this.#cleared = false
+      if (!planned) this.#plan = undefined
+      const request = planned ? this.#writePlan(reading, page, format, segments) : this.#writePage(reading.time)
+      const { scraped, kept, added, left } = reading
+      return { request, scraped, kept, added, left }
+    } finally {
+      reading.drafts?.release()
+    }
+  }
+
+  #forgetGone(reading: Reading): void {
+    if (reading.partly) return this.#forgetLoose()
     const gone = this.#entries.size !== reading.distinct
-    if (gone) for (const [key, entry] of this.#entries) if (entry.seen !== this.#iteration) this.#entries.delete(key)
+    if (gone) for (const entry of this.#entries.values()) if (entry.seen !== this.#iteration) this.#drop(entry)
     if (gone || this.#cleared) this.#forget(this.#iteration)
-    if (this.#known.size > 2 * this.#said.size + 100)
-      for (const name of this.#known.keys()) if (!this.#said.has(name)) this.#known.delete(name)
+  }
+
+  /** Names that were of use once. @returns whether pieces cannot be relied upon afterwards */
+  #forgetNames(reading: Reading, segments: readonly Segment[]): boolean {
+    if (this.#known.size > 2 * reading.said + 100) {
+      const said = new Set([...this.#said, ...segments.filter(isPiece).flatMap(piece => piece.said)])
+      for (const name of this.#known.keys()) if (!said.has(name)) this.#known.delete(name)
+    }
     if (this.#used.size > 2 * this.#entries.size + 100) this.#forgetUsed()
-    this.#cleared = false
-    // A page that goes on changing has no use for a plan.
-    const repeated = reading.repeatable && reading.met === 0 && stale === 0 && !gone && format !== 'protobuf'
-    const slots = new Slots(repeated)
-    const request = this.#write(slots)
-    this.#told = points
-    const { scraped, kept, added, left } = reading
-    if (repeated) this.#plan = new Plan({ page, numbers: reading.numbers, request, slots, scraped, kept, points, format })
-    return { request, scraped, kept, added, left }
+    if (this.#families.size <= 2 * (this.#entries.size + this.#known.size) + 1000) return false
+    this.#families.clear()
+    for (const entry of this.#entries.values()) if (entry.family !== '') entry.owner = this.#family(entry.family)
+    return true
+  }
+
+  /** Writes the request, and makes pieces of what was read line by line and may be the same on the next page. */
+  #writePlan(reading: Reading, page: Uint8Array, format: Format, segments: readonly Segment[]): Uint8Array {
+    const drafts = reading.drafts!
+    drafts.unite(pieceLines)
+    for (const draft of drafts.list) if (draft.steady) for (const metrics of this.#metricsOf(draft)) noteIn(new Slots(true), metrics)
+    const request = this.#writePage(reading.time)
+    const loose: Draft[] = []
+    const pieces: Piece[] = []
+    let next = 0
+    for (const segment of segments) {
+      if (segment instanceof Piece) pieces.push(segment)
+      else
+        for (; next < drafts.list.length && drafts.list[next]!.from < segment.to; next++) {
+          const draft = drafts.list[next]!
+          const piece = draft.steady ? this.#piece(draft, page, request, reading) : undefined
+          if (piece === undefined) loose.push(draft)
+          else pieces.push(piece)
+          for (const owner of draft.owners) owner.piece = piece
+        }
+    }
+    this.#loose = loose.flatMap(({ first, lines }) => reading.entries.slice(first, first + lines))
+    const same = pieces.length === this.#plan?.pieces.length && pieces.every((piece, i) => piece === this.#plan!.pieces[i])
+    if (!same || this.#plan!.whole !== (loose.length === 0)) this.#plan = new Plan(format, pieces, loose.length === 0)
+    return request
+  }
+
+  /** By scope, those that it is to be written with. */
+  #metricsOf(draft: Draft): readonly (readonly MetricNode[])[] {
+    const scopes = new Map<ScopeNode, MetricNode[]>()
+    for (const owner of draft.owners) {
+      if (!(owner instanceof MetricNode) || owner.seen !== this.#iteration) continue
+      const metrics = scopes.get(owner.scope)
+      if (metrics === undefined) scopes.set(owner.scope, [owner])
+      else metrics.push(owner)
+    }
+    return [...scopes.values()]
+  }
+
+  /** @returns undefined where its metrics are not one after the other */
+  #piece(draft: Draft, page: Uint8Array, request: Uint8Array, reading: Reading): Piece | undefined {
+    const entries = reading.entries.slice(draft.first, draft.first + draft.lines)
+    const piece = new Piece({ draft, page, numbers: reading.numbers, entries })
+    const fragments: Fragment[] = []
+    let apart = false
+    for (const metrics of this.#metricsOf(draft)) {
+      const { slots, from, scope } = metrics[0]!
+      const { to } = metrics.at(-1)!
+      apart ||= metrics.some((metric, i) => i > 0 && metric.from !== metrics[i - 1]!.to)
+      const told = metrics.map(metric => metric.told!)
+      noteIn(noSlots, metrics)
+      fragments.push(new Fragment(piece, scope, told, new Uint8Array(request.subarray(from, to)), slots, from, draft.first))
+    }
+    if (apart) return undefined
+    for (const { told } of fragments) for (const one of told) one.piece = piece
+    piece.fragments = fragments
+    return piece
   }
 
   /** Marks what was told and is not here any more. @returns how many */
   #vanished(time: number): number {
     let count = 0
-    const iteration = this.#iteration
-    for (const point of this.#told) {
-      if (point.seen === iteration) continue
-      // Described anew, a series is another object: but the same series.
-      const current = point.metric.scope.metrics.get(point.metric.key)
-      const twin = current === point.metric ? undefined : current?.points.get(point.id)
-      if (twin?.seen === iteration) continue
-      const { bounds, buckets } = point
-      this.#mark(point, time)
-      point.bounds = bounds
-      point.buckets = buckets
-      point.stale = true
-      point.metric.points.delete(point.id)
-      count++
-    }
+    for (const { points, piece } of this.#told)
+      if (piece?.used !== this.#search) for (const point of points) if (this.#vanish(point, time)) count++
     return count
+  }
+
+  #vanish(point: Point, time: number): boolean {
+    const iteration = this.#iteration
+    if (point.seen === iteration) return false
+    // Described anew, a series is another object: but the same series.
+    const { metric, bounds, buckets } = point
+    const current = metric.scope.metrics.get(metric.key)
+    const twin = current === metric ? undefined : current?.points.get(point.id)
+    if (twin?.seen === iteration) return false
+    this.#mark(point, time)
+    point.bounds = bounds
+    point.buckets = buckets
+    point.stale = true
+    metric.points.delete(point.id)
+    const draft = metric.draft?.root
+    if (draft !== undefined) draft.steady = false
+    return true
   }
 
   #forgetUsed(): void {
     this.#used.clear()
-    for (const { family } of this.#entries.values()) this.#used.add(family)
+    for (const { family, about } of this.#entries.values()) if (about === undefined) this.#used.add(family)
   }
 
   #inform(reading: Reading): void {
@@ -556,37 +723,78 @@ export class TargetSeries {
   }
 
   /** Leaves out the points that lack something. @returns those that will be missed */
-  #complete(): Point[] {
-    const points: Point[] = []
-    this.#each(metric => {
-      if (!metric.active.every(isComplete)) metric.active = metric.active.filter(isComplete)
-      for (const point of metric.active) if (point.tracked) points.push(point)
-    })
-    return points
+  #complete(): Told[] {
+    const told: Told[] = []
+    for (const resource of this.#active)
+      for (const scope of resource.active)
+        for (const part of scope.active)
+          if (part instanceof Fragment) for (const each of part.told) told.push(each)
+          else told.push(completed(part))
+    return told
   }
 
-  /** Keeps only what was seen in this iteration. */
-  #forget(iteration: number): void {
-    for (const [key, resource] of this.#resources) {
-      for (const [name, scope] of resource.scopes) {
-        for (const [metricName, metric] of scope.metrics) {
-          for (const [id, point] of metric.points) if (point.seen !== iteration) metric.points.delete(id)
-          if (metric.points.size === 0) scope.metrics.delete(metricName)
-        }
-        if (scope.metrics.size === 0) resource.scopes.delete(name)
+  #drop(entry: Entry): void {
+    entry.valid = false
+    if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key)
+  }
+
+  /** Of what no piece was found of, keeps only what was seen in this iteration. */
+  #forgetLoose(): void {
+    let emptied = this.#forgetEntries(this.#loose)
+    for (const { used, entries } of this.#plan!.pieces) if (used !== this.#search && this.#forgetEntries(entries)) emptied = true
+    if (emptied) this.#forgetScopes()
+  }
+
+  /** @returns whether a scope has no metrics now */
+  #forgetEntries(entries: readonly Entry[]): boolean {
+    let emptied = false
+    for (const entry of entries) {
+      const { seen, point } = entry
+      if (seen === this.#iteration) continue
+      this.#drop(entry)
+      if (point === undefined) {
+        emptied ||= entry.about !== undefined
+        continue
       }
+      const { metric, id } = point
+      const { metrics } = metric.scope
+      if (point.seen !== this.#iteration && metric.points.get(id) === point) metric.points.delete(id)
+      if (metric.points.size > 0 || metrics.get(metric.key) !== metric) continue
+      metrics.delete(metric.key)
+      if (metrics.size === 0) emptied = true
+    }
+    return emptied
+  }
+
+  #forgetScopes(): void {
+    for (const [key, resource] of this.#resources) {
+      for (const [name, scope] of resource.scopes) if (scope.metrics.size === 0) resource.scopes.delete(name)
       if (resource.scopes.size === 0 && resource !== this.#own) this.#resources.delete(key)
     }
   }
 
-  #each(use: (metric: MetricNode) => void): void {
-    for (const resource of this.#active) for (const scope of resource.active) for (const metric of scope.active) use(metric)
+  /** Keeps only what was seen in this iteration. */
+  #forget(iteration: number): void {
+    for (const { scopes } of this.#resources.values())
+      for (const { metrics } of scopes.values())
+        for (const [name, metric] of metrics) {
+          for (const [id, point] of metric.points) if (point.seen !== iteration) metric.points.delete(id)
+          if (metric.points.size === 0) metrics.delete(name)
+        }
+    this.#forgetScopes()
   }
 
-  #write(slots: Slots): Uint8Array {
-    const output = new Output(this.#size)
-    for (const resource of this.#active) resource.write(output, slots)
-    this.#size = Math.max(4096, output.at + (output.at >> 3))
+  /** A page becomes as much as the last one did, or a little more. */
+  #writePage(time: number): Uint8Array {
+    const request = this.#write(time, this.#size)
+    this.#size = request.length + (request.length >> 6) + 1024
+    return request
+  }
+
+  /** @param size [bytes] that it will have, roughly */
+  #write(time: number, size = 4096): Uint8Array {
+    const output = new Output(size, time)
+    for (const resource of this.#active) resource.write(output, this.#numbers.values)
     return output.bytes.subarray(0, output.at)
   }
 }
@@ -595,26 +803,49 @@ export class TargetSeries {
 class Reading {
   /** [ms] of samples that have no time of their own */
   readonly time: number
-  /** pairs: where each value stands on the page */
+  /** pairs: where each value stands on the page, of lines that were read one by one; and what is known of them */
   readonly numbers: number[] = []
+  readonly entries: Entry[] = []
+  /** undefined where the page has no lines */
+  readonly drafts: Drafts | undefined
+  /** what the line in hand is in */
+  draft: Draft | undefined
+  /** the rest are pieces that were found */
+  readonly partly: boolean
   scraped = 0
   kept = 0
   added = 0
-  /** [lines] not known from the last page */
-  met = 0
+  /** lines not known from the last page */
+  readonly news: Entry[] = []
+  /** [families] described */
+  said = 0
   /** [lines] each counted once */
   distinct = 0
   readonly left: Record<string, number> = {}
-  /** nothing but plain values: the next page may be of the same kind */
-  repeatable = true
   readonly #infos = new Map<ResourceNode, Label[]>()
 
-  constructor(time: number) {
+  constructor(time: number, drafts: Drafts | undefined, partly: boolean) {
     this.time = time
+    this.drafts = drafts
+    this.partly = partly
+  }
+
+  /** @param end [bytes] of the line */
+  enter(entry: Entry, end: number): void {
+    if (this.drafts === undefined) return
+    this.entries.push(entry)
+    this.draft = this.drafts.line(entry.owner, entry.point?.metric, end)
+  }
+
+  again({ lines, said, left }: Piece): void {
+    this.scraped += lines
+    this.said += said.length
+    for (const [reason, count] of Object.entries(left)) this.left[reason] = (this.left[reason] ?? 0) + count
   }
 
   leave(reason: string): void {
     this.left[reason] = (this.left[reason] ?? 0) + 1
+    this.draft?.leave(reason)
   }
 
   tellOf(resource: ResourceNode, info: readonly Label[]): void {
@@ -625,20 +856,38 @@ class Reading {
   }
 }
 
+const isPiece = (segment: Segment): segment is Piece => segment instanceof Piece
 const isComplete = (point: Point): boolean => point.complete
-const noLabels: readonly Label[] = []
 const noneKnown: ReadonlyMap<string, Described> = new Map()
 
-const entryOf = (role: Role): Entry => ({
-  role,
-  point: undefined,
-  bound: 0,
-  about: undefined,
-  info: noLabels,
-  family: '',
-  valid: true,
-  seen: -1,
-})
+/** Leaves out the points that lack something. @returns those that will be missed */
+function completed(metric: MetricNode): Told {
+  if (!metric.active.every(isComplete)) metric.active = metric.active.filter(isComplete)
+  const points = metric.active.every(({ tracked }) => tracked) ? metric.active : metric.active.filter(({ tracked }) => tracked)
+  const told = { points: [...points], piece: undefined }
+  metric.told = told
+  return told
+}
+
+function noteIn(slots: Slots, metrics: readonly MetricNode[]): void {
+  for (const metric of metrics) metric.slots = slots
+}
+
+function tell({ about, info }: Entry, reading: Reading): void {
+  if (about instanceof ResourceNode) reading.tellOf(about, info)
+  else (about as ScopeNode).info = Object.fromEntries(info)
+}
+
+/** [bytes] of the page without the line that ends it; -1 where it does not end as it must */
+function bodyEnd(page: Uint8Array, format: Format): number {
+  const size = page.length
+  if (format === 'text') return size === 0 || page[size - 1] === 0x0a ? size : -1
+  const end = page[size - 1] === 0x0a ? size - 1 : size
+  const from = end - eof.length
+  if (format === 'protobuf' || from < 0 || (from > 0 && page[from - 1] !== 0x0a)) return -1
+  return eof.every((byte, i) => page[from + i] === byte) ? from : -1
+}
+const eof = Buffer.from('# EOF')
 
 function roleOf(name: string, family: string, type: SampleType): Role {
   if (name === `${family}_created` && type !== 'gauge' && type !== 'unknown') return 'created'

@@ -10,6 +10,8 @@ import { type Message, requestOf } from '../../otlp/schema.ts'
 import { varintSize, writeVarint } from '../../otlp/wire.ts'
 import { encodeMessage } from '../../otlp/write.ts'
 import { fieldSize, type Output, putCount, putNanos } from './bytes.ts'
+import type { Draft, Owner } from './drafts.ts'
+import type { Fragment, Piece } from './plan.ts'
 
 export type PointType = 'gauge' | 'sum' | 'monotonic' | 'histogram' | 'exponential' | 'summary'
 
@@ -65,10 +67,11 @@ export class ResourceNode {
     return this.#bytes
   }
 
-  write(output: Output, slots: Slots): void {
+  /** @param values that pieces were found with */
+  write(output: Output, values: Float64Array): void {
     const from = output.begin(tag(1, BYTES))
     output.raw(this.bytes)
-    for (const scope of this.active) scope.write(output, slots)
+    for (const scope of this.active) scope.write(output, values)
     output.end(from)
   }
 }
@@ -76,7 +79,8 @@ export class ResourceNode {
 export class ScopeNode {
   readonly resource: ResourceNode
   readonly metrics = new Map<string, MetricNode>()
-  active: MetricNode[] = []
+  /** in the order of the page: what was read line by line, and what was found as it was */
+  active: (MetricNode | Fragment)[] = []
   seen = -1
   readonly #head: object
   #more: Readonly<Record<string, string>> = {}
@@ -89,6 +93,7 @@ export class ScopeNode {
 
   /** What otel_scope_info adds, where the scope has no attributes of its own. */
   set info(attributes: Readonly<Record<string, string>>) {
+    if (JSON.stringify(attributes) === JSON.stringify(this.#more)) return
     this.#more = attributes
     this.#bytes = undefined
   }
@@ -109,10 +114,10 @@ export class ScopeNode {
     return this.#bytes
   }
 
-  write(output: Output, slots: Slots): void {
+  write(output: Output, values: Float64Array): void {
     const from = output.begin(tag(2, BYTES))
     output.raw(this.bytes)
-    for (const metric of this.active) metric.write(output, slots)
+    for (const part of this.active) part.write(output, values)
     output.end(from)
   }
 }
@@ -123,7 +128,14 @@ export interface Described {
   readonly unit: string
 }
 
-export class MetricNode {
+/** Points that will be missed if their series are not there next time. */
+export interface Told {
+  readonly points: readonly Point[]
+  /** where they are all of them, or undefined: they are nowhere together */
+  piece: Piece | undefined
+}
+
+export class MetricNode implements Owner {
   readonly scope: ScopeNode
   readonly type: PointType
   readonly points = new Map<string, Point>()
@@ -132,6 +144,13 @@ export class MetricNode {
   readonly about: Described
   /** in its scope */
   readonly key: string
+  draft: Draft | undefined
+  piece: Piece | undefined
+  told: Told | undefined
+  /** of the piece that the metric is to be part of, and where in the output it was put */
+  slots = noSlots
+  from = 0
+  to = 0
   readonly #head: Uint8Array
 
   /** @param unit UCUM */
@@ -143,7 +162,9 @@ export class MetricNode {
     this.#head = encodeMessage(Metric, { name, description: about.help, unit, metadata: { 'prometheus.type': about.type } })
   }
 
-  write(output: Output, slots: Slots): void {
+  write(output: Output): void {
+    const { slots } = this
+    this.from = output.at
     const from = output.begin(tag(2, BYTES))
     output.raw(this.#head)
     const data = output.begin(tag(layout[this.type].data, BYTES))
@@ -159,6 +180,7 @@ export class MetricNode {
     }
     output.end(data)
     output.end(from)
+    this.to = output.at
   }
 }
 
@@ -178,6 +200,7 @@ export class Slots {
   }
 }
 
+export const noSlots = new Slots(false)
 const noLine = -1
 /** Shared by all points that have no buckets: never written to. */
 const noNumbers: number[] = []
