@@ -138,7 +138,7 @@ describe.each(['text', 'openmetrics'] as const)('%s: pages that change in every 
     ['with a limit', 0.9, false, { sampleLimit: 500 }],
   ] as const)('%s', (_, most, strange, more) => {
     let [pages, refused, read, lines] = [0, 0, 0, 0]
-    for (let seed = 1; seed <= 6; seed++) {
+    for (let seed = 1; seed <= 3; seed++) {
       const chance = new Chance(seed)
       const changing = new Changing(seed, format, strange)
       const kept = new TargetSeries({ ...settings, ...more }, target)
@@ -150,6 +150,7 @@ describe.each(['text', 'openmetrics'] as const)('%s: pages that change in every 
         for (let i = 0; i < rounds; i++) {
           let page = changing.page()
           if (chance.is(0.01)) page = page.subarray(0, chance.int(page.length))
+          if (chance.is(0.03)) page[chance.int(page.length)] = page[chance.int(page.length)]!
           const at = time + 100 * round + i
           pages++
           const [found, all] = [outcome(kept, page, format, at), outcome(plain, page, format, at)]

@@ -329,3 +329,11 @@ test('numbers as OTLP has them', () => {
     expect([value, view.getBigUint64(0, true)]).toEqual([value, count])
   }
 })
+
+test('a page that is refused at a number leaves nothing to the next one', () => {
+  const known = series()
+  known.scrape(Buffer.from('a 1\nb 2\n'), 'text', time)
+  expect(() => known.scrape(Buffer.from('a 1\nb x\n'), 'text', time + 1)).toThrow('not a number')
+  const { request } = known.scrape(Buffer.from('c 5\na 1\nb 2\n'), 'text', time + 2)
+  expect(Buffer.from(request!)).toEqual(Buffer.from(series().scrape(Buffer.from('c 5\na 1\nb 2\n'), 'text', time + 2).request!))
+})

@@ -263,6 +263,8 @@ export class TargetSeries {
 
   #begin(): void {
     this.#said.clear()
+    // A page that ended at a wrong number leaves one.
+    this.#recognized = undefined
     this.#iteration++
     this.#active = []
   }
