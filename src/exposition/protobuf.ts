@@ -31,12 +31,21 @@ export function* protobufPage(families: Iterable<Family>): Generator<Uint8Array 
       size += piece.length
       metrics.push(piece)
     }
-    for (let i = 0; i < family.length; i++) {
-      if (!family.read(i, row)) continue
-      writeMetric(out, row, family.type)
-      if (out.length < pieceSize) continue
-      flush()
-      yield undefined
+    // Prometheus reads all that comes after a classic histogram as classic, so that native ones of the same name must come first.
+    let later = 0
+    for (const native of family.type === 'histogram' ? [true, false] : [undefined]) {
+      if (native === false && later === 0) break
+      for (let i = 0; i < family.length; i++) {
+        if (!family.read(i, row)) continue
+        if (native !== undefined && isNative(row) !== native) {
+          later++
+          continue
+        }
+        writeMetric(out, row, family.type)
+        if (out.length < pieceSize) continue
+        flush()
+        yield undefined
+      }
     }
     if (out.length > 0) flush()
     if (size === 0) continue
@@ -101,12 +110,14 @@ function writeHistogram(out: Writer, row: Row): void {
   out.varintField(1, row.count)
   if (!Number.isNaN(row.sum)) out.double(2, row.sum)
   writeBuckets(out, row, row.shape === 'exponential' ? toClassic(row.exponential) : row)
-  const native = row.shape === 'exponential' && addsUp(row)
+  const native = isNative(row)
   if (native) writeNative(out, row)
   writeTime(out, 15, row.start)
   if (native) for (const exemplar of row.exemplars) if (exemplar.time > 0) writeExemplar(out, 16, exemplar)
   out.end(histogram)
 }
+
+const isNative = (row: Row): boolean => row.shape === 'exponential' && addsUp(row)
 
 function writeBuckets(out: Writer, row: Row, { bounds, buckets }: Pick<Row, 'bounds' | 'buckets'>): void {
   const exemplars = placed(row.exemplars, bounds)

@@ -105,6 +105,28 @@ test('the protobuf page: types, start times, exemplars, native histograms', () =
   })
 })
 
+test('native histograms come before classic ones of the same name: Prometheus reads what follows a classic one as classic', () => {
+  const exponential = { scale: 0, zeroCount: 1, zeroThreshold: 0, positiveOffset: 0, positive: [1], negativeOffset: 0, negative: [] }
+  const native = (labels: string) => ({ shape: 'exponential' as const, labels, count: 2, sum: 1, exponential })
+  const classic = (labels: string) => ({
+    shape: 'histogram' as const,
+    labels,
+    count: 3,
+    sum: 1,
+    bounds: Float64Array.of(1),
+    buckets: [1, 2],
+  })
+  const rows = [classic('a="1"'), native('a="2"'), classic('a="3"'), native('a="4"')]
+  const [family] = decodePage(proto([familyOf('h', 'histogram', rows)]))
+  const order = family!.metrics.map(({ labels, native }) => [labels.get('a'), native !== undefined])
+  expect(order).toEqual([
+    ['2', true],
+    ['4', true],
+    ['1', false],
+    ['3', false],
+  ])
+})
+
 test('a native histogram whose buckets are not its count would cost the whole scrape: it is classic only', () => {
   const one = (count: number) => {
     const exponential = { scale: 0, zeroCount: 1, zeroThreshold: 0, positiveOffset: 0, positive: [1], negativeOffset: 0, negative: [1] }
