@@ -3,7 +3,7 @@
  * row that goes are written anew. A metric, scope or resource that loses its last row goes with it.
  */
 import type { Signal } from '../model/signal.ts'
-import { BYTES, Cursor, varintSize, writeVarint } from './wire.ts'
+import { BYTES, Cursor, fieldHead } from './wire.ts'
 
 /** Data points, spans or log records. @throws {MalformedError} */
 export function countRows(signal: Signal, bytes: Uint8Array): number {
@@ -120,7 +120,7 @@ function keep(message: Cursor, signal: Signal, level: number, drop: ArrayLike<nu
     // A metric's data may be in pieces, and each of them says something about all points.
     if (!inner.rows && !(signal === 'metrics' && level === METRIC)) continue
     kept.rows ||= inner.rows
-    add(kept, head(at.number, inner.size))
+    add(kept, fieldHead(at.number, inner.size))
     for (const piece of inner.pieces) add(kept, piece)
   }
   flush(message.to)
@@ -130,14 +130,6 @@ function keep(message: Cursor, signal: Signal, level: number, drop: ArrayLike<nu
 function add(kept: Kept, piece: Uint8Array): void {
   kept.pieces.push(piece)
   kept.size += piece.length
-}
-
-/** Tag and length. */
-function head(number: number, size: number): Uint8Array {
-  const tag = number * 8 + BYTES
-  const bytes = new Uint8Array(varintSize(tag) + varintSize(size))
-  writeVarint(bytes, writeVarint(bytes, 0, tag), size)
-  return bytes
 }
 
 function hasRows(message: Cursor, signal: Signal, level: number): boolean {

@@ -10,7 +10,7 @@
 import type { Signal } from '../model/signal.ts'
 import { dataOf, leadsOn, levels, METRIC } from './cut.ts'
 import { Scan } from './scan.ts'
-import { BYTES, Cursor, readText, varintSize, writeVarint } from './wire.ts'
+import { BYTES, Cursor, fieldHead, readText } from './wire.ts'
 
 /** The fields in `[from, to)` become `bytes`; none: they go. Where `from` is `to`, `bytes` come before the field that begins there. */
 export interface Change {
@@ -101,7 +101,7 @@ class Rewriter {
         const isData = this.#signal === 'metrics' && level === METRIC
         if (!isData && !this.#hasRows(inner.pieces, level + 1)) continue
       }
-      add(result, head(at.number, inner.size))
+      add(result, fieldHead(at.number, inner.size))
       for (const piece of inner.pieces) add(result, piece)
     }
     flush(end)
@@ -142,19 +142,11 @@ function add(result: Rewritten, piece: Uint8Array): void {
   result.size += piece.length
 }
 
-/** Tag and length. */
-function head(number: number, size: number): Uint8Array {
-  const tag = number * 8 + BYTES
-  const bytes = new Uint8Array(varintSize(tag) + varintSize(size))
-  writeVarint(bytes, writeVarint(bytes, 0, tag), size)
-  return bytes
-}
-
 /** A field of bytes: text, or a message. */
 export function bytesField(number: number, ...content: readonly Uint8Array[]): Uint8Array {
   let size = 0
   for (const part of content) size += part.length
-  const front = head(number, size)
+  const front = fieldHead(number, size)
   const result = new Uint8Array(front.length + size)
   result.set(front)
   let at = front.length

@@ -171,3 +171,11 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 export function readText(bytes: Uint8Array, from = 0, to = bytes.length): string {
   return to === from ? '' : utf8.decode(bytes.subarray(from, to))
 }
+
+/** Tag and length of a field of bytes. */
+export function fieldHead(number: number, size: number): Uint8Array {
+  const tag = number * 8 + BYTES
+  const bytes = new Uint8Array(varintSize(tag) + varintSize(size))
+  writeVarint(bytes, writeVarint(bytes, 0, tag), size)
+  return bytes
+}

@@ -24,9 +24,11 @@ import type { Relabelling } from '../../exposition/relabel.ts'
 import { Output } from './bytes.ts'
 import { Conflict, type Draft, Drafts, type Owner } from './drafts.ts'
 import { type Entry, entryOf, type Role } from './entry.ts'
+import { outside, resourceAttributes, type Scope, scopeName, scopeOf, scopePrefix } from './identity.ts'
 import { belongs, pointTypeOf, suffixes, toUcum, trimSuffixes } from './naming.ts'
 import { Order } from './order.ts'
 import { Fragment, Numbers, Piece, Plan, type Segment } from './plan.ts'
+import { Reading } from './reading.ts'
 import { type Described, MetricNode, noSlots, Point, ResourceNode, ScopeNode, Slots, type Told } from './tree.ts'
 
 export interface SeriesSettings {
@@ -83,8 +85,6 @@ const settledAfter = 5
 
 /** [lines] that a piece should have: smaller ones side by side become one */
 const pieceLines = 100
-
-const scopeName = 'thalamus/prometheus'
 
 export class TargetSeries {
   readonly #settings: SeriesSettings
@@ -801,63 +801,6 @@ export class TargetSeries {
   }
 }
 
-/** What is found while one page is read. */
-class Reading {
-  /** [ms] of samples that have no time of their own */
-  readonly time: number
-  /** pairs: where each value stands on the page, of lines that were read one by one; and what is known of them */
-  readonly numbers: number[] = []
-  readonly entries: Entry[] = []
-  /** undefined where the page has no lines */
-  readonly drafts: Drafts | undefined
-  /** what the line in hand is in */
-  draft: Draft | undefined
-  /** the rest are pieces that were found */
-  readonly partly: boolean
-  scraped = 0
-  kept = 0
-  added = 0
-  /** lines not known from the last page */
-  readonly news: Entry[] = []
-  /** [families] described */
-  said = 0
-  /** [lines] each counted once */
-  distinct = 0
-  readonly left: Record<string, number> = {}
-  readonly #infos = new Map<ResourceNode, Label[]>()
-
-  constructor(time: number, drafts: Drafts | undefined, partly: boolean) {
-    this.time = time
-    this.drafts = drafts
-    this.partly = partly
-  }
-
-  /** @param end [bytes] of the line */
-  enter(entry: Entry, end: number): void {
-    if (this.drafts === undefined) return
-    this.entries.push(entry)
-    this.draft = this.drafts.line(entry.owner, entry.point?.metric, end)
-  }
-
-  again({ lines, said, left }: Piece): void {
-    this.scraped += lines
-    this.said += said.length
-    for (const [reason, count] of Object.entries(left)) this.left[reason] = (this.left[reason] ?? 0) + count
-  }
-
-  leave(reason: string): void {
-    this.left[reason] = (this.left[reason] ?? 0) + 1
-    this.draft?.leave(reason)
-  }
-
-  tellOf(resource: ResourceNode, info: readonly Label[]): void {
-    this.#infos.set(resource, [...(this.#infos.get(resource) ?? []), ...info])
-  }
-  infoOf(resource: ResourceNode): readonly Label[] {
-    return this.#infos.get(resource) ?? []
-  }
-}
-
 const isPiece = (segment: Segment): segment is Piece => segment instanceof Piece
 const isComplete = (point: Point): boolean => point.complete
 const noneKnown: ReadonlyMap<string, Described> = new Map()
@@ -896,45 +839,6 @@ function roleOf(name: string, family: string, type: SampleType): Role {
   if (type !== 'histogram' && type !== 'summary') return 'value'
   if (name.endsWith('_sum')) return 'sum'
   return name.endsWith('_count') ? 'count' : 'bucket'
-}
-
-/** Labels that are no attributes of a point. */
-const outside: ReadonlySet<string> = new Set(['__scheme__', '__metrics_path__'])
-const scopePrefix = 'otel_scope_'
-
-interface Scope {
-  readonly name: string
-  readonly version: string
-  readonly schemaUrl: string
-  readonly attributes: readonly Label[]
-}
-
-const defaultScope: Scope = { name: scopeName, version: '', schemaUrl: '', attributes: [] }
-
-function scopeOf(labels: readonly Label[]): Scope {
-  const of = new Map(
-    labels.filter(([label]) => label.startsWith(scopePrefix)).map(([label, value]) => [label.slice(scopePrefix.length), value]),
-  )
-  if (of.size === 0) return defaultScope
-  const { name = '', version = '', schema_url: schemaUrl = '', ...rest } = Object.fromEntries(of)
-  return { name, version, schemaUrl, attributes: Object.entries(rest) }
-}
-
-/** What a job and an instance are in OpenTelemetry's words. */
-function resourceAttributes(job: string, instance: string): Label[] {
-  const split = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(instance)
-  const host = split === null ? instance : (split[1] ?? split[2] ?? '')
-  return [
-    ['service.name', job],
-    ...(tellsWhere(host) ? [['server.address', host] as const] : []),
-    ['service.instance.id', instance],
-    ['server.port', split?.[3] ?? ''],
-  ]
-}
-
-/** Not where every host has that name. */
-function tellsWhere(host: string): boolean {
-  return host !== 'localhost' && !/^127\.\d+\.\d+\.\d+$/.test(host) && !['::1', '0.0.0.0', '::'].includes(host)
 }
 
 function withinLimits(buckets: ExponentialBuckets, { bucketLimit, maxScale }: SeriesSettings): ExponentialBuckets {
