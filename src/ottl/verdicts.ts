@@ -7,16 +7,17 @@ export class SeriesVerdicts {
   #verdicts = new Uint8Array()
   #generations = new Uint32Array()
 
-  /** The verdict on `series`, from 1 to 255, decided now if it was not before. Rows without a series (-1) are decided each time. */
-  of(dictionary: Dictionary, series: number, decide: () => number): number {
-    if (series < 0) return decide()
+  /** The verdict on `series`, from 1 to 255; 0 where there is none, as always for rows without a series (-1): then it is decided, and `remember`ed. */
+  find(dictionary: Dictionary, series: number): number {
+    if (series < 0 || series >= this.#verdicts.length || this.#generations[series] !== dictionary.generation(series)) return UNKNOWN
+    return this.#verdicts[series]!
+  }
+
+  remember(dictionary: Dictionary, series: number, verdict: number): number {
+    if (series < 0) return verdict
     if (series >= this.#verdicts.length) this.#grow(Math.max(dictionary.capacity, series + 1))
-    const generation = dictionary.generation(series)
-    const known = this.#verdicts[series]!
-    if (known !== UNKNOWN && this.#generations[series] === generation) return known
-    const verdict = decide()
     this.#verdicts[series] = verdict
-    this.#generations[series] = generation
+    this.#generations[series] = dictionary.generation(series)
     return verdict
   }
 

@@ -5,6 +5,7 @@
  */
 import { type Family, type Row, SampleNames } from '../../exposition/families.ts'
 import type { FamilyName, FamilyType } from '../../exposition/naming.ts'
+import { grown, HashIndex } from './hash-index.ts'
 import { LabelTexts } from './label-texts.ts'
 
 /** A family and the slots of its series. */
@@ -40,14 +41,10 @@ export class Page {
   /** by slot */
   readonly #labels = new LabelTexts()
   readonly #familyOf: (SlotFamily | undefined)[] = []
-  /** by slot: the hash of its family's name and its labels */
-  readonly #hashes: number[] = []
-  /** by hash: a slot that has it */
-  readonly #byHash = new Map<number, number>()
-  /** by slot: the next slot of the same hash, or -1 */
-  readonly #nextOfHash: number[] = []
+  /** finds a slot by its family's name and its labels */
+  readonly #index = new HashIndex()
   /** where in its family's list a slot stands */
-  readonly #places: number[] = []
+  #places = new Int32Array(0)
   readonly #free: number[] = []
   /** slots in use */
   size = 0
@@ -86,8 +83,9 @@ export class Page {
 
   /** The slot of that family with these labels. */
   find(family: SlotFamily, labels: string): number | undefined {
-    let slot = this.#byHash.get(hash(family.name, labels)) ?? -1
-    while (slot >= 0 && (this.#familyOf[slot] !== family || this.#labels.get(slot) !== labels)) slot = this.#nextOfHash[slot]!
+    const key = hash(family.name, labels)
+    let slot = this.#index.first(key)
+    while (slot >= 0 && (this.#familyOf[slot] !== family || this.#labels.get(slot) !== labels)) slot = this.#index.next(slot, key)
     return slot < 0 ? undefined : slot
   }
 
@@ -95,11 +93,9 @@ export class Page {
     const slot = this.#free.pop() ?? this.#familyOf.length
     this.#labels.set(slot, labels)
     this.#familyOf[slot] = family
+    if (slot >= this.#places.length) this.#places = grown(this.#places, slot + 1)
     this.#places[slot] = family.slots.push(slot) - 1
-    const key = hash(family.name, labels)
-    this.#hashes[slot] = key
-    this.#nextOfHash[slot] = this.#byHash.get(key) ?? -1
-    this.#byHash.set(key, slot)
+    this.#index.add(slot, hash(family.name, labels))
     this.size++
     return slot
   }
@@ -112,25 +108,12 @@ export class Page {
       family.slots[this.#places[slot]!] = last
       this.#places[last] = this.#places[slot]!
     }
-    this.#unhash(slot)
+    this.#index.remove(slot)
     this.#labels.delete(slot)
     this.#familyOf[slot] = undefined
     this.#free.push(slot)
     this.size--
     if (family.slots.length === 0) this.removeIfEmpty(family)
-  }
-
-  #unhash(slot: number): void {
-    const key = this.#hashes[slot]!
-    const next = this.#nextOfHash[slot]!
-    let before = this.#byHash.get(key)!
-    if (before === slot) {
-      if (next < 0) this.#byHash.delete(key)
-      else this.#byHash.set(key, next)
-      return
-    }
-    while (this.#nextOfHash[before] !== slot) before = this.#nextOfHash[before]!
-    this.#nextOfHash[before] = next
   }
 
   /** A family without series gives its names back. */
@@ -151,10 +134,10 @@ export class Page {
   }
 }
 
-/** FNV-1a over the characters, 31 bits: a small integer, which a Map keeps without a box. */
+/** FNV-1a over the characters. */
 function hash(name: string, labels: string): number {
   let h = 0x811c9dc5
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193)
   for (let i = 0; i < labels.length; i++) h = Math.imul(h ^ labels.charCodeAt(i), 0x01000193)
-  return h & 0x3fffffff
+  return h
 }

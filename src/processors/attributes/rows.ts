@@ -31,13 +31,10 @@ export function rowEditor(actions: Actions, which: ((at: Place) => boolean) | un
         return list.changed
       }
       for (let i = 0; i < rows.length; i++) {
-        if (points === undefined) edit(i)
-        else {
-          const before = changes.length
-          const verdict = verdicts.of(batch.dictionary, points.series[i]!, () => (edit(i) ? CHANGES : STAYS))
-          // Known before, so not yet done to this row.
-          if (verdict === CHANGES && changes.length === before) edit(i)
-        }
+        const known = points === undefined ? CHANGES : verdicts.find(batch.dictionary, points.series[i]!)
+        if (known === STAYS) continue
+        const changed = edit(i)
+        if (known === 0) verdicts.remember(batch.dictionary, points!.series[i]!, changed ? CHANGES : STAYS)
       }
     }
     return changes

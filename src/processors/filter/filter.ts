@@ -81,11 +81,10 @@ export class Filter<S extends Signal> implements Processor<S> {
           continue
         }
         if (row !== undefined) {
-          const drops =
-            rowIdentity && points !== undefined
-              ? this.#series.of(batch.dictionary, points.series[i]!, () => (row(at.toRow(group, i)) ? GOES : STAYS)) === GOES
-              : row(at.toRow(group, i))
-          if (drops) {
+          const series = rowIdentity && points !== undefined ? points.series[i]! : -1
+          let verdict = this.#series.find(batch.dictionary, series)
+          if (verdict === 0) verdict = this.#series.remember(batch.dictionary, series, row(at.toRow(group, i)) ? GOES : STAYS)
+          if (verdict === GOES) {
             rows++
             goes(of, i)
             continue

@@ -42,8 +42,15 @@ export class Redaction {
 
   changes(batch: AnyBatch): Change[] {
     const changes: Change[] = []
-    for (let i = 0; i < batch.resources.length; i++) this.#attributesOf(resourceHolder(batch, i), changes)
-    for (let i = 0; i < batch.scopes.length; i++) this.#attributesOf(scopeHolder(batch, i), changes)
+    const { resources, scopes } = batch
+    const bytes = batch.raw.bytes()
+    for (let i = 0; i < resources.length; i++) {
+      if (this.#partMatters(bytes, resources.from[i]!, resources.to[i]!, attributesField.resource))
+        this.#editAt(resourceHolder(batch, i), changes)
+    }
+    for (let i = 0; i < scopes.length; i++) {
+      if (this.#partMatters(bytes, scopes.from[i]!, scopes.to[i]!, attributesField.scope)) this.#editAt(scopeHolder(batch, i), changes)
+    }
     for (const group of rowGroups(batch)) {
       if (batch.signal === 'metrics') this.#points(batch, group, changes)
       else for (let i = 0; i < group.rows.length; i++) this.#rowOf(batch, group, i, changes)
@@ -56,8 +63,12 @@ export class Redaction {
     const { from, to } = group.rows
     const bytes = batch.raw.bytes()
     for (let i = 0; i < group.rows.length; i++) {
-      const decide = () => (this.#matters(bytes, from[i]!, to[i]!, group.field) ? CHANGES : STAYS)
-      if (this.#series.of(batch.dictionary, series[i]!, decide) === CHANGES) this.#editAt(rowHolder(batch, group, i), changes)
+      let verdict = this.#series.find(batch.dictionary, series[i]!)
+      if (verdict === 0) {
+        const matters = this.#matters(bytes, from[i]!, to[i]!, group.field)
+        verdict = this.#series.remember(batch.dictionary, series[i]!, matters ? CHANGES : STAYS)
+      }
+      if (verdict === CHANGES) this.#editAt(rowHolder(batch, group, i), changes)
     }
   }
 
@@ -109,15 +120,19 @@ export class Redaction {
     return verdict === CHANGES
   }
 
-  #attributesOf(holder: Holder, changes: Change[]): void {
-    const { bytes, pieces, field } = holder
-    if (pieces.some(({ start, end }) => this.#anyMatters(bytes, start, end, field))) this.#editAt(holder, changes)
-  }
-
   #editAt(holder: Holder, changes: Change[]): void {
     const list = new AttributeList(holder)
     this.#apply(list)
     list.changes(changes)
+  }
+
+  /** Whether an attribute of the Resource, or scope, of the entry that is the field in `[from, to)` must be looked at: it may come in pieces. */
+  #partMatters(bytes: Uint8Array, from: number, to: number, field: number): boolean {
+    const entry = this.#row.over(bytes, from, to)
+    if (!entry.next()) return false
+    const part = this.#fields.over(bytes, entry.start, entry.end)
+    while (part.next()) if (part.number === 1 && part.wire === BYTES && this.#anyMatters(bytes, part.start, part.end, field)) return true
+    return false
   }
 
   /** Whether an attribute of the message that is the field in `[from, to)` must be looked at. */
