@@ -8,8 +8,20 @@ export type Label = readonly [name: string, value: string]
 
 export function showLabels(labels: Iterable<Label>): string {
   const sorted = [...labels].filter(([, value]) => value !== '').sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-  return sorted.map(([name, value]) => `${showName(name)}="${escapeValue(value)}"`).join(',')
+  return sorted.map(showLabel).join(',')
 }
+
+/** The labels one by one, sorted: `['code="200"', 'method="GET"']`. */
+export function showEach(labels: ReadonlyMap<string, string>): string[] {
+  const shown: string[] = []
+  for (const name of [...labels.keys()].sort()) {
+    const value = labels.get(name)!
+    if (value !== '') shown.push(showLabel([name, value]))
+  }
+  return shown
+}
+
+const showLabel = ([name, value]: Label): string => `${showName(name)}="${escapeValue(value)}"`
 
 /** The inverse of `showLabels`; trusts its input. */
 export function readLabels(text: string): Label[] {
@@ -23,19 +35,6 @@ export function readLabels(text: string): Label[] {
     const to = endOfQuote(text, from)
     labels.push([name, unescaped(text.slice(from, to))])
     at = to + 2
-  }
-  return labels
-}
-
-/** The text of `showLabels` at its commas: `['code="200"', 'method="GET"']`. */
-export function splitLabels(text: string): string[] {
-  const labels: string[] = []
-  let at = 0
-  while (at < text.length) {
-    const nameEnd = text[at] === '"' ? endOfQuote(text, at + 1) + 1 : text.indexOf('=', at)
-    const end = endOfQuote(text, nameEnd + 2) + 1
-    labels.push(text.slice(at, end))
-    at = end + 1
   }
   return labels
 }

@@ -10,16 +10,35 @@ const maxDepth = 64
  * Sorted by key, each key once: the last of equals wins. A value that is malformed inside reads as null.
  */
 export function readAttributes(bytes: Uint8Array, from: number, to: number, field: number): Attributes {
-  const found = new Map<string, AttributeValue>()
+  const found: [key: string, value: AttributeValue][] = []
+  let ascend = true
   try {
     for (const at = new Cursor(bytes, from, to, 'attributes'); at.next(); ) {
-      if (at.is(field, BYTES)) found.set(...readKeyValue(bytes, at.start, at.end, 0))
+      if (!at.is(field, BYTES)) continue
+      const attribute = readPlain(bytes, at.start, at.end) ?? readKeyValue(bytes, at.start, at.end, 0)
+      if (found.length > 0 && attribute[0] <= found.at(-1)![0]) ascend = false
+      found.push(attribute)
     }
   } catch {
     // The rest cannot be read; what came before it stands.
   }
-  return [...found].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return ascend ? found : [...new Map(found)].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
 }
+
+/** A key and a text, each shorter than 128 bytes, in this order and with nothing beside, as nearly all attributes are. Undefined where it is anything else. */
+function readPlain(bytes: Uint8Array, from: number, to: number): [key: string, value: string] | undefined {
+  const valueAt = from + 2 + bytes[from + 1]!
+  if (valueAt + 4 > to || bytes[from] !== KEY || bytes[from + 1]! >= 128 || bytes[valueAt] !== VALUE || bytes[valueAt + 2] !== TEXT)
+    return undefined
+  const length = bytes[valueAt + 3]!
+  if (length >= 128 || bytes[valueAt + 1] !== length + 2 || valueAt + 4 + length !== to) return undefined
+  return [readText(bytes, from + 2, valueAt), readText(bytes, valueAt + 4, to)]
+}
+
+/** Tags of `KeyValue.key`, `KeyValue.value` and `AnyValue.string_value`, all of them fields of bytes. */
+const KEY = 0x0a
+const VALUE = 0x12
+const TEXT = 0x0a
 
 /** The AnyValue in `[from, to)`; null where it holds none or is malformed. */
 export function readValue(bytes: Uint8Array, from: number, to: number): AttributeValue {

@@ -259,6 +259,13 @@ interface Entry {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
+type MetricEntry = Omit<SeriesEntry, 'attributes'>
+interface Within {
+  readonly id: number
+  readonly scope: ScopeEntry
+  readonly resource: ResourceEntry
+}
+
 class WasmDictionary implements Dictionary {
   readonly #decoder: Decoder
   readonly #memory: WasmMemory
@@ -266,6 +273,10 @@ class WasmDictionary implements Dictionary {
   #generations = new Uint32Array()
   /** Filled as asked for; emptied when ids are freed. */
   #texts: (string | undefined)[] = []
+  #bounds: (Float64Array | undefined)[] = []
+  /** Series come in runs of one metric, one scope and one resource. */
+  #lastMetric: { readonly id: number; readonly entry: MetricEntry } | undefined
+  #lastWithin: Within | undefined
   sweeps = 0
 
   constructor(decoder: Decoder, memory: WasmMemory) {
@@ -286,22 +297,39 @@ class WasmDictionary implements Dictionary {
 
   series(series: number): SeriesEntry {
     const own = this.#entry('series', series)
-    const metric = own && this.#entry('metric', own.parent)
-    const scope = metric && this.#entry('scope', metric.parent)
-    if (!own || !metric || !scope) throw new RangeError(`dictionary: no series has the id ${series}`)
+    const metric = own && this.#metric(own.parent)
+    if (!own || !metric) throw new RangeError(`dictionary: no series has the id ${series}`)
+    return { ...metric, attributes: readAttributes(own.bytes, 0, own.length, attributesOf[metric.type]) }
+  }
+
+  /** What the series of a metric share. */
+  #metric(id: number): MetricEntry | undefined {
+    if (this.#lastMetric?.id === id) return this.#lastMetric.entry
+    const metric = this.#entry('metric', id)
+    const within = metric && this.#within(metric.parent)
+    if (!metric || !within) return undefined
     const { bytes, salt, extra, length, more } = metric
-    const type = metricTypes[(salt >> 3) & 7] as MetricType
-    return {
-      resource: this.resource(scope.parent),
-      scope: readScope(scope),
+    const entry = {
+      resource: within.resource,
+      scope: within.scope,
       name: readText(bytes, 0, extra),
       unit: readText(bytes, extra, length),
       description: readText(bytes, length, length + more),
-      type,
+      type: metricTypes[(salt >> 3) & 7] as MetricType,
       temporality: temporalities[(salt >> 6) & 3] as Temporality,
       monotonic: salt >> 8 !== 0,
-      attributes: readAttributes(own.bytes, 0, own.length, attributesOf[type]),
     }
+    this.#lastMetric = { id, entry }
+    return entry
+  }
+
+  /** The scope of that id, and its resource. */
+  #within(id: number): Within | undefined {
+    if (this.#lastWithin?.id === id) return this.#lastWithin
+    const scope = this.#entry('scope', id)
+    if (scope === undefined) return undefined
+    this.#lastWithin = { id, scope: readScope(scope), resource: this.resource(scope.parent) }
+    return this.#lastWithin
   }
 
   resource(id: number): ResourceEntry {
@@ -320,17 +348,24 @@ class WasmDictionary implements Dictionary {
   }
 
   bounds(id: number): Float64Array {
-    const entry = this.#entry('bounds', id)
-    return entry ? new Float64Array(entry.bytes.buffer) : new Float64Array()
+    return (this.#bounds[id] ??= this.#boundsOf(id))
   }
 
   /** To be called after a sweep. */
   forget(freedSeries: number): void {
     this.sweeps++
     this.#texts = []
+    this.#bounds = []
+    this.#lastMetric = undefined
+    this.#lastWithin = undefined
     if (freedSeries === 0) return
     const words = new Uint32Array(this.#memory.buffer, this.#decoder.generations() >>> 0, 2 * this.capacity)
     this.#generations = Uint32Array.from({ length: this.capacity }, (_, series) => words[2 * series + 1]!)
+  }
+
+  #boundsOf(id: number): Float64Array {
+    const entry = this.#entry('bounds', id)
+    return entry ? new Float64Array(entry.bytes.buffer) : new Float64Array()
   }
 
   #text(id: number): string {

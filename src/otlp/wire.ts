@@ -167,9 +167,33 @@ export function writeVarint(into: Uint8Array, at: number, value: number): number
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
+/** [bytes] Longer texts seldom come again. */
+const maxRemembered = 64
+/** Plain texts that were read lately, by a hash of their bytes: the names of attributes, and most of their values, come again and again. */
+const remembered: string[] = new Array(4096).fill('')
+
 /** Invalid UTF-8 is replaced (U+FFFD). */
 export function readText(bytes: Uint8Array, from = 0, to = bytes.length): string {
-  return to === from ? '' : utf8.decode(bytes.subarray(from, to))
+  const length = to - from
+  if (length === 0) return ''
+  if (length > maxRemembered) return utf8.decode(bytes.subarray(from, to))
+  let hash = length
+  let high = 0
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at]!
+    high |= byte
+    hash = Math.imul(hash ^ byte, 0x01000193)
+  }
+  if (high >= 0x80) return utf8.decode(bytes.subarray(from, to))
+  const place = (hash ^ (hash >>> 15)) & (remembered.length - 1)
+  const known = remembered[place]!
+  if (known.length === length && isText(known, bytes, from)) return known
+  return (remembered[place] = utf8.decode(bytes.subarray(from, to)))
+}
+
+function isText(text: string, bytes: Uint8Array, from: number): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[from + i]) return false
+  return true
 }
 
 /** Tag and length of a field of bytes. */

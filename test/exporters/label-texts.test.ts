@@ -1,24 +1,23 @@
 import { expect, test } from 'vitest'
 import { LabelTexts } from '../../src/exporters/prometheus/label-texts.ts'
-import { readLabels, showLabels, splitLabels } from '../../src/exposition/labels.ts'
+import { readLabels, showEach, showLabels } from '../../src/exposition/labels.ts'
 import { seeded } from '../kit/context.ts'
 
 const values = ['a', 'x,y="z"', 'back\\slash', 'quo"te', 'new\nline', 'µ温度😀', '=', ',']
 
-test('a label text is split at its own commas only', () => {
+test('labels are shown one by one as they are together', () => {
   for (const name of ['code', 'größe', 'a b', 'x"y', 'c,d']) {
-    for (const value of values) {
-      const text = showLabels([
-        [name, value],
+    for (const value of [...values, '']) {
+      const labels = new Map([
         ['zz', 'last'],
+        [name, value],
         ['aa', 'first'],
       ])
-      expect(splitLabels(text).join(',')).toBe(text)
-      expect(splitLabels(text).flatMap(readLabels)).toEqual(readLabels(text))
-      expect(splitLabels(text)).toHaveLength(3)
+      expect(showEach(labels).join(',')).toBe(showLabels(labels))
+      expect(showEach(labels).flatMap(readLabels)).toEqual([...labels].filter(([, v]) => v !== '').sort(([a], [b]) => (a < b ? -1 : 1)))
     }
   }
-  expect(splitLabels('')).toEqual([])
+  expect(showEach(new Map())).toEqual([])
 })
 
 test('gives back what was put in, through overwriting, deleting and compaction', () => {
@@ -36,9 +35,13 @@ test('gives back what was put in, through overwriting, deleting and compaction',
       continue
     }
     const labels = Array.from({ length: Math.floor(random() * 8) }, (_, i) => [`l${i}`, random() < 0.2 ? `${step}` : pick(values)] as const)
-    const text = showLabels(labels)
-    texts.set(at, text)
-    model.set(at, text)
+    const parts = showEach(new Map(labels))
+    texts.set(at, parts)
+    model.set(at, parts.join(','))
+    expect(texts.is(at, parts)).toBe(true)
+    expect(texts.is(at, [...parts, 'one="more"'])).toBe(false)
+    expect(texts.hash(parts)).toBe(texts.hash([...parts]))
+    expect(texts.hash(['never="seen"'])).toBeUndefined()
     if (step % 1000 === 0) check()
   }
   check()

@@ -55,6 +55,18 @@ describe('a value', () => {
 })
 
 describe('attributes', () => {
+  test('are the same, read in the short way or not', () => {
+    const texts = ['', 'a', 'größe', 'x'.repeat(127), 'x'.repeat(128), '\ufeffa', 'b\u0000']
+    for (const key of texts) {
+      for (const text of texts) {
+        const plain = new Writer().message(7, kv => kv.text(1, key).message(2, any => any.text(1, text))).finish()
+        const other = new Writer().message(7, kv => kv.message(2, any => any.text(1, text)).text(1, key)).finish()
+        expect(readAttributes(plain, 0, plain.length, 7)).toEqual([[key, text]])
+        expect(readAttributes(other, 0, other.length, 7)).toEqual([[key, text]])
+        for (let to = 0; to < plain.length; to++) expect(readAttributes(plain, 0, to, 7)).toEqual([])
+      }
+    }
+  })
   const attribute = (w: Writer, key: string, text: string) => w.message(7, kv => kv.text(1, key).message(2, any => any.text(1, text)))
 
   test('are sorted, each key once, the last one wins', () => {

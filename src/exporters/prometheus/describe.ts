@@ -1,11 +1,12 @@
 /** What a series is to Prometheus, worked out once, when it is first seen: its family, its labels, its target. */
-import { type Label, showLabels } from '../../exposition/labels.ts'
+import { type Label, showEach, showLabels } from '../../exposition/labels.ts'
 import { type FamilyName, familyName, labelName, type Translation } from '../../exposition/naming.ts'
 import type { Attributes, AttributeValue, ScopeEntry, SeriesEntry } from '../../model/dictionary.ts'
 
 export interface Description {
   readonly family: FamilyName
-  readonly labels: string
+  /** as `showEach` has them */
+  readonly labels: readonly string[]
   /** undefined where the resource does not name both a job and an instance */
   readonly target: Target | undefined
 }
@@ -32,6 +33,8 @@ export class Describer {
   readonly #labelling: Labelling
   readonly #families = new Map<string, FamilyName | undefined>()
   readonly #names = new Map<string, string>()
+  /** of the series in hand */
+  readonly #labels = new Map<string, string>()
   #resource: { attributes: Attributes; identity: ReadonlyMap<string, string>; target: Target | undefined } | undefined
   #scope: { scope: ScopeEntry; labels: ReadonlyMap<string, string> } | undefined
 
@@ -45,11 +48,12 @@ export class Describer {
     if (family === undefined) return undefined
     const { identity, target } = this.#resourceOf(entry.resource.attributes)
     const reserved = family.type === 'histogram' ? 'le' : family.type === 'summary' ? 'quantile' : ''
-    const labels = this.#joined(pointAttributes(entry, this.#labelling), reserved)
+    this.#labels.clear()
+    const labels = this.#join(pointAttributes(entry, this.#labelling), this.#labels, reserved)
     if (this.#labelling.scope) for (const [name, value] of this.#scopeOf(entry.scope)) labels.set(name, value)
     for (const [name, value] of identity) labels.set(name, value)
     for (const [name, value] of this.#labelling.constLabels) labels.set(name === reserved ? `exported_${name}` : name, value)
-    return { family, labels: showLabels(labels), target }
+    return { family, labels: showEach(labels), target }
   }
 
   #familyOf(entry: SeriesEntry): FamilyName | undefined {
@@ -62,8 +66,7 @@ export class Describer {
   }
 
   /** Attributes whose names come out the same share a label, their values joined by `;` in the order of the attributes. */
-  #joined(attributes: Attributes, reserved = ''): Map<string, string> {
-    const labels = new Map<string, string>()
+  #join(attributes: Attributes, labels = new Map<string, string>(), reserved = ''): Map<string, string> {
     for (const [key, value] of attributes) {
       const plain = this.#nameOf(key)
       const name = plain === reserved ? `exported_${plain}` : plain
@@ -77,7 +80,7 @@ export class Describer {
   #scopeOf(scope: ScopeEntry): ReadonlyMap<string, string> {
     if (this.#scope !== undefined && sameScope(this.#scope.scope, scope)) return this.#scope.labels
     const prefixed: Attributes = scope.attributes.map(([key, value]) => [`otel_scope_${key}`, value])
-    const labels = this.#joined(prefixed)
+    const labels = this.#join(prefixed)
       .set('otel_scope_name', scope.name.toWellFormed())
       .set('otel_scope_version', scope.version.toWellFormed())
       .set('otel_scope_schema_url', scope.schemaUrl.toWellFormed())
@@ -97,7 +100,7 @@ export class Describer {
     const instance = identity.get('instance') ?? ''
     if (job === '' || instance === '') return undefined
     const others = resource.filter(([key]) => !serviceKeys.has(key))
-    const labels = this.#joined(others).set('job', job).set('instance', instance)
+    const labels = this.#join(others).set('job', job).set('instance', instance)
     return { key: JSON.stringify([job, instance]), labels: showLabels(labels) }
   }
 }
@@ -112,10 +115,10 @@ function remembered<T>(known: Map<string, T>, key: string, compute: () => T): T 
 
 /** Lists, maps and bytes are never the same: better once too often than deep. */
 const sameAttributes = (a: Attributes, b: Attributes): boolean =>
-  a.length === b.length && a.every(([key, value], i) => key === b[i]![0] && value === b[i]![1])
+  a === b || (a.length === b.length && a.every(([key, value], i) => key === b[i]![0] && value === b[i]![1]))
 
 const sameScope = (a: ScopeEntry, b: ScopeEntry): boolean =>
-  a.name === b.name && a.version === b.version && a.schemaUrl === b.schemaUrl && sameAttributes(a.attributes, b.attributes)
+  a === b || (a.name === b.name && a.version === b.version && a.schemaUrl === b.schemaUrl && sameAttributes(a.attributes, b.attributes))
 
 const serviceKeys: ReadonlySet<string> = new Set(['service.name', 'service.namespace', 'service.instance.id'])
 

@@ -3,8 +3,6 @@
  * walks over; but they are made of few different labels. So each distinct `name="value"` is kept once, and a text is a list of their
  * numbers in a column.
  */
-import { splitLabels } from '../../exposition/labels.ts'
-
 export class LabelTexts {
   /** by part: `name="value"` */
   readonly #parts: string[] = []
@@ -21,18 +19,36 @@ export class LabelTexts {
   #from = new Uint32Array(0)
   #length = new Uint32Array(0)
 
-  set(at: number, text: string): void {
+  /** @param parts as `showEach` has them */
+  set(at: number, parts: readonly string[]): void {
     if (at >= this.#length.length) {
       this.#from = grown(this.#from, at + 1)
       this.#length = grown(this.#length, at + 1)
     }
     this.delete(at)
-    const parts = splitLabels(text)
     this.#makeRoom(parts.length)
     this.#from[at] = this.#written
     this.#length[at] = parts.length
     for (const part of parts) this.#pool[this.#written++] = this.#use(part)
     this.#live += parts.length
+  }
+
+  /** 32 bits, signed, the same for the same parts; undefined where no text has these parts. */
+  hash(parts: readonly string[]): number | undefined {
+    let hash = 0x811c9dc5
+    for (const part of parts) {
+      const id = this.#idOf.get(part)
+      if (id === undefined) return undefined
+      hash = Math.imul(hash ^ id, 0x01000193)
+      hash ^= hash >>> 15
+    }
+    return hash
+  }
+
+  /** Whether the text at `at` is made of these parts. */
+  is(at: number, parts: readonly string[]): boolean {
+    const from = this.#from[at]!
+    return this.#length[at] === parts.length && parts.every((part, i) => this.#parts[this.#pool[from + i]!] === part)
   }
 
   get(at: number): string {

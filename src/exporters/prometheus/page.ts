@@ -15,6 +15,7 @@ export class SlotFamily implements Family {
   readonly unit: string
   readonly help: string
   readonly slots: number[] = []
+  readonly hash: number
   readonly #show: (slot: number, row: Row) => boolean
 
   constructor({ name, type, unit }: FamilyName, help: string, show: (slot: number, row: Row) => boolean) {
@@ -22,6 +23,7 @@ export class SlotFamily implements Family {
     this.type = type
     this.unit = unit
     this.help = help
+    this.hash = hash(name)
     this.#show = show
   }
   get length(): number {
@@ -82,20 +84,22 @@ export class Page {
   }
 
   /** The slot of that family with these labels. */
-  find(family: SlotFamily, labels: string): number | undefined {
-    const key = hash(family.name, labels)
+  find(family: SlotFamily, labels: readonly string[]): number | undefined {
+    const hash = this.#labels.hash(labels)
+    if (hash === undefined) return undefined
+    const key = hash ^ family.hash
     let slot = this.#index.first(key)
-    while (slot >= 0 && (this.#familyOf[slot] !== family || this.#labels.get(slot) !== labels)) slot = this.#index.next(slot, key)
+    while (slot >= 0 && (this.#familyOf[slot] !== family || !this.#labels.is(slot, labels))) slot = this.#index.next(slot, key)
     return slot < 0 ? undefined : slot
   }
 
-  add(family: SlotFamily, labels: string): number {
+  add(family: SlotFamily, labels: readonly string[]): number {
     const slot = this.#free.pop() ?? this.#familyOf.length
     this.#labels.set(slot, labels)
     this.#familyOf[slot] = family
     if (slot >= this.#places.length) this.#places = grown(this.#places, slot + 1)
     this.#places[slot] = family.slots.push(slot) - 1
-    this.#index.add(slot, hash(family.name, labels))
+    this.#index.add(slot, this.#labels.hash(labels)! ^ family.hash)
     this.size++
     return slot
   }
@@ -135,9 +139,8 @@ export class Page {
 }
 
 /** FNV-1a over the characters. */
-function hash(name: string, labels: string): number {
+function hash(name: string): number {
   let h = 0x811c9dc5
   for (let i = 0; i < name.length; i++) h = Math.imul(h ^ name.charCodeAt(i), 0x01000193)
-  for (let i = 0; i < labels.length; i++) h = Math.imul(h ^ labels.charCodeAt(i), 0x01000193)
   return h
 }
