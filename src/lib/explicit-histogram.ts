@@ -15,13 +15,17 @@ export class Explicit {
   observe(value: number, times: number): void {
     this.count += times
     this.sum += value * times
-    const { bounds } = this
-    let low = 0
-    for (let high = bounds.length; low < high; ) {
-      const middle = (low + high) >> 1
-      if (bounds[middle]! < value) low = middle + 1
-      else high = middle
-    }
-    this.buckets[low]! += times
+    this.buckets[bucketOf(this.bounds, value)]! += times
   }
+}
+
+/** The bucket that `value` is counted in. */
+export function bucketOf(bounds: Float64Array, value: number): number {
+  let low = 0
+  for (let high = bounds.length; low < high; ) {
+    const middle = (low + high) >> 1
+    if (bounds[middle]! < value) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -348,7 +348,7 @@ function show(value: unknown): string {
 }
 
 /** Bytes written from the end of a growing buffer towards its start. */
-class BackWriter {
+export class BackWriter {
   #buffer: Buffer
   #view: DataView
   #at: number

@@ -3,8 +3,6 @@
  * the numbers of their values: a leaf of a tree. Texts are looked at when a leaf is made, and where a pattern or an event asks for it.
  */
 
-import { Explicit } from '../../lib/explicit-histogram.ts'
-import { Exponential } from '../../lib/exponential-histogram.ts'
 import { adjustedCount, parseTraceState, toThreshold } from '../../lib/tracestate.ts'
 import type { SpanBatch } from '../../model/batch.ts'
 import type { Dictionary } from '../../model/dictionary.ts'
@@ -13,10 +11,10 @@ import { ExponentialHistogramDataPoint, HistogramDataPoint, NumberDataPoint, Res
 import { BYTES, Cursor, readText } from '../../otlp/wire.ts'
 import { encodeField } from '../../otlp/write.ts'
 import { chosen, type Dimensions, type Named, showDimension, toDimensions } from './dimensions.ts'
-import { isOverflow, type Series, SeriesSet } from './series.ts'
+import { Leaves, ROOT } from './leaves.ts'
+import { Counts, Explicits, Exponentials } from './numbers.ts'
+import { type SeriesOptions, SeriesSet } from './series.ts'
 import type { Settings } from './settings.ts'
-
-type Histogram = Explicit | Exponential
 
 /** What is counted for one resource. */
 export interface ResourceState {
@@ -26,20 +24,15 @@ export interface ResourceState {
   readonly attributes: Uint8Array
   readonly byKey: ReadonlyMap<string, TypedValue>
   seenMs: number
-  readonly calls: SeriesSet<undefined>
-  readonly durations: SeriesSet<Histogram>
-  readonly events: SeriesSet<undefined>
+  readonly calls: SeriesSet<Counts>
+  readonly duration: SeriesSet<Explicits | Exponentials>
+  readonly events: SeriesSet<Counts>
 }
 
-/** Where the spans of one combination are counted. */
+/** Where the spans of one combination are counted: rows of `calls` and `duration`, the latter -1 where durations are left out. */
 interface Leaf {
-  readonly calls: Series<undefined>
-  readonly durations: Series<Histogram> | undefined
-}
-interface Branch {
-  leaf: Leaf | undefined
-  /** by the number of the next dimension's value; 0: the span has none */
-  readonly next: Map<number, Branch>
+  readonly calls: number
+  readonly duration: number
 }
 
 /** What is known of a dictionary's ids, until they are freed. */
@@ -53,15 +46,15 @@ interface Known {
 interface Place {
   /** undefined: without `service.name`, so nothing is counted */
   readonly state: ResourceState | undefined
-  /** by name, kind, status and whether the span stands for others */
-  readonly leaves: Map<number, Branch>
+  /** by name, kind, status and whether the span stands for others; then by the numbers of the dimensions' values, 0 where it has none */
+  readonly leaves: Leaves
 }
 
 const SPAN = { traceState: 3, name: 5, attributes: 9, events: 11 } as const
 const KIND = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map(kind => `SPAN_KIND_${kind}`)
 const STATUS = ['UNSET', 'OK', 'ERROR'].map(status => `STATUS_CODE_${status}`)
-/** [leaves, and values] More than this and the fast way is forgotten and found again. */
-const mostLeaves = 200_000
+/** [nodes, and values] More than this and the fast way is forgotten and found again. */
+const mostNodes = 200_000
 
 export interface Around {
   readonly now: () => number
@@ -89,6 +82,8 @@ export class Aggregator {
   /** [nanoseconds] */
   readonly #unit: number
   readonly #maxExemplars: number
+  /** of all sets of series */
+  readonly #options: Omit<SeriesOptions, 'point'>
 
   /** The least recently seen first. */
   readonly #resources = new Map<string, ResourceState>()
@@ -97,7 +92,8 @@ export class Aggregator {
   readonly #known = new Map<Dictionary, Known>()
   /** Another one whenever series were forgotten. */
   #epoch = 0
-  #leaves = 0
+  /** of all trees */
+  #nodes = 0
   #traceState = { text: '', threshold: '' }
 
   constructor(settings: Settings, around: Around) {
@@ -112,12 +108,13 @@ export class Aggregator {
     this.#patterns = direct.some(({ globs }) => globs.length > 0)
     this.#named = direct.flatMap(({ named }) => named)
     this.#finder = new Finder(this.#named.map(({ name }) => name))
-    this.#values = new Values(mostLeaves, around.random() * 2 ** 32)
+    this.#values = new Values(mostNodes, around.random() * 2 ** 32)
     this.#excluded = new Set(settings.exclude_dimensions)
     this.#scopes = new Set(settings.include_instrumentation_scope)
     this.#unit = histogram.unit === 's' ? 1e9 : 1e6
     this.#bounds = Float64Array.from(histogram.explicit?.buckets ?? defaultBuckets, ms => (ms * 1e6) / this.#unit)
     this.#maxExemplars = settings.exemplars.enabled ? settings.exemplars.max_per_data_point : 0
+    this.#options = { limit: settings.aggregation_cardinality_limit, exemplars: this.#maxExemplars, charge: around.charge }
   }
 
   /** All that is told at a flush. */
@@ -132,18 +129,20 @@ export class Aggregator {
     const now = this.#around.now()
     const { events } = this.#settings
     const bytesNeeded = this.#named.length > 0 || this.#patterns || events.enabled
-    const bytes = bytesNeeded ? raw.bytes() : undefined
-    const { scope, name, kind, status, duration, traceStateFrom, traceStateTo } = spans
+    const bytes = bytesNeeded ? raw.bytes() : new Uint8Array()
+    const { scope, name, kind, status, duration, traceStateFrom, traceStateTo, attributesFrom, attributesTo, ids } = spans
+    const { parent } = scopes
+    const { rows } = batch
+    const exemplars = this.#maxExemplars > 0
     let uncounted = 0
     let resource = -1
     let place: Place | undefined
-    for (let i = 0; i < batch.rows; i++) {
-      const parent = scopes.parent[scope[i]!]!
-      if (parent !== resource) {
-        resource = parent
-        place = this.#place(known, batch, parent, now)
+    for (let i = 0; i < rows; i++) {
+      if (parent[scope[i]!] !== resource) {
+        resource = parent[scope[i]!]!
+        place = this.#place(known, batch, resource, now)
       }
-      const state = place!.state
+      const { state, leaves } = place!
       if (state === undefined) {
         uncounted++
         continue
@@ -157,26 +156,32 @@ export class Aggregator {
           adjusted = 1
         }
       }
-      let leaf: Leaf
-      if (name[i] === -1 || this.#patterns) leaf = this.#make(batch, i, state, adjusted, now)
-      else {
-        const code = ((name[i]! * 8 + kind[i]!) * 4 + status[i]!) * 2 + adjusted
-        let branch = place!.leaves.get(code)
-        if (branch === undefined) place!.leaves.set(code, (branch = this.#branch()))
-        if (this.#named.length > 0) branch = this.#follow(branch, bytes!, spans.attributesFrom[i]!, spans.attributesTo[i]!, known)
-        leaf = branch.leaf ??= this.#make(batch, i, state, adjusted, now)
+      // A name without a number, and patterns that any attribute may match, are looked at each time.
+      let leaf = -1
+      if (name[i] !== -1 && !this.#patterns) {
+        leaf = leaves.next(ROOT, ((name[i]! * 8 + kind[i]!) * 4 + status[i]!) * 2 + adjusted)
+        if (this.#named.length > 0) leaf = this.#follow(leaves, leaf, bytes, attributesFrom[i]!, attributesTo[i]!, known)
+      }
+      let calls: number
+      let took: number
+      if (leaf >= 0 && leaves.has(leaf)) {
+        calls = leaves.calls[leaf]!
+        took = leaves.durations[leaf]!
+      } else {
+        const made = this.#make(batch, i, state, adjusted, now)
+        calls = made.calls
+        took = made.duration
+        if (leaf >= 0) leaves.put(leaf, calls, took)
       }
       // Ends before it begins: no time has passed.
       const ns = duration[i]! > 0 ? Math.round(duration[i]! * 1e6) : 0
       const value = ns / this.#unit
-      const { calls, durations } = leaf
-      calls.count += times
-      calls.seenMs = now
-      if (this.#maxExemplars > 0) this.#exemplify(calls, spans.ids, i, value)
-      if (durations !== undefined) {
-        durations.histogram.observe(value, times)
-        durations.seenMs = now
-        if (this.#maxExemplars > 0) this.#exemplify(durations, spans.ids, i, value)
+      count(state.calls, calls, times, now)
+      if (exemplars) state.calls.exemplify(calls, ids, i, value)
+      if (took >= 0) {
+        state.duration.numbers.add(took, times, value)
+        state.duration.see(took, now)
+        if (exemplars) state.duration.exemplify(took, ids, i, value)
       }
       if (events.enabled) this.#addEvents(batch, i, state, adjusted, times, value, now)
     }
@@ -193,7 +198,7 @@ export class Aggregator {
     const now = this.#around.now()
     for (const state of this.#resources.values()) {
       if (series_expiration > 0) {
-        for (const set of [state.calls, state.durations, state.events]) forgotten += set.expire(now - series_expiration)
+        for (const set of [state.calls, state.duration, state.events]) forgotten += set.expire(now - series_expiration)
       }
       if (metrics_expiration > 0 && state.seenMs <= now - metrics_expiration) {
         this.#resources.delete(state.key)
@@ -211,19 +216,19 @@ export class Aggregator {
     this.#forgetLeaves()
   }
 
-  #drop({ calls, durations, events }: ResourceState): void {
-    for (const set of [calls, durations, events]) set.clear()
+  #drop({ calls, duration, events }: ResourceState): void {
+    for (const set of [calls, duration, events]) set.clear()
   }
 
   #forgetLeaves(): void {
     this.#epoch++
-    this.#leaves = 0
+    this.#nodes = 0
   }
 
   #of(dictionary: Dictionary): Known {
     let known = this.#known.get(dictionary)
     if (known === undefined) this.#known.set(dictionary, (known = { sweeps: 0, epoch: -1, forgotten: 0, places: [] }))
-    if (this.#leaves > mostLeaves) this.#forgetLeaves()
+    if (this.#nodes > mostNodes) this.#forgetLeaves()
     const { forgotten } = this.#values
     if (known.sweeps !== dictionary.sweeps || known.epoch !== this.#epoch || known.forgotten !== forgotten) {
       known.places.length = 0
@@ -232,25 +237,18 @@ export class Aggregator {
     return known
   }
 
-  #branch(): Branch {
-    this.#leaves++
-    return { leaf: undefined, next: new Map() }
-  }
-
-  /** The branch of the values that the attributes in `[from, to)` have. */
-  #follow(first: Branch, bytes: Uint8Array, from: number, to: number, known: Known): Branch {
+  /** The leaf behind `first` of the values that the attributes in `[from, to)` have, or -1. */
+  #follow(leaves: Leaves, first: number, bytes: Uint8Array, from: number, to: number, known: Known): number {
     const { ranges } = this.#finder
     this.#finder.find(bytes, from, to, SPAN.attributes)
-    let branch = first
+    let leaf = first
     for (let k = 0; k < this.#named.length; k++) {
       const id = ranges[2 * k + 1] === 0 ? 0 : this.#values.of(bytes, ranges[2 * k]!, ranges[2 * k + 1]!)
-      // Numbers have come to mean something else: this span's leaf is found in a tree that nobody keeps.
-      if (known.forgotten !== this.#values.forgotten) return this.#branch()
-      let next = branch.next.get(id)
-      if (next === undefined) branch.next.set(id, (next = this.#branch()))
-      branch = next
+      // Numbers have come to mean something else, so this tree leads nowhere.
+      if (known.forgotten !== this.#values.forgotten) return -1
+      leaf = leaves.next(leaf, id)
     }
-    return branch
+    return leaf
   }
 
   #place(known: Known, batch: SpanBatch, resource: number, now: number): Place {
@@ -261,7 +259,7 @@ export class Aggregator {
       return place
     }
     if (place === undefined) {
-      place = { state: this.#resource(batch, resource, now), leaves: new Map() }
+      place = { state: this.#resource(batch, resource, now), leaves: new Leaves(() => this.#nodes++) }
       if (id >= 0) known.places[id] = place
     }
     return place
@@ -284,7 +282,7 @@ export class Aggregator {
     const byKey = new Map(attributes.map(({ key, value }) => [key, value]))
     const service = byKey.get('service.name')
     if (service === undefined) return undefined
-    const { resource_metrics_key_attributes: keys, aggregation_cardinality_limit: limit } = this.#settings
+    const { resource_metrics_key_attributes: keys } = this.#settings
     const key = JSON.stringify(
       attributes
         .filter(attribute => keys.length === 0 || keys.includes(attribute.key))
@@ -293,24 +291,28 @@ export class Aggregator {
     )
     let state = this.#resources.get(key) ?? this.#evicted.get(key)
     if (state === undefined) {
-      const { charge } = this.#around
-      const histogramPoint = this.#settings.histogram.exponential === undefined ? HistogramDataPoint : ExponentialHistogramDataPoint
-      const histogramWeight = 400 + 8 * (this.#settings.histogram.exponential === undefined ? this.#bounds.length : 160)
       state = {
         ...{ key, serviceName: service.stringValue ?? '', byKey, seenMs: now },
         attributes: encodeField(Resource, 'attributes', attributes),
-        calls: new SeriesSet(NumberDataPoint, limit, () => undefined, 400, charge),
-        durations: new SeriesSet(histogramPoint, limit, () => this.#histogram(), histogramWeight, charge),
-        events: new SeriesSet(NumberDataPoint, limit, () => undefined, 400, charge),
+        calls: this.#counts(),
+        duration: this.#durations(),
+        events: this.#counts(),
       }
     }
     this.#touch(state, now)
     return state
   }
 
-  #histogram(): Histogram {
+  #counts(): SeriesSet<Counts> {
+    const zeroFirst = this.#settings.aggregation_temporality === 'AGGREGATION_TEMPORALITY_CUMULATIVE'
+    return new SeriesSet(new Counts(zeroFirst), { ...this.#options, point: NumberDataPoint })
+  }
+
+  #durations(): SeriesSet<Explicits | Exponentials> {
     const { exponential } = this.#settings.histogram
-    return exponential === undefined ? new Explicit(this.#bounds) : new Exponential(Math.max(2, exponential.max_size || 160))
+    if (exponential === undefined) return new SeriesSet(new Explicits(this.#bounds), { ...this.#options, point: HistogramDataPoint })
+    const numbers = new Exponentials(Math.max(2, exponential.max_size || 160))
+    return new SeriesSet(numbers, { ...this.#options, point: ExponentialHistogramDataPoint })
   }
 
   #make(batch: SpanBatch, row: number, state: ResourceState, adjusted: number, now: number): Leaf {
@@ -322,9 +324,7 @@ export class Aggregator {
     const durations = of(this.#durationDimensions)
     return {
       calls: state.calls.of(keyOf(own, calls), () => attributesOf(own, calls), now),
-      durations: this.#settings.histogram.disable
-        ? undefined
-        : state.durations.of(keyOf(own, durations), () => attributesOf(own, durations), now),
+      duration: this.#settings.histogram.disable ? -1 : state.duration.of(keyOf(own, durations), () => attributesOf(own, durations), now),
     }
   }
 
@@ -369,17 +369,9 @@ export class Aggregator {
       for (const { key, value } of readTypedAttributes(bytes, field.start, field.end, 3)) other.set(key, value)
       const dimensions = [...chosen(this.#dimensions, span, other), ...chosen(this.#eventDimensions, span, other)]
       const series = state.events.of(keyOf(own, dimensions), () => attributesOf(own, dimensions), now)
-      series.count += times
-      series.seenMs = now
-      if (this.#maxExemplars > 0) this.#exemplify(series, batch.spans.ids, row, value)
+      count(state.events, series, times, now)
+      state.events.exemplify(series, batch.spans.ids, row, value)
     }
-  }
-
-  #exemplify(series: Series<unknown>, ids: Uint8Array, row: number, value: number): void {
-    if (series.exemplars.length >= this.#maxExemplars || isOverflow(series)) return
-    const traceId = ids.slice(32 * row, 32 * row + 16)
-    if (traceId.every(byte => byte === 0)) return
-    series.exemplars.push({ traceId, spanId: ids.slice(32 * row + 16, 32 * row + 24), value })
   }
 
   /** The sampling threshold that a tracestate says; '' for none. Spans of one trace follow one another, so the last text is kept. */
@@ -391,6 +383,11 @@ export class Aggregator {
     }
     return this.#traceState.threshold
   }
+}
+
+function count(series: SeriesSet<Counts>, row: number, times: number, now: number): void {
+  series.numbers.add(row, times)
+  series.see(row, now)
 }
 
 /** What the span itself tells; only `told` is part of the key, as in the Collector. */

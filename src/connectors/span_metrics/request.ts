@@ -1,12 +1,13 @@
 /** What is told at a flush, as OTLP requests for `encode`. */
 
-import { Explicit } from '../../lib/explicit-histogram.ts'
-import type { Exponential } from '../../lib/exponential-histogram.ts'
 import type { ResourceState } from './aggregate.ts'
-import type { Series, SeriesSet } from './series.ts'
+import type { SeriesSet } from './series.ts'
 import type { Settings } from './settings.ts'
 
 const temporality = { AGGREGATION_TEMPORALITY_DELTA: 1, AGGREGATION_TEMPORALITY_CUMULATIVE: 2 } as const
+
+/** The metrics of a resource, by the part of their name. */
+export type Kind = 'calls' | 'duration' | 'events'
 
 export interface Flush {
   /** nanoseconds */
@@ -14,116 +15,76 @@ export interface Flush {
   /** It is the last one: a counter that was never told must tell what it has. */
   readonly last: boolean
   /** nanoseconds, where a series' point begins */
-  readonly startOf: (resource: ResourceState, series: Series<unknown>) => bigint
+  readonly startOf: (resource: ResourceState, kind: Kind, row: number) => bigint
+}
+
+export interface Part {
+  readonly request: object
+  readonly points: number
+  /** [bytes] of the points */
+  readonly size: number
 }
 
 /** [points] of one request at the most, so that no flush stops everything for long. */
 const mostPoints = 5000
 
-/** Every request is complete in itself. What a series tells is told once: reading on resets exemplars and freshness. */
-export function* requests(
-  resources: readonly ResourceState[],
-  settings: Settings,
-  flush: Flush,
-): Generator<{ request: object; points: number }> {
+/** Every request is complete in itself, and to be encoded before the next one is asked for, or anything is counted: the points in it are written over then. */
+export function* requests(resources: readonly ResourceState[], settings: Settings, flush: Flush): Generator<Part> {
   let part: object[] = []
   let points = 0
+  let size = 0
   for (const resource of resources) {
-    for (const { metric, size } of metricsOf(resource, settings, flush)) {
+    for (const { metric, rows, dataPoints } of metricsOf(resource, settings, flush)) {
       part.push({
         resource: { attributes: resource.attributes },
         scopeMetrics: [{ scope: { name: 'spanmetricsconnector' }, metrics: [metric] }],
       })
-      points += size
+      points += rows
+      size += dataPoints.length
       if (points < mostPoints) continue
-      yield { request: { resourceMetrics: part }, points }
+      yield { request: { resourceMetrics: part }, points, size }
       part = []
-      points = 0
+      points = size = 0
     }
   }
-  if (points > 0) yield { request: { resourceMetrics: part }, points }
+  if (points > 0) yield { request: { resourceMetrics: part }, points, size }
+}
+
+interface Told {
+  readonly metric: object
+  readonly rows: number
+  readonly dataPoints: Uint8Array
 }
 
 /** Metrics of at most `mostPoints` points. */
-function* metricsOf(resource: ResourceState, settings: Settings, flush: Flush): Generator<{ metric: object; size: number }> {
+function* metricsOf(resource: ResourceState, settings: Settings, flush: Flush): Generator<Told> {
   const aggregationTemporality = temporality[settings.aggregation_temporality]
   const prefix = settings.namespace === '' ? '' : `${settings.namespace}.`
-  const sum = (name: string, series: SeriesSet<undefined>) =>
-    parts(
-      series,
-      one => sumPoint(resource, one, settings, flush),
-      dataPoints => ({
-        name: prefix + name,
-        sum: { aggregationTemporality, isMonotonic: true, dataPoints },
-      }),
-    )
-  yield* sum('calls', resource.calls)
+  const sum = (kind: 'calls' | 'events') =>
+    parts(resource, kind, flush, dataPoints => ({
+      name: prefix + kind,
+      sum: { aggregationTemporality, isMonotonic: true, dataPoints },
+    }))
+  yield* sum('calls')
   if (!settings.histogram.disable) {
     const named = { name: `${prefix}duration`, unit: settings.histogram.unit }
     const kind = settings.histogram.exponential === undefined ? 'histogram' : 'exponentialHistogram'
-    yield* parts(
-      resource.durations,
-      one => histogramPoint(resource, one, flush),
-      dataPoints => ({
-        ...named,
-        [kind]: { aggregationTemporality, dataPoints },
-      }),
-    )
+    yield* parts(resource, 'duration', flush, dataPoints => ({ ...named, [kind]: { aggregationTemporality, dataPoints } }))
   }
-  if (settings.events.enabled) yield* sum('events', resource.events)
+  if (settings.events.enabled) yield* sum('events')
 }
 
-function* parts<V>(
-  { all }: SeriesSet<V>,
-  toPoint: (series: Series<V>) => object,
-  toMetric: (points: object[]) => object,
-): Generator<{ metric: object; size: number }> {
-  let points: object[] = []
-  for (const series of all.values()) {
-    points.push(toPoint(series))
-    if (points.length < mostPoints) continue
-    yield { metric: toMetric(points), size: points.length }
-    points = []
+function* parts(
+  resource: ResourceState,
+  kind: Kind,
+  { now, last, startOf }: Flush,
+  toMetric: (dataPoints: Uint8Array) => object,
+): Generator<Told> {
+  const series: SeriesSet = resource[kind]
+  const telling = { now, last, startOf: (row: number) => startOf(resource, kind, row) }
+  for (let from = 0; from < series.size; from += mostPoints) {
+    const to = Math.min(series.size, from + mostPoints)
+    const dataPoints = series.tell(from, to, telling)
+    yield { metric: toMetric(dataPoints), rows: to - from, dataPoints }
   }
-  if (points.length > 0) yield { metric: toMetric(points), size: points.length }
-}
-
-const none: readonly object[] = []
-
-function exemplarsOf(series: Series<unknown>, timeUnixNano: bigint): readonly object[] {
-  if (series.exemplars.length === 0) return none
-  const exemplars = series.exemplars.map(({ traceId, spanId, value }) => ({ timeUnixNano, asDouble: value, spanId, traceId }))
-  series.exemplars = []
-  return exemplars
-}
-
-// Objects are written out rather than spread: a flush makes one for every series.
-
-function sumPoint(resource: ResourceState, series: Series<undefined>, settings: Settings, flush: Flush): object {
-  const cumulative = settings.aggregation_temporality === 'AGGREGATION_TEMPORALITY_CUMULATIVE'
-  const fresh = series.fresh && cumulative && !flush.last
-  series.fresh = false
-  const timeUnixNano = flush.now
-  return {
-    attributes: series.attributes,
-    startTimeUnixNano: flush.startOf(resource, series),
-    timeUnixNano,
-    exemplars: exemplarsOf(series, timeUnixNano),
-    asInt: fresh ? 0 : series.count,
-  }
-}
-
-function histogramPoint(resource: ResourceState, series: Series<Explicit | Exponential>, flush: Flush): object {
-  const { histogram, attributes } = series
-  const timeUnixNano = flush.now
-  const startTimeUnixNano = flush.startOf(resource, series)
-  const exemplars = exemplarsOf(series, timeUnixNano)
-  const { count, sum } = histogram
-  if (histogram instanceof Explicit) {
-    const { bounds: explicitBounds, buckets: bucketCounts } = histogram
-    return { attributes, startTimeUnixNano, timeUnixNano, exemplars, count, sum, explicitBounds, bucketCounts }
-  }
-  const { min, max, zeroCount, scale, offset, buckets } = histogram
-  const positive = { offset, bucketCounts: buckets }
-  return { attributes, startTimeUnixNano, timeUnixNano, exemplars, count, sum, min, max, zeroCount, scale, positive }
 }

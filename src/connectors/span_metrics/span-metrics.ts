@@ -2,10 +2,10 @@ import type { Connector, Consumer, Context } from '../../component/component.ts'
 import { every } from '../../lib/clock.ts'
 import type { SpanBatch } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
-import { encode, nanos } from '../../otlp/write.ts'
+import { requestOf } from '../../otlp/schema.ts'
+import { encodeMessage, nanos } from '../../otlp/write.ts'
 import { Aggregator, type ResourceState } from './aggregate.ts'
-import { requests } from './request.ts'
-import type { Series } from './series.ts'
+import { type Kind, type Part, requests } from './request.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -84,9 +84,9 @@ export class SpanMetrics implements Connector<'traces'> {
     const delta = this.#settings.aggregation_temporality === 'AGGREGATION_TEMPORALITY_DELTA'
     // Many series begin at one time, with one batch.
     const starts = new Map<number, bigint>()
-    const startOf = (resource: ResourceState, series: Series<unknown>) => {
+    const startOf = (resource: ResourceState, kind: Kind, row: number) => {
       // A clock that was set back must not make a point begin after its end.
-      const ms = Math.min(nowMs, delta ? this.#begin(resource, series, nowMs) : series.startMs)
+      const ms = Math.min(nowMs, delta ? this.#begin(resource, kind, row, nowMs) : resource[kind].startMs(row))
       let start = starts.get(ms)
       if (start === undefined) starts.set(ms, (start = nanos(ms)))
       return start
@@ -104,8 +104,8 @@ export class SpanMetrics implements Connector<'traces'> {
   }
 
   /** A delta point begins where the last one of its series ended. */
-  #begin(resource: ResourceState, series: Series<unknown>, nowMs: number): number {
-    const key = `${resource.key}\0${series.key}\0${series.histogram === undefined ? 'calls' : 'duration'}`
+  #begin(resource: ResourceState, kind: Kind, row: number, nowMs: number): number {
+    const key = `${resource.key}\0${resource[kind].key(row)}\0${kind}`
     const before = this.#told.get(key)
     this.#told.delete(key)
     this.#told.set(key, nowMs)
@@ -113,7 +113,7 @@ export class SpanMetrics implements Connector<'traces'> {
       const [oldest] = this.#told.keys()
       this.#told.delete(oldest!)
     }
-    return before ?? series.startMs
+    return before ?? resource[kind].startMs(row)
   }
 
   async #handOver({ bytes, points }: Encoded): Promise<void> {
@@ -139,7 +139,10 @@ interface Encoded {
   readonly bytes: Uint8Array
   readonly points: number
 }
-const encoded = ({ request, points }: { request: object; points: number }): Encoded => ({ bytes: encode('metrics', request), points })
+const encoded = ({ request, points, size }: Part): Encoded => ({
+  bytes: encodeMessage(requestOf.metrics, request, { sizeHint: size + (size >> 3) }),
+  points,
+})
 
 /** Version 4. */
 function uuid(random: () => number): string {
