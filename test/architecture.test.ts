@@ -12,6 +12,7 @@ const floors: Readonly<Record<string, number>> = {
   exposition: 2.5,
   ottl: 2.5,
   attributes: 2.5,
+  instruments: 3,
   receivers: 3,
   processors: 3,
   connectors: 3,

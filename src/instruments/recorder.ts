@@ -1,0 +1,125 @@
+/**
+ * Makes instruments of definitions, keeps the series that are bound, and tells them to whoever asks: to a MeterProvider of anyone's
+ * through the OpenTelemetry API, and to an SDK's reader as a MetricProducer.
+ */
+import { type MeterProvider, metrics } from '@opentelemetry/api'
+import { emptyResource } from '@opentelemetry/resources'
+import type { MetricProducer } from '@opentelemetry/sdk-metrics'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import { counter, type Definition } from './definition.ts'
+import { type Bound, handleOf, type Instrument, Live } from './instrument.ts'
+import { Observation } from './observation.ts'
+import { cellsOf, metricsOf, type Series } from './series.ts'
+import { Slots } from './slots.ts'
+
+/** Definitions by name, in groups as deep as you like. */
+export interface Definitions {
+  readonly [name: string]: Definition | Definitions
+}
+
+export type InstrumentsOf<D extends Definitions> = {
+  readonly [N in keyof D]: D[N] extends Definition<infer K, infer A>
+    ? Instrument<K, A>
+    : D[N] extends Definitions
+      ? InstrumentsOf<D[N]>
+      : never
+}
+
+export interface RecorderOptions {
+  /** [series] of one instrument, the overflow series not counted; an SDK's own bound is 2,000 */
+  readonly maxSeries?: number
+  readonly clock?: Pick<Clock, 'now'>
+}
+
+export interface ObserveOptions {
+  /**
+   * `recorded`: each value is also given to the provider's own histogram, at that one's price.
+   * `produced`: not, since its readers have `producer` among their `metricProducers`.
+   */
+  readonly histograms?: 'recorded' | 'produced'
+}
+
+/** The instrumentation scope of all that is recorded. */
+export const scopeName = 'thalamus/instruments'
+
+/** What was left out, and why: a `value` that is none, an `attribute` that the instrument does not have, a `series` past the bound. */
+export const refusals = counter('thalamus.instruments.refusals', '{refusal}', 'What typed instruments left out.', ['instrument', 'reason'])
+
+export class Recorder {
+  readonly #clock: Pick<Clock, 'now'>
+  readonly #maxSeries: number
+  readonly #slots = new Slots()
+  readonly #live = new Map<string, Live>()
+  readonly #observations = new Set<Observation>()
+  readonly #refusals: Instrument<'counter', 'instrument' | 'reason'>
+
+  constructor({ maxSeries = 1000, clock = systemClock }: RecorderOptions = {}) {
+    this.#clock = clock
+    this.#maxSeries = maxSeries
+    this.#refusals = this.#instrument(refusals) as Instrument<'counter', 'instrument' | 'reason'>
+  }
+
+  /** @throws {TypeError} when the name of one is another one's already */
+  instruments<const D extends Definitions>(definitions: D): InstrumentsOf<D> {
+    const made = Object.entries(definitions).map(([name, of]) => [name, isDefinition(of) ? this.#instrument(of) : this.instruments(of)])
+    return Object.fromEntries(made) as InstrumentsOf<D>
+  }
+
+  /** All that are bound, as data that another thread can be given; what is bound later is not in it. */
+  series(): readonly Series[] {
+    return [...this.#live.values()].flatMap(live => live.series)
+  }
+
+  /** The histograms, for the `metricProducers` of a reader; counters and gauges come by `observe`. */
+  readonly producer: MetricProducer = {
+    collect: async () => {
+      const nowMs = this.#clock.now()
+      const produced = metricsOf(
+        this.series().filter(({ definition }) => definition.kind === 'histogram'),
+        nowMs,
+      )
+      const scopeMetrics = produced.length === 0 ? [] : [{ scope: { name: scopeName }, metrics: produced }]
+      return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] }
+    },
+  }
+
+  /** Tells everything to `provider`, the global one without it, until disposed of; what a histogram got before is not told. */
+  observe(provider: MeterProvider = metrics.getMeterProvider(), { histograms = 'recorded' }: ObserveOptions = {}): Disposable {
+    const observation = new Observation(provider.getMeter(scopeName), histograms === 'recorded')
+    for (const live of this.#live.values()) for (const bound of live.bound) observation.add(bound, live.series)
+    this.#observations.add(observation)
+    return {
+      [Symbol.dispose]: () => {
+        this.#observations.delete(observation)
+        observation.close()
+      },
+    }
+  }
+
+  #instrument(definition: Definition): Instrument {
+    const known = this.#live.get(definition.name)
+    if (known !== undefined) {
+      if (JSON.stringify(known.definition) === JSON.stringify(definition)) return known
+      throw new TypeError(`${definition.name}: is defined already, as ${JSON.stringify(known.definition)}`)
+    }
+    const refuse = (reason: string) => {
+      // What counts refusals has nobody to tell of its own.
+      if (definition !== refusals) this.#refusals.with({ instrument: definition.name, reason }).add()
+    }
+    const live = new Live(definition, this.#maxSeries, refuse, attributes => this.#bind(live, attributes, refuse))
+    this.#live.set(definition.name, live)
+    return live
+  }
+
+  #bind(live: Live, attributes: Series['attributes'], refuse: (reason: string) => void): Bound {
+    const { definition } = live
+    const slot = this.#slots.take(cellsOf(definition))
+    const bound = { series: { definition, attributes, ...slot, startMs: this.#clock.now() }, handle: handleOf(definition, slot, refuse) }
+    live.bound.push(bound)
+    live.series.push(bound.series)
+    for (const observation of this.#observations) observation.add(bound, live.series)
+    return bound
+  }
+}
+
+const isDefinition = (of: Definition | Definitions): of is Definition => typeof of['kind'] === 'string'
