@@ -22,7 +22,19 @@ export function readAttributes(bytes: Uint8Array, from: number, to: number, fiel
   } catch {
     // The rest cannot be read; what came before it stands.
   }
-  return ascend ? found : [...new Map(found)].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  return ascend ? found : sorted(found)
+}
+
+/** By key; of equal keys the last. */
+function sorted(attributes: [key: string, value: AttributeValue][]): [key: string, value: AttributeValue][] {
+  attributes.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  let kept = 0
+  for (const attribute of attributes) {
+    if (kept > 0 && attributes[kept - 1]![0] === attribute[0]) kept--
+    attributes[kept++] = attribute
+  }
+  attributes.length = kept
+  return attributes
 }
 
 /** A key and a text, each shorter than 128 bytes, in this order and with nothing beside, as nearly all attributes are. Undefined where it is anything else. */

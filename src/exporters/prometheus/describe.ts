@@ -33,8 +33,6 @@ export class Describer {
   readonly #labelling: Labelling
   readonly #families = new Map<string, FamilyName | undefined>()
   readonly #names = new Map<string, string>()
-  /** of the series in hand */
-  readonly #labels = new Map<string, string>()
   #resource: { attributes: Attributes; identity: ReadonlyMap<string, string>; target: Target | undefined } | undefined
   #scope: { scope: ScopeEntry; labels: ReadonlyMap<string, string> } | undefined
 
@@ -48,8 +46,7 @@ export class Describer {
     if (family === undefined) return undefined
     const { identity, target } = this.#resourceOf(entry.resource.attributes)
     const reserved = family.type === 'histogram' ? 'le' : family.type === 'summary' ? 'quantile' : ''
-    this.#labels.clear()
-    const labels = this.#join(pointAttributes(entry, this.#labelling), this.#labels, reserved)
+    const labels = this.#join(pointAttributes(entry, this.#labelling), reserved)
     if (this.#labelling.scope) for (const [name, value] of this.#scopeOf(entry.scope)) labels.set(name, value)
     for (const [name, value] of identity) labels.set(name, value)
     for (const [name, value] of this.#labelling.constLabels) labels.set(name === reserved ? `exported_${name}` : name, value)
@@ -66,7 +63,9 @@ export class Describer {
   }
 
   /** Attributes whose names come out the same share a label, their values joined by `;` in the order of the attributes. */
-  #join(attributes: Attributes, labels = new Map<string, string>(), reserved = ''): Map<string, string> {
+  #join(attributes: Attributes, reserved = ''): Map<string, string> {
+    // A Map for each: one that is kept and cleared takes its tables from the old generation, where they are garbage for long.
+    const labels = new Map<string, string>()
     for (const [key, value] of attributes) {
       const plain = this.#nameOf(key)
       const name = plain === reserved ? `exported_${plain}` : plain
