@@ -14,7 +14,10 @@ const network = [
   'it asks over a network',
   'use system, container, kubernetes or cloud, which read files, or set attributes in OTEL_RESOURCE_ATTRIBUTES',
 ] as const
-/** The Collector's others: all of them ask a service, or what only that platform gives its programs. */
+/** These read what their platform puts into the environment, or into a file, which has not been tried on any of them. */
+const untried = ['is not there yet', 'set the attributes in OTEL_RESOURCE_ATTRIBUTES, which env reads'] as const
+const platforms: readonly string[] = ['elastic_beanstalk', 'heroku', 'lambda']
+/** The Collector's others: all of them ask a service, but for the platforms. */
 const others = [
   ...[
     'akamai',
@@ -50,7 +53,10 @@ const others = [
   ],
 ]
 /** Their sections, where they are called otherwise, and settings of the client that asks. */
-const sections = [...others.filter(name => !['elastic_beanstalk', 'dynatrace'].includes(name)), 'elasticbeanstalk']
+const sections = new Map(
+  others.filter(name => name !== 'dynatrace').map(name => [name === 'elastic_beanstalk' ? 'elasticbeanstalk' : name, name]),
+)
+const why = (name: string): readonly [string, string] => (platforms.includes(name) ? untried : network)
 const client = [
   ...[
     'endpoint',
@@ -103,7 +109,7 @@ const hostnameSource = choice(['dns', 'os'], {
 
 const config = z.strictObject({
   detectors: z
-    .array(choice(Object.keys(detectors) as DetectorName[], Object.fromEntries(others.map(name => [name, network]))))
+    .array(choice(Object.keys(detectors) as DetectorName[], Object.fromEntries(others.map(name => [name, why(name)]))))
     .min(1)
     .default(['env'])
     .describe('Who is asked, in order; of two that find the same attribute the first counts.'),
@@ -123,7 +129,7 @@ const config = z.strictObject({
   container: section('container', 'Ours: the container, by its control group.'),
   kubernetes: section('kubernetes', 'Ours: the pod, by the files of its service account and the variables of the downward API.'),
   cloud: section('cloud', 'Ours: the machine of a cloud, by its firmware and cloud-init.'),
-  ...each(sections, () => refused(...network)),
+  ...Object.fromEntries([...sections].map(([section, name]) => [section, refused(...why(name))])),
   ...each(client, () => refused('nothing is asked over a network', 'leave it out')),
 })
 type Settings = z.infer<typeof config>
