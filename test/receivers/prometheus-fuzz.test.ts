@@ -7,7 +7,8 @@ import { Relabelling } from '../../src/exposition/relabel.ts'
 import { classic, textPage } from '../../src/exposition/text.ts'
 import { Raw } from '../../src/model/raw.ts'
 import { createReader } from '../../src/otlp/reader.ts'
-import { LimitError, TargetSeries } from '../../src/receivers/prometheus/series.ts'
+import { LimitError } from '../../src/receivers/prometheus/first-sight.ts'
+import { TargetSeries } from '../../src/receivers/prometheus/series.ts'
 import { Chance } from '../kit/otlp.ts'
 
 const settings = {

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Format } from '../../src/exposition/read.ts'
 import { Relabelling } from '../../src/exposition/relabel.ts'
-import { type SeriesSettings, TargetSeries } from '../../src/receivers/prometheus/series.ts'
+import type { SeriesSettings } from '../../src/receivers/prometheus/first-sight.ts'
+import { TargetSeries } from '../../src/receivers/prometheus/series.ts'
 import { Chance } from '../kit/otlp.ts'
 
 const settings: SeriesSettings = {

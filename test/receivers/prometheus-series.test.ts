@@ -10,7 +10,8 @@ import { protobufToJson } from '../../src/otlp/json.ts'
 import { createReader } from '../../src/otlp/reader.ts'
 import { nanos } from '../../src/otlp/write.ts'
 import { putCount, putNanos } from '../../src/receivers/prometheus/bytes.ts'
-import { type SeriesSettings, TargetSeries } from '../../src/receivers/prometheus/series.ts'
+import type { SeriesSettings } from '../../src/receivers/prometheus/first-sight.ts'
+import { TargetSeries } from '../../src/receivers/prometheus/series.ts'
 import { Chance } from '../kit/otlp.ts'
 
 const settings: SeriesSettings = {

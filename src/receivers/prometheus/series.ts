@@ -5,61 +5,19 @@
 import { coarser, width } from '../../exposition/exponential.ts'
 import type { ExponentialBuckets } from '../../exposition/families.ts'
 import type { Label } from '../../exposition/labels.ts'
-import { legacyLabel, legacyMetric } from '../../exposition/naming.ts'
-import {
-  ExpositionError,
-  type Format,
-  type NativeSample,
-  type ReadExemplar,
-  readSeries,
-  type Sample,
-  type SampleType,
-  show,
-  type Visitor,
-} from '../../exposition/read.ts'
-import { numberOf } from '../../exposition/read-number.ts'
+import { ExpositionError, type Format, type NativeSample, type ReadExemplar, type Sample, type Visitor } from '../../exposition/read.ts'
 import { readProtobufPage } from '../../exposition/read-protobuf.ts'
 import { readTextLines, readTextPage } from '../../exposition/read-text.ts'
-import type { Relabelling } from '../../exposition/relabel.ts'
 import { Output } from './bytes.ts'
 import { Conflict, type Draft, Drafts, type Owner } from './drafts.ts'
-import { type Entry, entryOf, type Role } from './entry.ts'
-import { outside, resourceAttributes, type Scope, scopeName, scopeOf, scopePrefix } from './identity.ts'
-import { belongs, pointTypeOf, suffixes, toUcum, trimSuffixes } from './naming.ts'
+import type { Entry } from './entry.ts'
+import { FirstSight, LimitError, type SeriesSettings, type TargetLabels } from './first-sight.ts'
+import { scopeName } from './identity.ts'
+import { belongs } from './naming.ts'
 import { Order } from './order.ts'
 import { Fragment, Numbers, Piece, Plan, type Segment } from './plan.ts'
 import { Reading } from './reading.ts'
-import { type Described, MetricNode, noSlots, Point, ResourceNode, ScopeNode, Slots, type Told } from './tree.ts'
-
-export interface SeriesSettings {
-  readonly honorLabels: boolean
-  readonly honorTimestamps: boolean
-  readonly trackTimestampsStaleness: boolean
-  readonly externalLabels: readonly Label[]
-  readonly relabelling: Relabelling
-  /** 0: none; likewise the following */
-  readonly sampleLimit: number
-  readonly labelLimit: number
-  readonly labelNameLengthLimit: number
-  readonly labelValueLengthLimit: number
-  readonly bucketLimit: number
-  /** the finest scale of native histograms */
-  readonly maxScale: number
-  /** names must be plain: no UTF-8 */
-  readonly legacyNames: boolean
-  readonly trimSuffixes: boolean
-  readonly native: boolean
-  readonly classic: boolean
-}
-
-export interface TargetLabels {
-  /** without those that begin with `__` */
-  readonly labels: readonly Label[]
-  readonly job: string
-  readonly instance: string
-  /** of a resource, beside what comes from job and instance */
-  readonly attributes: readonly Label[]
-}
+import { type Described, MetricNode, noSlots, type Point, ResourceNode, ScopeNode, Slots, type Told } from './tree.ts'
 
 /** What one page became. */
 export interface Scraped {
@@ -75,11 +33,6 @@ export interface Scraped {
   readonly left: Readonly<Record<string, number>>
 }
 
-/** Why a scrape as a whole is refused. */
-export class LimitError extends Error {
-  override readonly name = 'LimitError'
-}
-
 /** [scrapes] of the same page, after which only its plan is kept */
 const settledAfter = 5
 
@@ -88,12 +41,10 @@ const pieceLines = 100
 
 export class TargetSeries {
   readonly #settings: SeriesSettings
-  readonly #target: TargetLabels
-  readonly #known = new Map<string, Described>()
+  readonly #sight: FirstSight
   readonly #entries = new Map<string, Entry>()
   readonly #order = new Order<Entry>()
   #recognized: Entry | undefined
-  readonly #resources = new Map<string, ResourceNode>()
   #active: ResourceNode[] = []
   #iteration = 0
   /** what the last page told, and will be missed */
@@ -117,8 +68,8 @@ export class TargetSeries {
   constructor(settings: SeriesSettings, target: TargetLabels, plans = true) {
     this.#plans = plans
     this.#settings = settings
-    this.#target = target
-    this.#own = this.#resource(target.job, target.instance)
+    this.#sight = new FirstSight(settings, target)
+    this.#own = this.#sight.resource(target.job, target.instance)
     this.#ownScope = new ScopeNode(this.#own, scopeName, '', '', {})
     const labels = new Map([...target.labels, ...settings.externalLabels])
     this.#ownAttributes = [...labels].filter(([label, value]) => label !== 'job' && label !== 'instance' && value !== '')
@@ -214,10 +165,10 @@ export class TargetSeries {
   /** A page that stays the same needs nothing but its plan: a hundred thousand objects less for the garbage collector to look at. */
   #letGo(plan: Plan): void {
     this.#entries.clear()
-    this.#used.clear()
+    this.#sight.used.clear()
     this.#families.clear()
     this.#order.letGo()
-    this.#forget(this.#iteration + 1)
+    this.#sight.forget(this.#iteration + 1, this.#own)
     this.#active = []
     this.#told = []
     plan.letGo()
@@ -252,7 +203,7 @@ export class TargetSeries {
   report(values: Readonly<Record<string, number>>, time: number, gone = false): Uint8Array {
     this.#begin()
     for (const [name, value] of Object.entries(values)) {
-      const point = this.#point(this.#ownScope, name, belongs(name, noneKnown).about, 'value', this.#ownAttributes)
+      const point = this.#sight.point(this.#ownScope, name, belongs(name, noneKnown).about, 'value', this.#ownAttributes)
       this.#mark(point, time)
       point.value = value
       point.stale = gone
@@ -296,15 +247,13 @@ export class TargetSeries {
       reading.said++
     }
     reading.drafts?.describe(this.#family(name), name, first)
-    const about = this.#known.get(name)
-    if (about?.[what] === said) return
-    const families = [name, ...suffixes.map(suffix => name + suffix)].filter(family => this.#used.has(family))
+    if (this.#sight.known.get(name)?.[what] === said) return
+    const families = this.#sight.dependOn(name)
     if (families.length > 0) {
       if (reading.partly) throw new Conflict('what is said of a family has changed')
-      for (const family of families) this.#used.delete(family)
       this.#giveUp(new Set(families))
     }
-    this.#known.set(name, { type: 'unknown', help: '', unit: '', ...about, [what]: said } as Described)
+    this.#sight.describe(name, what, said)
   }
 
   #family(name: string): Owner {
@@ -320,8 +269,6 @@ export class TargetSeries {
   readonly #families = new Map<string, Owner>()
   /** families that the page in hand describes, but for those of pieces that were found */
   #said = new Set<string>()
-  /** families that entries were made of, and names that belonged to none */
-  readonly #used = new Set<string>()
   /** entries were given up while their points are still there */
   #cleared = false
 
@@ -420,7 +367,7 @@ export class TargetSeries {
   }
 
   #new(key: string, written: string, native: boolean, reading: Reading): Entry {
-    const entry = this.#meet(written, native)
+    const entry = this.#sight.meet(written, native)
     entry.key = key
     if (entry.family !== '') entry.owner = this.#family(entry.family)
     this.#entries.set(key, entry)
@@ -433,129 +380,6 @@ export class TargetSeries {
     reading.kept += samples
     const { sampleLimit } = this.#settings
     if (sampleLimit > 0 && reading.kept > sampleLimit) throw new LimitError(`more than ${sampleLimit} samples (sample_limit)`)
-  }
-
-  /** Everything that is decided once for a line. */
-  #meet(key: string, native: boolean): Entry {
-    const { name: written, labels: page } = readSeries(key)
-    const labels = this.#labels(written, page)
-    if (!this.#settings.relabelling.apply(labels)) return entryOf('dropped')
-    const { externalLabels } = this.#settings
-    for (const [name, value] of externalLabels) labels.set(name, value)
-    this.#check(labels)
-    const name = labels.get('__name__')!
-    labels.delete('__name__')
-    const resource = this.#resource(labels.get('job') || this.#target.job, labels.get('instance') || this.#target.instance)
-    labels.delete('job')
-    labels.delete('instance')
-    const rest = [...labels].filter(([, value]) => value !== '').sort(([a], [b]) => (a < b ? -1 : 1))
-    if (name === 'target_info') return { ...entryOf('target_info'), about: resource, info: rest, family: name }
-    if (name === 'otel_scope_info') return this.#scopeInfo(resource, rest)
-    return this.#place(resource, name, rest, native)
-  }
-
-  /** The page's labels and the target's. */
-  #labels(name: string, page: readonly Label[]): Map<string, string> {
-    const labels = new Map<string, string>([['__name__', name], ...page.filter(([, value]) => value !== '')])
-    const moved: Label[] = []
-    for (const [label, value] of this.#target.labels) {
-      const own = labels.get(label)
-      if (this.#settings.honorLabels) {
-        if (!page.some(([other]) => other === label)) labels.set(label, value)
-        continue
-      }
-      if (own !== undefined) moved.push([label, own])
-      labels.set(label, value)
-    }
-    for (const [label, value] of moved.sort(([a], [b]) => a.length - b.length)) {
-      let free = `exported_${label}`
-      while (labels.has(free)) free = `exported_${free}`
-      labels.set(free, value)
-    }
-    return labels
-  }
-
-  #check(labels: ReadonlyMap<string, string>): void {
-    const { legacyNames, labelLimit, labelNameLengthLimit, labelValueLengthLimit } = this.#settings
-    const name = labels.get('__name__') ?? ''
-    if (name === '') throw new ExpositionError('metric relabelling took away the name of a series')
-    if (legacyNames) {
-      if (!legacyMetric.test(name)) throw new ExpositionError(`${show(name)} is no name without UTF-8 (metric_name_validation_scheme)`)
-      for (const label of labels.keys())
-        if (!legacyLabel.test(label)) throw new ExpositionError(`${show(label)} is no label without UTF-8 (metric_name_validation_scheme)`)
-    }
-    if (labelLimit > 0 && labels.size > labelLimit)
-      throw new LimitError(`${show(name)} has ${labels.size} labels, and at most ${labelLimit} may be (label_limit)`)
-    if (labelNameLengthLimit === 0 && labelValueLengthLimit === 0) return
-    for (const [label, value] of labels) {
-      if (labelNameLengthLimit > 0 && Buffer.byteLength(label) > labelNameLengthLimit)
-        throw new LimitError(`a label of ${show(name)} has a name of more than ${labelNameLengthLimit} bytes (label_name_length_limit)`)
-      if (labelValueLengthLimit > 0 && Buffer.byteLength(value) > labelValueLengthLimit)
-        throw new LimitError(
-          `label ${show(label)} of ${show(name)} is longer than ${labelValueLengthLimit} bytes (label_value_length_limit)`,
-        )
-    }
-  }
-
-  #place(resource: ResourceNode, name: string, labels: readonly Label[], native: boolean): Entry {
-    const { name: metric, about, family } = belongs(name, this.#known)
-    this.#used.add(family)
-    const type = native ? 'histogram' : about.type
-    const role = native ? 'native' : roleOf(name, family, type)
-    const edge = type === 'histogram' ? 'le' : type === 'summary' ? 'quantile' : ''
-    let bound = 0
-    if (role === 'bucket') {
-      bound = numberOf(labels.find(([label]) => label === edge)?.[1] ?? '') ?? Number.NaN
-      if (Number.isNaN(bound)) return { ...entryOf('invalid'), family }
-    }
-    const scope = this.#scope(resource, scopeOf(labels))
-    const attributes = labels.filter(([label]) => !outside.has(label) && !label.startsWith(scopePrefix) && (label !== edge || native))
-    return { ...entryOf(role), point: this.#point(scope, metric, { ...about, type }, role, attributes), bound, family }
-  }
-
-  #point(scope: ScopeNode, name: string, about: Described, role: Role, attributes: readonly Label[]): Point {
-    const type = role === 'native' ? 'exponential' : pointTypeOf(about.type)
-    const key = `${type} ${name}`
-    let metric = scope.metrics.get(key)
-    if (metric === undefined || metric.about.help !== about.help || metric.about.unit !== about.unit || metric.about.type !== about.type) {
-      const shown = this.#settings.trimSuffixes ? trimSuffixes(name, type, about.unit) : name
-      metric = new MetricNode(scope, key, shown, type, about, toUcum(about.unit))
-      scope.metrics.set(key, metric)
-    }
-    const id = JSON.stringify(attributes)
-    let point = metric.points.get(id)
-    if (point === undefined) {
-      point = new Point(metric, id, attributes)
-      metric.points.set(id, point)
-    }
-    return point
-  }
-
-  #resource(job: string, instance: string): ResourceNode {
-    const key = JSON.stringify([job, instance])
-    let resource = this.#resources.get(key)
-    if (resource === undefined) {
-      resource = new ResourceNode([...resourceAttributes(job, instance), ...this.#target.attributes])
-      this.#resources.set(key, resource)
-    }
-    return resource
-  }
-
-  #scope(resource: ResourceNode, { name, version, schemaUrl, attributes }: Scope): ScopeNode {
-    const key = JSON.stringify([name, version, schemaUrl, attributes])
-    let scope = resource.scopes.get(key)
-    if (scope === undefined) {
-      scope = new ScopeNode(resource, name, version, schemaUrl, Object.fromEntries(attributes))
-      resource.scopes.set(key, scope)
-    }
-    return scope
-  }
-
-  #scopeInfo(resource: ResourceNode, labels: readonly Label[]): Entry {
-    const of = (key: string) => labels.find(([label]) => label === key)?.[1] ?? ''
-    const scope = { name: of('otel_scope_name'), version: of('otel_scope_version'), schemaUrl: of('otel_scope_schema_url'), attributes: [] }
-    const info = labels.filter(([label]) => !['otel_scope_name', 'otel_scope_version', 'otel_scope_schema_url'].includes(label))
-    return { ...entryOf('scope_info'), about: this.#scope(resource, scope), info, family: 'otel_scope_info' }
   }
 
   #mark(point: Point, time: number): void {
@@ -614,17 +438,17 @@ export class TargetSeries {
     if (reading.partly) return this.#forgetLoose()
     const gone = this.#entries.size !== reading.distinct
     if (gone) for (const entry of this.#entries.values()) if (entry.seen !== this.#iteration) this.#drop(entry)
-    if (gone || this.#cleared) this.#forget(this.#iteration)
+    if (gone || this.#cleared) this.#sight.forget(this.#iteration, this.#own)
   }
 
   /** Names that were of use once. @returns whether pieces cannot be relied upon afterwards */
   #forgetNames(reading: Reading, segments: readonly Segment[]): boolean {
-    if (this.#known.size > 2 * reading.said + 100) {
+    if (this.#sight.known.size > 2 * reading.said + 100) {
       const said = new Set([...this.#said, ...segments.filter(isPiece).flatMap(piece => piece.said)])
-      for (const name of this.#known.keys()) if (!said.has(name)) this.#known.delete(name)
+      for (const name of this.#sight.known.keys()) if (!said.has(name)) this.#sight.known.delete(name)
     }
-    if (this.#used.size > 2 * this.#entries.size + 100) this.#forgetUsed()
-    if (this.#families.size <= 2 * (this.#entries.size + this.#known.size) + 1000) return false
+    if (this.#sight.used.size > 2 * this.#entries.size + 100) this.#forgetUsed()
+    if (this.#families.size <= 2 * (this.#entries.size + this.#sight.known.size) + 1000) return false
     this.#families.clear()
     for (const entry of this.#entries.values()) if (entry.family !== '') entry.owner = this.#family(entry.family)
     return true
@@ -715,8 +539,8 @@ export class TargetSeries {
   }
 
   #forgetUsed(): void {
-    this.#used.clear()
-    for (const { family, about } of this.#entries.values()) if (about === undefined) this.#used.add(family)
+    this.#sight.used.clear()
+    for (const { family, about } of this.#entries.values()) if (about === undefined) this.#sight.used.add(family)
   }
 
   #inform(reading: Reading): void {
@@ -744,7 +568,7 @@ export class TargetSeries {
   #forgetLoose(): void {
     let emptied = this.#forgetEntries(this.#loose)
     for (const { used, entries } of this.#plan!.pieces) if (used !== this.#search && this.#forgetEntries(entries)) emptied = true
-    if (emptied) this.#forgetScopes()
+    if (emptied) this.#sight.forgetScopes(this.#own)
   }
 
   /** @returns whether a scope has no metrics now */
@@ -766,24 +590,6 @@ export class TargetSeries {
       if (metrics.size === 0) emptied = true
     }
     return emptied
-  }
-
-  #forgetScopes(): void {
-    for (const [key, resource] of this.#resources) {
-      for (const [name, scope] of resource.scopes) if (scope.metrics.size === 0) resource.scopes.delete(name)
-      if (resource.scopes.size === 0 && resource !== this.#own) this.#resources.delete(key)
-    }
-  }
-
-  /** Keeps only what was seen in this iteration. */
-  #forget(iteration: number): void {
-    for (const { scopes } of this.#resources.values())
-      for (const { metrics } of scopes.values())
-        for (const [name, metric] of metrics) {
-          for (const [id, point] of metric.points) if (point.seen !== iteration) metric.points.delete(id)
-          if (metric.points.size === 0) metrics.delete(name)
-        }
-    this.#forgetScopes()
   }
 
   /** A page becomes as much as the last one did, or a little more. */
@@ -833,13 +639,6 @@ function bodyEnd(page: Uint8Array, format: Format): number {
   return eof.every((byte, i) => page[from + i] === byte) ? from : -1
 }
 const eof = Buffer.from('# EOF')
-
-function roleOf(name: string, family: string, type: SampleType): Role {
-  if (name === `${family}_created` && type !== 'gauge' && type !== 'unknown') return 'created'
-  if (type !== 'histogram' && type !== 'summary') return 'value'
-  if (name.endsWith('_sum')) return 'sum'
-  return name.endsWith('_count') ? 'count' : 'bucket'
-}
 
 function withinLimits(buckets: ExponentialBuckets, { bucketLimit, maxScale }: SeriesSettings): ExponentialBuckets {
   const positive = { offset: buckets.positiveOffset, counts: buckets.positive }

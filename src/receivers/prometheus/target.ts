@@ -2,7 +2,7 @@
 import type { Label } from '../../exposition/labels.ts'
 import type { Relabelling } from '../../exposition/relabel.ts'
 import { parseDuration, showDuration } from '../../lib/duration.ts'
-import type { TargetLabels } from './series.ts'
+import type { TargetLabels } from './first-sight.ts'
 
 /** What discovery says of one target. */
 export interface Found {
