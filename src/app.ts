@@ -16,6 +16,7 @@ import { type Account, type Kind, Ledger } from './component/ledger.ts'
 import type { SharedPorts } from './component/listen.ts'
 import { createOwnTelemetry } from './component/own-telemetry.ts'
 import type { Storage } from './component/storage.ts'
+import type { Recorded } from './component/telemetry.ts'
 import { Tenancy } from './component/tenancy.ts'
 import { type Clock, every } from './lib/clock.ts'
 import type { Signal } from './model/signal.ts'
@@ -43,6 +44,8 @@ export interface World {
   /** from here on, the least important lines that all of them write; without it a reload does not change that */
   readonly setLogLevel?: (level: ServiceConfig['telemetry']['logs']['level']) => void
   readonly version: string
+  /** told with own metrics: by the `self` receiver, and so wherever a pipeline leads */
+  readonly recorded?: Recorded
   /** makes an ingest thread; without it there is none */
   readonly spawn?: Spawn
   /** this is an ingest thread, and so is what it shares with the others */
@@ -165,6 +168,7 @@ class Running implements App {
       version: world.version,
       others: async () => (await this.#crew?.count()) ?? [],
       partial: world.seat !== undefined,
+      recorded: world.recorded,
       metrics: service.telemetry.metrics.level,
       traces: service.telemetry.traces.level,
       resource: service.telemetry.resource,

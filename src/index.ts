@@ -9,6 +9,7 @@ import { defaultConfiguration } from './commands/default.ts'
 import type { AnyFactory } from './component/component.ts'
 import { loadConfiguration } from './component/config.ts'
 import { aliases, components } from './components.ts'
+import { recorder } from './instruments/instruments.ts'
 import { systemLog, systemWorld } from './world.ts'
 
 export type { App, Listening, Undelivered, World } from './app.ts'
@@ -69,6 +70,6 @@ export async function start(options: StartOptions = {}): Promise<RunningApp> {
   )
   const log = systemLog()
   const { logs } = configuration.service.telemetry
-  const app = await startApp(configuration, { ...systemWorld(log, logs), ...options.world })
+  const app = await startApp(configuration, { ...systemWorld(log, logs), recorded: recorder, ...options.world })
   return Object.assign(app, { [Symbol.asyncDispose]: async () => void (await app.shutdown()) })
 }

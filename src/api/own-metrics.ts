@@ -12,6 +12,7 @@ import type { Family, Row } from '../exposition/families.ts'
 import { type Label, showLabels } from '../exposition/labels.ts'
 import { type FamilyType, familyName, labelName } from '../exposition/naming.ts'
 import { classic, textPage } from '../exposition/text.ts'
+import { scopeName } from '../instruments/recorder.ts'
 import type { Clock } from '../lib/clock.ts'
 
 const translation = { strategy: 'UnderscoreEscapingWithoutSuffixes', namespace: '' } as const
@@ -86,8 +87,9 @@ type Point = MetricData['dataPoints'][number]
 /** Sorted by name, and within by labels. Metrics of one name and type from several scopes are one family; what differs in type from the first is left out. */
 export function toFamilies(metrics: ResourceMetrics): Family[] {
   const families = new Map<string, PointFamily>()
-  for (const { metrics: list } of metrics.scopeMetrics) {
-    for (const metric of list) addMetric(families, metric)
+  for (const { scope, metrics: list } of metrics.scopeMetrics) {
+    // What the program around us records is not ours: it goes where the pipelines lead.
+    if (scope.name !== scopeName) for (const metric of list) addMetric(families, metric)
   }
   families.set('target_info', targetInfo(metrics))
   for (const family of families.values()) family.sort()

@@ -6,10 +6,9 @@ type Point = MetricData['dataPoints'][number]
 
 export function mergeMetrics(own: Scopes, others: readonly Scopes[]): Scopes {
   if (others.length === 0) return own
-  const merged = new Map(
-    own.map(({ scope, metrics }) => [scope.name, { scope, metrics: new Map(metrics.map(metric => [metric.descriptor.name, metric])) }]),
-  )
-  for (const { scope, metrics } of others.flat()) {
+  const merged = new Map<string, { readonly scope: Scopes[number]['scope']; readonly metrics: Map<string, MetricData> }>()
+  // One scope may come in several parts: what is observed, and what a producer adds.
+  for (const { scope, metrics } of [own, ...others].flat()) {
     const into = merged.get(scope.name) ?? { scope, metrics: new Map<string, MetricData>() }
     merged.set(scope.name, into)
     for (const metric of metrics) {

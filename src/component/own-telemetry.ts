@@ -18,7 +18,7 @@ import type { Ledger } from './ledger.ts'
 import { LimitedTracer, TraceRate } from './limited-tracer.ts'
 import { mergeMetrics } from './merged-metrics.ts'
 import { observeLedger, observeProcess } from './own-instruments.ts'
-import type { OwnTelemetry } from './telemetry.ts'
+import type { OwnTelemetry, Recorded } from './telemetry.ts'
 
 export interface OwnTelemetryOptions {
   readonly ledger: Ledger
@@ -33,6 +33,7 @@ export interface OwnTelemetryOptions {
   readonly others?: () => Promise<readonly ResourceMetrics['scopeMetrics'][]>
   /** an ingest thread: what all threads have in common is told by the main one */
   readonly partial?: boolean
+  readonly recorded?: Recorded | undefined
   /** added to, and wins over, `service.name`, `service.version` and `service.instance.id`; null: that one is left out */
   readonly resource: Readonly<Record<string, string | null>>
 }
@@ -52,7 +53,8 @@ export function createOwnTelemetry(options: OwnTelemetryOptions): OwnTelemetry {
   )
   const { metrics, traces, version, clock } = options
   const detailed = metrics === 'detailed'
-  const reader = new PullReader()
+  const recorded = metrics === 'none' ? undefined : options.recorded
+  const reader = new PullReader(recorded && { metricProducers: [recorded.producer] })
   const meters = new MeterProvider({ resource, readers: [reader], sdkMetricsEnabled: detailed, views: detailed ? [] : left })
   const spans = new Handover()
   const tracers = new TracerProvider({ resource, spanProcessors: [spans] })
@@ -62,6 +64,7 @@ export function createOwnTelemetry(options: OwnTelemetryOptions): OwnTelemetry {
     observeLedger(meter, options.ledger, options.budget)
     observeProcess(meter, clock, options.memory)
   }
+  const told = recorded?.observe(meters, { histograms: 'produced' })
   const ownBodies = new WeakSet<Uint8Array>()
   let stopped: Promise<void> | undefined
   return {
@@ -80,7 +83,11 @@ export function createOwnTelemetry(options: OwnTelemetryOptions): OwnTelemetry {
       for (const chunk of raw.chunks) ownBodies.add(chunk)
     },
     isOwn: (raw: Raw) => raw.size > 0 && raw.chunks.every(chunk => ownBodies.has(chunk)),
-    shutdown: () => (stopped ??= Promise.all([meters.shutdown(), tracers.shutdown()]).then(() => undefined)),
+    shutdown() {
+      told?.[Symbol.dispose]()
+      stopped ??= Promise.all([meters.shutdown(), tracers.shutdown()]).then(() => undefined)
+      return stopped
+    },
   }
 }
 

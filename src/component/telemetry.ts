@@ -1,6 +1,6 @@
 /** Thalamus's own telemetry, through the OpenTelemetry API: the providers behind every `Context.meter` and `Context.tracer`. */
-import type { Meter, Tracer } from '@opentelemetry/api'
-import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { Meter, MeterProvider, Tracer } from '@opentelemetry/api'
+import type { MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import type { Raw } from '../model/raw.ts'
 
@@ -16,4 +16,10 @@ export interface OwnTelemetry {
   /** Whoever traces the handling of a batch asks this first. Bodies put together of marked ones alone are own too. */
   isOwn(raw: Raw): boolean
   shutdown(): Promise<void>
+}
+
+/** What the program around us records, to be told with our own: histograms are produced, the rest is observed. */
+export interface Recorded {
+  readonly producer: MetricProducer
+  observe(provider: MeterProvider, options: { readonly histograms: 'produced' }): Disposable
 }
