@@ -1,3 +1,4 @@
+import type { FileSystemSize } from '../../component/component.ts'
 import { filter, type Named } from './filter.ts'
 import { type Attributes, counter, gauge, level, type Points, secondsCounter } from './points.ts'
 import { type DiskStats, type Mount, parseDiskstats, parseMounts, parseVirtualTypes, SECTOR_BYTES } from './proc.ts'
@@ -71,11 +72,7 @@ const utilization = gauge('system.filesystem.utilization', '1', 'Share of the sp
 const limit = level('system.filesystem.limit', 'By', 'The total storage capacity of the file system.')
 
 /** [bytes] `available` is what users may have; what is free beyond that is kept for the system. */
-export interface FileSystem extends Mount {
-  readonly total: number
-  readonly free: number
-  readonly available: number
-}
+export interface FileSystem extends Mount, FileSystemSize {}
 
 export function addFileSystem(points: Points, { device, mountpoint, type, mode, total, free, available }: FileSystem): void {
   if (total === 0) return
@@ -130,7 +127,8 @@ export function filesystemScraper(around: Surroundings, settings: FileSystemSett
   }
 }
 
-async function readFileSystems(
+/** Those that cannot be read are left out, and said. */
+export async function readFileSystems(
   { files, root }: Surroundings,
   source: Source,
   virtual: boolean,

@@ -6,7 +6,7 @@ import type { Account } from '../../component/ledger.ts'
 import { every, sleep } from '../../lib/clock.ts'
 import { Raw } from '../../model/raw.ts'
 import { encode } from '../../otlp/write.ts'
-import { collectorScrapers } from './as-collector.ts'
+import { collectorScrapers } from './collector/index.ts'
 import { cpuScraper, loadScraper, systemScraper } from './cpu.ts'
 import { diskScraper, filesystemScraper } from './disk.ts'
 import {

@@ -38,6 +38,9 @@ export const offByDefault: ReadonlySet<string> = new Set([
 
 /** Made once and used in every snapshot. */
 export type Attributes = readonly (readonly [string, string | number])[]
+
+/** `{ key: value, … }`, made once for each. */
+export const attributes = (pairs: Readonly<Record<string, string | number>>): Attributes => Object.entries(pairs)
 const none: Attributes = []
 
 export interface Distribution {

@@ -22,7 +22,7 @@ export interface Stat {
 }
 
 /** The kernel counts in hundredths of a second whatever its own tick is. */
-const TICKS_A_SECOND = 100
+export const TICKS_A_SECOND = 100
 
 /** /proc/stat */
 export function parseStat(text: string): Stat {
@@ -90,6 +90,10 @@ export interface DiskStats {
 
 /** The kernel counts in sectors of this size whatever the disk's own are. */
 export const SECTOR_BYTES = 512
+/** [bytes] of a page, on every machine that this runs on */
+export const PAGE_BYTES = 4096
+
+export const wordsByLine = (text: string): string[][] => text.split('\n').map(line => line.trim().split(/\s+/))
 
 /** /proc/diskstats */
 export function parseDiskstats(text: string): DiskStats[] {
