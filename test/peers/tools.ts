@@ -9,6 +9,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 
 interface Tool {
   readonly name: string
@@ -28,6 +29,8 @@ const TELEMETRYGEN = 'github.com/open-telemetry/opentelemetry-collector-contrib/
 const JAEGER = 'github.com/jaegertracing/jaeger@v1.76.0'
 const PROMETHEUS = 'github.com/prometheus/prometheus@v0.314.0'
 const PROMETHEUS_VERSION = '3.14.0'
+const ALERTMANAGER = 'github.com/prometheus/alertmanager@v0.34.2'
+const ALERTMANAGER_VERSION = '0.34.2'
 /** No cloud discovery: files, HTTP and static targets stay. */
 const PROMETHEUS_TAGS = 'remove_all_sd'
 
@@ -59,9 +62,24 @@ const tools: readonly Tool[] = [
     recipe: PROMETHEUS + PROMETHEUS_TAGS,
     programs: ['prometheus', 'promtool'],
     install(into, work) {
-      const version = `-s -w -X github.com/prometheus/common/version.Version=${PROMETHEUS_VERSION}`
-      const flags = ['-mod=mod', '-trimpath', '-tags', PROMETHEUS_TAGS, '-ldflags', version, '-o', into]
+      const flags = ['-mod=mod', '-tags', PROMETHEUS_TAGS, ...SMALL.with(-1, `-s -w ${version(PROMETHEUS_VERSION)}`), '-o', into]
       insideModule(PROMETHEUS, work, module => go(['build', ...flags, './cmd/prometheus', './cmd/promtool'], module))
+    },
+  },
+  {
+    name: 'alertmanager',
+    recipe: ALERTMANAGER,
+    programs: ['alertmanager', 'amtool'],
+    install(into, work) {
+      const flags = ['-mod=mod', ...SMALL.with(-1, `-s -w ${version(ALERTMANAGER_VERSION)}`), '-o', into]
+      insideModule(ALERTMANAGER, work, module => {
+        // It embeds a page that its module lacks: an empty one is enough, the API is whole.
+        const page = join(module, 'ui/app/dist')
+        mkdirSync(page, { recursive: true })
+        writeFileSync(join(page, 'index.html'), '')
+        writeFileSync(join(page, 'index.html.gz'), gzipSync(''))
+        go(['build', ...flags, './cmd/alertmanager', './cmd/amtool'], module)
+      })
     },
   },
   {
@@ -94,8 +112,20 @@ const tools: readonly Tool[] = [
 /** Written last: the folder is complete. */
 const WHOLE = '.whole'
 const SMALL = ['-trimpath', '-ldflags', '-s -w']
+/** What Prometheus' programs say that they are: their own builds set it so. */
+const version = (is: string) => `-X github.com/prometheus/common/version.Version=${is}`
 
-export type Program = 'otelcol' | 'telemetrygen' | 'jaeger' | 'prometheus' | 'promtool' | 'loader' | 'kubernetes' | 'bin/python'
+export type Program =
+  | 'otelcol'
+  | 'telemetrygen'
+  | 'jaeger'
+  | 'prometheus'
+  | 'promtool'
+  | 'alertmanager'
+  | 'amtool'
+  | 'loader'
+  | 'kubernetes'
+  | 'bin/python'
 
 /** The path of an installed program. @throws when it is not there: a missing peer is an error, never a skip. */
 export function program(name: Program): string {
