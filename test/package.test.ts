@@ -118,6 +118,24 @@ describe('in an empty project', () => {
   })
 })
 
+describe('a service beside it', () => {
+  test('is instrumented by one flag, and ends as it would have ended', async () => {
+    const { Sink } = await import('./kit/sink.ts')
+    const sink = await Sink.open()
+    writeFileSync(join(project, 'service.mjs'), "console.log('hello'); process.exitCode = 3")
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }
+    await expect(run(project, 'env', ...pairs(env), 'node', '--import', 'thalamus/register', 'service.mjs')).rejects.toMatchObject({
+      code: 3,
+      stdout: 'hello\n',
+      stderr: `thalamus: a-user: http, fetch, console; traces, logs, metrics to ${sink.url}\n`,
+    })
+    expect([...new Set(sink.bodies.map(({ path }) => path))].toSorted()).toEqual(['/v1/logs', '/v1/metrics'])
+    await sink.close()
+  })
+})
+
+const pairs = (env: Readonly<Record<string, string>>) => Object.entries(env).map(([name, value]) => `${name}=${value}`)
+
 describe('by the tools that check packages', () => {
   test('publint has nothing to say', async () => {
     const { stdout } = await run(project, join(BIN, 'publint'), 'run', '--strict', join(project, 'node_modules/thalamus'))

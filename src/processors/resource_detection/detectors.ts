@@ -13,7 +13,7 @@ export interface Sources {
   env(name: string): Promise<string | undefined>
 }
 
-export function sourcesOf(files: Files): Sources {
+export function sourcesOf(files: Pick<Files, 'read' | 'list'>): Sources {
   const read = (path: string) =>
     files.read(path).then(
       bytes => Buffer.from(bytes).toString().trim() || undefined,

@@ -1,0 +1,161 @@
+/** Puts together what instruments this process, in the order that ES modules need, and says what it has done in one line. */
+import { randomUUID } from 'node:crypto'
+import {
+  context,
+  logs,
+  metrics,
+  ProxyTracerProvider,
+  propagation,
+  type TextMapPropagator,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
+import { NodeSDK } from '@opentelemetry/sdk-node'
+import type { Sampler } from '@opentelemetry/sdk-trace'
+import { systemClock } from '../lib/clock.ts'
+import { watchConsole } from './console.ts'
+import { onEnding } from './endings.ts'
+import { hookModules } from './hooks.ts'
+import { watchHttp } from './http.ts'
+import { type Found, findInstrumentations } from './instrumentations.ts'
+import { everyUnheld, readJson, say } from './outside.ts'
+import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
+import { application, describe } from './resource.ts'
+import { type Environment, readSettings, type Settings } from './settings.ts'
+import { openSignals, type Signals } from './signals.ts'
+
+/** @throws where it cannot be done; then nothing is registered */
+export async function begin(env: Environment): Promise<void> {
+  const settings = readSettings(env)
+  const problems = [...settings.problems]
+  if (somebodyRegistered()) {
+    if (settings.warnings) say('thalamus: another OpenTelemetry SDK is registered already: this process is left to it')
+    return
+  }
+  const app = application(process.argv[1], process.cwd())
+  const found = findInstrumentations(app, process.cwd(), settings)
+  const signals = await openSignals(settings, problems)
+  const manager = new AsyncLocalStorageContextManager()
+  const version = String(readJson(new URL('../../package.json', import.meta.url).pathname)?.['version'] ?? '')
+  const resource = await describe(app, settings.detectors, { ...about(), instance: randomUUID() }, version)
+  const service = String(resource.attributes['service.name'] ?? 'unknown_service')
+  const own = new OwnSdk()
+  const tracing = signals.spanProcessors.length > 0
+  const sampler = tracing ? await samplerFor(settings, service, problems) : undefined
+  const sdk = new NodeSDK({
+    resource,
+    autoDetectResources: false,
+    contextManager: manager,
+    textMapPropagator: await propagator(settings.propagators),
+    spanProcessors: signals.spanProcessors,
+    logRecordProcessors: signals.logProcessors,
+    metricReaders: signals.readers,
+    instrumentations:
+      tracing || signals.logProcessors.length > 0 ? found.instrumentations.map(({ instrumentation }) => instrumentation) : [],
+    ...(sampler !== undefined && { sampler }),
+  })
+  sdk.start()
+  const ends: Disposable[] = [watchHttp(httpOptions(settings, manager, tracing, signals.readers.length > 0, version))]
+  const how = await hookModules([{ instrumentation: own, from: import.meta.url }, ...found.instrumentations])
+  if (signals.readers.length > 0) ends.push(await measureProcess())
+  if (signals.logProcessors.length > 0) ends.push(watchConsole(logs.getLogger('console')))
+  let standing = true
+  own.watch(() => {
+    standing = false
+    for (const end of ends) end[Symbol.dispose]()
+    standAside(found)
+    signals.close()
+    if (settings.warnings) say(`thalamus: ${service} registers an OpenTelemetry SDK of its own: it is left to it`)
+  })
+  onEnding(() => {
+    if (standing) signals.end(settings.warnings)
+  })
+  // Children that are forked say nothing: their parent has.
+  const forked = process.send !== undefined
+  if (settings.startLine && !forked) say(startLine(service, found, { tracing, ...signals, how, problems }))
+  else if (problems.length > 0 && settings.warnings && !forked) say(`thalamus: ${problems.join('; ')}`)
+}
+
+const about = () => ({ pid: process.pid, execPath: process.execPath, argv: process.argv, version: process.version })
+
+function httpOptions(settings: Settings, manager: AsyncLocalStorageContextManager, tracing: boolean, measuring: boolean, version: string) {
+  const exact = new Set(settings.ignoredPaths.filter(path => !path.endsWith('*')))
+  const prefixes = settings.ignoredPaths.filter(path => path.endsWith('*')).map(path => path.slice(0, -1))
+  return {
+    meter: measuring ? metrics.getMeter('thalamus/http', version) : undefined,
+    tracer: tracing ? trace.getTracer('thalamus/http', version) : undefined,
+    enter: (into: Parameters<typeof manager.attach>[0]) => void manager.attach(into),
+    monotonic: systemClock.monotonic,
+    ignores: (path: string) => exact.has(path) || prefixes.some(prefix => path.startsWith(prefix)),
+  }
+}
+
+/** The host and this process, and what runs inside it. */
+async function measureProcess(): Promise<Disposable> {
+  const [{ HostMetrics }, { watchRuntime }] = await Promise.all([import('@opentelemetry/host-metrics'), import('./runtime.ts')])
+  new HostMetrics({ meterProvider: metrics.getMeterProvider() }).start()
+  return watchRuntime(metrics.getMeter('thalamus/runtime'))
+}
+
+async function propagator(names: readonly string[]): Promise<TextMapPropagator | null> {
+  const made = await Promise.all(
+    names.map(async (name): Promise<TextMapPropagator> => {
+      switch (name) {
+        case 'tracecontext':
+          return new W3CTraceContextPropagator()
+        case 'baggage':
+          return new W3CBaggagePropagator()
+        case 'jaeger': {
+          const { JaegerPropagator } = await import('./jaeger-propagator.ts')
+          return new JaegerPropagator()
+        }
+        default: {
+          const { B3InjectEncoding, B3Propagator } = await import('@opentelemetry/propagator-b3')
+          return new B3Propagator({ injectEncoding: name === 'b3' ? B3InjectEncoding.SINGLE_HEADER : B3InjectEncoding.MULTI_HEADER })
+        }
+      }
+    }),
+  )
+  return made.length === 0 ? null : new CompositePropagator({ propagators: made })
+}
+
+/** undefined: the SDK makes the standard ones from the same variables. */
+async function samplerFor({ sampler, samplerArgument }: Settings, service: string, problems: string[]): Promise<Sampler | undefined> {
+  if (sampler !== 'jaeger_remote' && sampler !== 'parentbased_jaeger_remote') return undefined
+  const { JaegerRemoteSampler, parentBased, readArgument } = await import('./jaeger-sampler.ts')
+  const { fetchJson } = await import('./ask.ts')
+  const outside = { fetchJson, every: everyUnheld, monotonic: systemClock.monotonic }
+  const remote = new JaegerRemoteSampler(service, readArgument(samplerArgument, problems), outside)
+  return sampler === 'jaeger_remote' ? remote : parentBased(remote)
+}
+
+/** The application's own SDK has come: everything of ours falls silent, and the places where one registers are free. */
+function standAside({ instrumentations }: Found): void {
+  const nobody: TracerProvider = new ProxyTracerProvider()
+  for (const { instrumentation } of instrumentations) {
+    instrumentation.disable()
+    instrumentation.setTracerProvider(nobody)
+  }
+  for (const part of [trace, metrics, logs, context, propagation]) part.disable()
+}
+
+function startLine(
+  service: string,
+  found: Found,
+  of: Pick<Signals, 'places' | 'logProcessors' | 'readers'> & { tracing: boolean; how: string; problems: readonly string[] },
+): string {
+  const what = [
+    ...(of.tracing || of.readers.length > 0 ? ['http', 'fetch'] : []),
+    ...found.names,
+    ...(of.logProcessors.length > 0 ? ['console'] : []),
+  ]
+  const to = [...Map.groupBy(of.places, ({ to }) => to.replace(/\/v1\/(traces|metrics|logs)$/, ''))].map(
+    ([place, signals]) => `${signals.map(({ signal }) => signal).join(', ')} to ${place}`,
+  )
+  const not = [...found.failed, ...of.problems]
+  if (found.missed.length > 0) not.push(`${found.missed.join(', ')}: npm install @opentelemetry/auto-instrumentations-node`)
+  if (of.how === 'none') not.push('ES modules: this Node has no hooks for them')
+  return `thalamus: ${service}: ${what.join(', ') || 'nothing'}; ${to.join('; ') || 'no signal goes anywhere'}${not.length === 0 ? '' : `; not: ${not.join('; ')}`}`
+}

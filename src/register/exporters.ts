@@ -1,0 +1,114 @@
+/** The SDK's OTLP exporters, each loaded when its protocol is asked for, and made not to keep the process alive. */
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import type { Duplex } from 'node:stream'
+import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace'
+import type { Signal } from '../model/signal.ts'
+import { Delivery, type Exporter } from './delivery.ts'
+import { afterUnheld } from './outside.ts'
+import type { Destination } from './settings.ts'
+
+export async function traceDelivery(destination: Destination): Promise<Delivery<readonly ReadableSpan[]>> {
+  const { JsonTraceSerializer, ProtobufTraceSerializer } = await import('@opentelemetry/otlp-transformer')
+  const { OTLPTraceExporter } =
+    destination.protocol === 'grpc'
+      ? await import('@opentelemetry/exporter-trace-otlp-grpc')
+      : destination.protocol === 'http/protobuf'
+        ? await import('@opentelemetry/exporter-trace-otlp-proto')
+        : await import('@opentelemetry/exporter-trace-otlp-http')
+  const serializer = destination.protocol === 'http/json' ? JsonTraceSerializer : ProtobufTraceSerializer
+  return delivery(
+    'traces',
+    destination,
+    new OTLPTraceExporter(unheld()),
+    (spans: readonly ReadableSpan[]) => serializer.serializeRequest([...spans]),
+    length,
+  )
+}
+
+export async function logDelivery(destination: Destination): Promise<Delivery<readonly ReadableLogRecord[]>> {
+  const { JsonLogsSerializer, ProtobufLogsSerializer } = await import('@opentelemetry/otlp-transformer')
+  const { OTLPLogExporter } =
+    destination.protocol === 'grpc'
+      ? await import('@opentelemetry/exporter-logs-otlp-grpc')
+      : destination.protocol === 'http/protobuf'
+        ? await import('@opentelemetry/exporter-logs-otlp-proto')
+        : await import('@opentelemetry/exporter-logs-otlp-http')
+  const serializer = destination.protocol === 'http/json' ? JsonLogsSerializer : ProtobufLogsSerializer
+  return delivery(
+    'logs',
+    destination,
+    new OTLPLogExporter(unheld()),
+    (records: readonly ReadableLogRecord[]) => serializer.serializeRequest([...records]),
+    length,
+  )
+}
+
+/** With the exporter itself, whose preferences (OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE and the like) the reader follows. */
+export async function metricDelivery(
+  destination: Destination,
+): Promise<{ delivery: Delivery<ResourceMetrics>; exporter: PushMetricExporter }> {
+  const { JsonMetricsSerializer, ProtobufMetricsSerializer } = await import('@opentelemetry/otlp-transformer')
+  const { OTLPMetricExporter } =
+    destination.protocol === 'grpc'
+      ? await import('@opentelemetry/exporter-metrics-otlp-grpc')
+      : destination.protocol === 'http/protobuf'
+        ? await import('@opentelemetry/exporter-metrics-otlp-proto')
+        : await import('@opentelemetry/exporter-metrics-otlp-http')
+  const serializer = destination.protocol === 'http/json' ? JsonMetricsSerializer : ProtobufMetricsSerializer
+  const exporter: PushMetricExporter = new OTLPMetricExporter(unheld())
+  return { delivery: delivery('metrics', destination, exporter, metrics => serializer.serializeRequest(metrics), points), exporter }
+}
+
+const length = (rows: { readonly length: number }) => rows.length
+
+export const points = ({ scopeMetrics }: ResourceMetrics): number =>
+  scopeMetrics.reduce((sum, { metrics }) => sum + metrics.reduce((all, { dataPoints }) => all + dataPoints.length, 0), 0)
+
+function delivery<L>(
+  signal: Signal,
+  destination: Destination,
+  exporter: unknown,
+  encode: (load: L) => Uint8Array | undefined,
+  rowsOf: (load: L) => number,
+): Delivery<L> {
+  unholdRetries(exporter)
+  return new Delivery<L>({ signal, destination, exporter: exporter as Exporter<L>, encode, rowsOf })
+}
+
+/** Connections that wait for an answer do not keep the process alive; everything else the exporter reads from the environment itself. */
+function unheld(): object {
+  const agent = (protocol: string) => {
+    const made = protocol === 'https:' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true })
+    const connect = made.createConnection.bind(made)
+    made.createConnection = (options, callback) => {
+      const socket = connect(options, callback) as (Duplex & { unref?: () => void }) | null | undefined
+      socket?.unref?.()
+      return socket
+    }
+    return Object.assign(made, {
+      // An agent holds a socket again whenever it hands it out.
+      reuseSocket(socket: { ref(): void; unref(): void }) {
+        socket.unref()
+      },
+    })
+  }
+  return { httpAgentOptions: agent }
+}
+
+/**
+ * The exporter waits up to ten seconds between attempts with a timer that would keep the process alive. There is no setting for it: its
+ * own transport is given a timer that does not. Where it is built otherwise than is known, it stays as it is, and a test says so.
+ */
+function unholdRetries(exporter: unknown): void {
+  type Transport = { retry?: unknown; _transport?: { send(data: Uint8Array, timeoutMs: number): Promise<unknown> } }
+  const transport = (exporter as { _delegate?: { _transport?: Transport } })._delegate?._transport
+  const inner = transport?._transport
+  if (transport === undefined || inner === undefined || typeof transport.retry !== 'function') return
+  transport.retry = (data: Uint8Array, timeoutMs: number, inMs: number) =>
+    new Promise((resolve, reject) => {
+      afterUnheld(inMs, () => inner.send(data, timeoutMs).then(resolve, reject))
+    })
+}

@@ -1,0 +1,182 @@
+/** The ways out of the process: for each signal and exporter that is asked for, with what it needs and nothing else loaded. */
+import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs'
+import type { IMetricReader } from '@opentelemetry/sdk-metrics'
+import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
+import type { Signal } from '../model/signal.ts'
+import { cleanAttributes } from './clean.ts'
+import type { Delivery } from './delivery.ts'
+import { deliverNow, type LastLoad } from './last-words.ts'
+import { afterUnheld, everyUnheld, say } from './outside.ts'
+import { Waiting } from './queue.ts'
+import type { Destination, MetricsExporter, Settings } from './settings.ts'
+
+export interface Signals {
+  readonly spanProcessors: SpanProcessor[]
+  readonly logProcessors: LogRecordProcessor[]
+  readonly readers: IMetricReader[]
+  /** where each signal goes, for the line */
+  readonly places: { readonly signal: Signal; readonly to: string }[]
+  /** The last words: what waits is sent while the process stands still; what is lost is said, if `aloud`, in one line. */
+  end(aloud: boolean): void
+  /** Takes no more, and forgets what waits. */
+  close(): void
+}
+
+export async function openSignals(settings: Settings, problems: string[]): Promise<Signals> {
+  const opened = new Opened(settings)
+  for (const name of settings.traces) await (name === 'otlp' ? opened.traces() : opened.printTraces())
+  for (const name of settings.logs) await (name === 'otlp' ? opened.logs() : opened.printLogs())
+  for (const name of settings.metrics) {
+    if (name === 'otlp') await opened.metrics()
+    else if (name === 'console') await opened.printMetrics()
+    else await opened.page(name, problems)
+  }
+  return opened
+}
+
+/** A load that waits when the process ends, ready to be sent. */
+interface Last {
+  /** undefined: it cannot be encoded */
+  readonly load: LastLoad | undefined
+  lose(error: Error): void
+}
+
+interface Tally {
+  readonly signal: Signal
+  readonly destination: Destination
+  readonly lost: number
+  readonly reason: string
+}
+
+class Opened implements Signals {
+  readonly spanProcessors: SpanProcessor[] = []
+  readonly logProcessors: LogRecordProcessor[] = []
+  readonly readers: IMetricReader[] = []
+  readonly places: { signal: Signal; to: string }[] = []
+  readonly #settings: Settings
+  readonly #tallies: Tally[] = []
+  readonly #queues: { readonly dropped: number; close(): void }[] = []
+  readonly #waiting: (() => Last[])[] = []
+  readonly #closing: (() => void)[] = []
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+  }
+
+  async traces(): Promise<void> {
+    const { traceDelivery } = await import('./exporters.ts')
+    const queue = this.#queue<ReadableSpan>(await traceDelivery(this.#settings.destinations.traces), this.#settings.spans)
+    this.spanProcessors.push({
+      onStart() {},
+      onEnd(span) {
+        // 1: sampled
+        if ((span.spanContext().traceFlags & 1) === 0) return
+        cleanAttributes(span.attributes)
+        queue.add(span)
+      },
+      forceFlush: () => queue.flush(),
+      shutdown: () => queue.flush(),
+    })
+  }
+
+  async logs(): Promise<void> {
+    const { logDelivery } = await import('./exporters.ts')
+    const queue = this.#queue<ReadableLogRecord>(await logDelivery(this.#settings.destinations.logs), this.#settings.records)
+    this.logProcessors.push({ onEmit: record => queue.add(record), forceFlush: () => queue.flush(), shutdown: () => queue.flush() })
+  }
+
+  async metrics(): Promise<void> {
+    const [{ metricDelivery }, { SendingReader }] = await Promise.all([import('./exporters.ts'), import('./reading.ts')])
+    const { delivery, exporter } = await metricDelivery(this.#settings.destinations.metrics)
+    const reader = new SendingReader(exporter, load => delivery.send(load))
+    const timer = everyUnheld(this.#settings.metricIntervalMs, () => void reader.run())
+    this.#closing.push(() => timer[Symbol.dispose]())
+    this.#follow(delivery, () => [reader.readNow()].filter(load => load !== undefined))
+    this.readers.push(reader)
+  }
+
+  async printTraces(): Promise<void> {
+    const { ConsoleSpanExporter, SimpleSpanProcessor } = await import('@opentelemetry/sdk-trace')
+    this.spanProcessors.push(new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() }))
+    this.places.push({ signal: 'traces', to: 'console' })
+  }
+
+  async printLogs(): Promise<void> {
+    const { ConsoleLogRecordExporter, SimpleLogRecordProcessor } = await import('@opentelemetry/sdk-logs')
+    this.logProcessors.push(new SimpleLogRecordProcessor({ exporter: new ConsoleLogRecordExporter() }))
+    this.places.push({ signal: 'logs', to: 'console' })
+  }
+
+  async printMetrics(): Promise<void> {
+    const { ConsoleMetricExporter, PeriodicExportingMetricReader } = await import('@opentelemetry/sdk-metrics')
+    const exportIntervalMillis = this.#settings.metricIntervalMs
+    this.readers.push(new PeriodicExportingMetricReader({ exporter: new ConsoleMetricExporter(), exportIntervalMillis }))
+    this.places.push({ signal: 'metrics', to: 'console' })
+  }
+
+  async page(name: Extract<MetricsExporter, `prometheus${string}`>, problems: string[]): Promise<void> {
+    const { host, port, portAskedFor } = this.#settings.prometheus
+    try {
+      const { startPage } = name === 'prometheus' ? await import('./pages/own.ts') : await import('./pages/stock.ts')
+      const { reader, url } = await startPage(host, port, !portAskedFor)
+      this.readers.push(reader)
+      const moved = !portAskedFor && !url.endsWith(`:${port}/metrics`)
+      this.places.push({ signal: 'metrics', to: moved ? `${url} (${port} is taken)` : url })
+      this.#closing.push(() => void reader.shutdown())
+    } catch (error) {
+      problems.push(`metrics on ${host}:${port}: ${(error as Error).message}`)
+    }
+  }
+
+  end(aloud: boolean): void {
+    const all = this.#waiting.flatMap(take => take())
+    const ready = all.filter(last => last.load !== undefined)
+    for (const last of all) if (last.load === undefined) last.lose(new Error('it could not be encoded'))
+    const verdicts = ready.length === 0 ? [] : deliverNow(ready.map(({ load }) => load as LastLoad))
+    for (const [i, verdict] of verdicts.entries()) if (verdict !== true) ready[i]!.lose(new Error(verdict))
+    const words = this.#tallies
+      .filter(({ lost }) => lost > 0)
+      .map(({ lost, signal, destination, reason }) => `${lost} ${rows[signal]} to ${destination.url} (${reason})`)
+    const dropped = this.#queues.reduce((sum, queue) => sum + queue.dropped, 0)
+    if (dropped > 0) words.push(`${dropped} that found their queue full`)
+    if (aloud && words.length > 0) say(`thalamus: not delivered: ${words.join(', ')}`)
+  }
+
+  close(): void {
+    for (const queue of this.#queues) queue.close()
+    for (const close of this.#closing) close()
+  }
+
+  #queue<T>(delivery: Delivery<readonly T[]>, batching: Settings['spans']): Waiting<T> {
+    const queue = new Waiting<T>(batching, { after: afterUnheld }, load => delivery.send(load))
+    this.#queues.push(queue)
+    this.#follow(delivery, () => queue.take())
+    return queue
+  }
+
+  #follow<L>(delivery: Delivery<L>, take: () => readonly L[]): void {
+    this.#tallies.push(delivery)
+    this.#closing.push(() => void delivery.close())
+    this.places.push({ signal: delivery.signal, to: delivery.destination.url })
+    // What is under way may have arrived: it is sent again, because nobody will hear the answer.
+    this.#waiting.push(() => {
+      const underWay = [...delivery.underWay]
+      delivery.underWay.clear()
+      return [...underWay, ...take()].map(load => last(delivery, load))
+    })
+  }
+}
+
+const rows = { traces: 'spans', metrics: 'metric points', logs: 'log records' } as const
+
+function last<L>(delivery: Delivery<L>, load: L): Last {
+  const { signal, destination } = delivery
+  let body: Uint8Array | undefined
+  try {
+    body = delivery.encode(load)
+  } catch {}
+  return {
+    load: body === undefined ? undefined : { signal, destination, body },
+    lose: error => delivery.lose(load, error),
+  }
+}
