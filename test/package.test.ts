@@ -97,6 +97,19 @@ describe('in an empty project', () => {
     expect(stdout.trim()).toBe('function')
   })
 
+  test('the instruments alone are the same ones, and bring nothing of the pipeline', async () => {
+    const script = `
+    import { registerHooks } from 'node:module'
+    const loaded = []
+    registerHooks({ load(url, context, next) { loaded.push(url); return next(url, context) } })
+    const { instruments, recorder } = await import('thalamus/instruments')
+    instruments.cache.evictions.with().add(2)
+    const pipeline = loaded.filter(url => /dist.(pipeline|component|otlp).|zod|yaml|pino/.test(url)).length
+    console.log(recorder.series().length, pipeline, (await import('thalamus')).recorder === recorder)`
+    const { stdout } = await run(project, 'node', '--input-type=module', '-e', script)
+    expect(stdout).toBe('1 0 true\n')
+  })
+
   test('it runs there: OTLP in, a page out', async () => {
     const script = `
     import { start } from 'thalamus'
