@@ -1,6 +1,9 @@
 /** The command line, and the door to the outside: here, and nowhere else, are the environment, files, signals and chance. */
-import { readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { constants } from 'node:os'
+import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { readArguments } from './commands/arguments.ts'
@@ -10,7 +13,7 @@ import { ConfigError, StartError } from './component/errors.ts'
 import { nodeDisk } from './disk.ts'
 import { systemClock } from './lib/clock.ts'
 import { closest } from './lib/distance.ts'
-import { packageVersion, systemLog, systemWorld } from './world.ts'
+import { packageManifest, packageVersion, systemLog, systemWorld } from './world.ts'
 
 /** @returns the exit code: 0 where all went well, 1 where anything did not */
 export async function main(argv: readonly string[], outside: Outside = theOutside()): Promise<number> {
@@ -85,6 +88,18 @@ function theOutside(): Outside {
     onReload: run => onSignals(['SIGHUP'], run),
     onBug: unhandledErrors,
     ask,
+    listSync: folder => {
+      try {
+        return readdirSync(folder)
+      } catch {
+        return []
+      }
+    },
+    workingDirectory: process.cwd(),
+    nodeVersion: process.version,
+    apiVersion: packageManifest().dependencies['@opentelemetry/api']!,
+    register: new URL(import.meta.url.endsWith('.ts') ? './register.ts' : './register.js', import.meta.url).href,
+    become,
     wait: (ms, signal) => wait(ms, undefined, { signal }).catch(() => {}),
     terminal: process.stdout.isTTY ? { size: terminalSize, write: text => void process.stdout.write(text) } : undefined,
     exit: (code, afterMs) => {
@@ -97,14 +112,46 @@ function theOutside(): Outside {
 /** [ms] a reload answers when what it removed has been drained */
 const answerMs = { GET: 5_000, POST: 60_000 } as const
 
-async function ask(method: 'GET' | 'POST', url: string): Promise<{ status: number; text: string }> {
+async function ask(method: 'GET' | 'POST', url: string, more: object = {}): Promise<{ status: number; text: string }> {
   try {
-    const response = await fetch(url, { method, signal: AbortSignal.timeout(answerMs[method]) })
+    const response = await fetch(url, { ...more, method, signal: AbortSignal.timeout(answerMs[method]) })
     return { status: response.status, text: await response.text() }
   } catch (error) {
     // `fetch failed` says nothing; its cause does.
     throw error instanceof Error && error.cause instanceof Error ? error.cause : error
   }
+}
+
+async function become(program: string, args: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<number> {
+  const path = found(program, env['PATH'] ?? '')
+  if (path === undefined) {
+    process.stderr.write(`no program is called ${JSON.stringify(program)}\n`)
+    return 127
+  }
+  if (typeof process.execve === 'function' && process.platform !== 'win32') {
+    // It says that it is experimental; whoever waits for the program's output need not know.
+    process.emitWarning = () => {}
+    process.execve(path, [program, ...args], env as NodeJS.ProcessEnv)
+  }
+  const child = spawn(path, args, { env, stdio: 'inherit' })
+  using _ = onSignals(['SIGTERM', 'SIGINT', 'SIGHUP'], signal => void child.kill(signal as NodeJS.Signals))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]))
+  })
+}
+
+/** As a shell finds it. */
+function found(program: string, path: string): string | undefined {
+  const places = program.includes('/') ? [program] : path.split(delimiter).map(folder => join(folder, program))
+  return places.find(place => {
+    try {
+      const is = statSync(place)
+      return is.isFile() && (is.mode & 0o111) !== 0
+    } catch {
+      return false
+    }
+  })
 }
 
 const terminalSize = () => ({ columns: process.stdout.columns, rows: process.stdout.rows })

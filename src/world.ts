@@ -136,10 +136,11 @@ function collectGarbage(): void {
 }
 
 /** The package's own, beside `src` and `dist` alike. */
-export function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-  return version
+export function packageManifest(): { readonly version: string; readonly dependencies: Readonly<Record<string, string>> } {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 }
+
+export const packageVersion = (): string => packageManifest().version
 
 /** Beside this file, compiled or not. */
 function spawn(seat: Seat): Thread {

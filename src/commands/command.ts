@@ -31,7 +31,21 @@ export interface Outside {
   /** Calls `run` each time somebody asks this process to read its configuration again. */
   readonly onReload: (run: () => void) => Disposable
   /** Asks a server, and waits for the answer a few seconds at the most. @throws when there is none */
-  readonly ask: (method: 'GET' | 'POST', url: string) => Promise<{ readonly status: number; readonly text: string }>
+  readonly ask: (
+    method: 'GET' | 'POST',
+    url: string,
+    more?: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+  ) => Promise<{ readonly status: number; readonly text: string }>
+  /** The names in a folder; none where there is no such folder. */
+  readonly listSync: (folder: string) => readonly string[]
+  readonly workingDirectory: string
+  readonly nodeVersion: string
+  /** of the OpenTelemetry API that comes with us */
+  readonly apiVersion: string
+  /** URL of what `node --import` takes */
+  readonly register: string
+  /** Runs a program in place of this process; where the system cannot do that, as its child. @returns its exit code, 127 where there is no such program */
+  readonly become: (program: string, args: readonly string[], env: Readonly<Record<string, string | undefined>>) => Promise<number>
   /** Resolves after so long, or when `signal` aborts. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
   /** what standard output is, if it is one */

@@ -2,6 +2,8 @@
 import { check, validate } from './check.ts'
 import type { Command } from './command.ts'
 import { components } from './components.ts'
+import { doctor } from './doctor.ts'
+import { exec } from './exec.ts'
 import { queue } from './queue.ts'
 import { reload } from './reload.ts'
 import { run } from './run.ts'
@@ -9,7 +11,7 @@ import { schema } from './schema.ts'
 import { top } from './top.ts'
 import { version } from './version.ts'
 
-export const commands: readonly Command[] = [run, check, validate, top, reload, queue, schema, components, version]
+export const commands: readonly Command[] = [run, check, validate, top, reload, exec, doctor, queue, schema, components, version]
 
 export function helpText(): string {
   const lines = commands.map(({ name, takes, says }) => [`${name}${takes === undefined ? '' : ` ${takes}`}`, says] as const)

@@ -1,7 +1,10 @@
 /** Command lines that ask for what there is not, and what is said to them. `good.yaml` is a good file, `folder/` a folder. */
 export const misuses: readonly [argv: string[], says: string][] = [
   [['chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
-  [['dance'], 'no command is called "dance"\n  known: run, check, validate, top, reload, queue, schema, components, version, help\n'],
+  [
+    ['dance'],
+    'no command is called "dance"\n  known: run, check, validate, top, reload, exec, doctor, queue, schema, components, version, help\n',
+  ],
   [['thalamus.yaml'], 'no command is called "thalamus.yaml"\n  to run that file: thalamus --config thalamus.yaml\n'],
   [['--confg', 'x'], 'unknown flag --confg\n  did you mean --config?\n'],
   [['check', '--forwrd=x'], 'unknown flag --forwrd\n  did you mean --forward?\n'],
@@ -12,6 +15,7 @@ export const misuses: readonly [argv: string[], says: string][] = [
   [['--set='], '--set needs a value\n  write --set key.path=value\n'],
   [['--print-config=yes'], '--print-config takes no value\n  write --print-config alone\n'],
   [['version', 'now'], 'version takes no "now"\n  see: thalamus version --help\n'],
+  [['exec'], 'exec needs a command\n  write thalamus exec -- node app.js\n'],
   [['queue'], 'queue needs to be told what to do, and a directory\n  write thalamus queue verify DIR, repair DIR or stats DIR\n'],
   [['queue', 'mend', 'd'], 'queue cannot "mend"\n  known: verify, repair, stats\n'],
   [['queue', 'verfy', 'd'], 'queue cannot "verfy"\n  did you mean "verify"?\n'],

@@ -49,6 +49,22 @@ export class TestOutside implements Outside {
     if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' })
     return text
   }
+  listSync = (folder: string) => [
+    ...new Set(
+      Object.keys(this.files)
+        .filter(path => path.startsWith(`${folder}/`))
+        .map(path => path.slice(folder.length + 1).split('/', 1)[0]!),
+    ),
+  ]
+  workingDirectory = '/app'
+  nodeVersion = 'v24.21.0'
+  apiVersion = '1.10.0'
+  register = 'file:///thalamus/register.js'
+  became: { program: string; args: readonly string[]; env: Readonly<Record<string, string | undefined>> } | undefined
+  become = async (program: string, args: readonly string[], env: Readonly<Record<string, string | undefined>>) => {
+    this.became = { program, args, env }
+    return 42
+  }
   disk = new MemoryDisk()
   now = () => 1_700_000_000_000
   log = () => this.#context.log

@@ -105,6 +105,11 @@ export class Project {
     }
   }
 
+  /** `thalamus exec …` */
+  exec(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    return this.command(NODE, [join(this.folder, 'node_modules/thalamus/bin/thalamus.js'), 'exec', ...args], env).ended
+  }
+
   run(script: string, options?: Options): Promise<Ended> {
     return this.start(script, options).ended
   }

@@ -215,6 +215,28 @@ describe('metrics that are pulled', () => {
   )
 })
 
+describe('thalamus exec', () => {
+  test('runs what it is given in its place, with all Node programs below instrumented', async () => {
+    project.write(
+      'below.cjs',
+      'console.log(process.ppid === Number(process.env.WATCHED), process.argv.slice(2).join()); process.exitCode = 5',
+    )
+    const options = toSink({ OTEL_METRICS_EXPORTER: 'none', WATCHED: `${process.pid}` })
+    const { code, stdout, stderr } = await project.exec(['--', 'node', 'below.cjs', '--a=1', 'b'], options.env)
+    // Our child itself, and no child of it: signals and exit codes are its own.
+    expect([code, stdout]).toEqual([5, 'true --a=1,b\n'])
+    expect(stderr).toBe(`thalamus: cart: http, fetch, console; traces, logs to ${sink.url}\n`)
+    expect(logsOf(sink).map(({ body }) => body.stringValue)).toEqual(['true --a=1,b'])
+  })
+
+  test('says when there is no such program', async () => {
+    expect(await project.exec(['--', 'no-such-program'], {})).toMatchObject({
+      code: 127,
+      stderr: 'no program is called "no-such-program"\n',
+    })
+  })
+})
+
 describe('what is no plain service', () => {
   test('threads and forked processes are left as they are, and say nothing', async () => {
     project.write('worker.mjs', "import { parentPort } from 'node:worker_threads'; parentPort.postMessage(process.execArgv.length)")
