@@ -46,6 +46,8 @@ export interface World {
   readonly version: string
   /** told with own metrics: by the `self` receiver, and so wherever a pipeline leads */
   readonly recorded?: Recorded
+  /** told when a component cannot go on, says why anew, or goes on again (undefined) */
+  readonly healthChanged?: (component: string, problem: string | undefined) => void
   /** makes an ingest thread; without it there is none */
   readonly spawn?: Spawn
   /** this is an ingest thread, and so is what it shares with the others */
@@ -139,7 +141,7 @@ class Running implements App {
   readonly #api: Api
   readonly #ownMetrics: OwnMetrics
   readonly #unhandled: Counter
-  readonly #problems = new Map<string, string>()
+  readonly #problems = new Problems((id, problem) => this.#world.healthChanged?.(id, problem))
   /** our own listeners, by what they serve and where */
   readonly #places = new Map<string, Place>()
   readonly #reloads: Reloads
@@ -532,6 +534,37 @@ class Running implements App {
     })
     this.#tenancies.set(context, tenancy)
     return context
+  }
+}
+
+/** By component: why it cannot go on. What changed is told once a turn: threads tell theirs again and again. */
+class Problems extends Map<string, string> {
+  readonly #changed: (id: string, problem: string | undefined) => void
+  #told: ReadonlyMap<string, string> = new Map()
+  #due = false
+
+  constructor(changed: (id: string, problem: string | undefined) => void) {
+    super()
+    this.#changed = changed
+  }
+  override set(id: string, problem: string): this {
+    super.set(id, problem)
+    this.#tell()
+    return this
+  }
+  override delete(id: string): boolean {
+    this.#tell()
+    return super.delete(id)
+  }
+  #tell(): void {
+    if (this.#due) return
+    this.#due = true
+    queueMicrotask(() => {
+      this.#due = false
+      const before = this.#told
+      this.#told = new Map(this)
+      for (const id of new Set([...before.keys(), ...this.keys()])) if (before.get(id) !== this.get(id)) this.#changed(id, this.get(id))
+    })
   }
 }
 

@@ -4,15 +4,17 @@
  *     import { start } from 'thalamus'
  *     await using app = await start({ config: 'receivers: …' })
  */
-import { type App, start as startApp, type World } from './app.ts'
+import { start as startApp, type World } from './app.ts'
 import { defaultConfiguration } from './commands/default.ts'
 import type { AnyFactory } from './component/component.ts'
 import { loadConfiguration } from './component/config.ts'
 import { aliases, components } from './components.ts'
 import { recorder } from './instruments/instruments.ts'
+import { Latest } from './library/latest.ts'
+import { Listeners, type RunningApp, running } from './library/running.ts'
 import { systemLog, systemWorld } from './world.ts'
 
-export type { App, Listening, Undelivered, World } from './app.ts'
+export type { App, Listening, Reloaded, Undelivered, World } from './app.ts'
 export {
   type AnyFactory,
   type Component,
@@ -29,6 +31,8 @@ export { ConfigFileError } from './component/config.ts'
 export { PermanentError, RetryableError, StartError } from './component/errors.ts'
 export type { Room } from './component/room.ts'
 export * from './instruments/index.ts'
+export type { ExportFormat } from './library/export.ts'
+export type { Current, Events, Flow, RunningApp, Summary } from './library/running.ts'
 export type { BatchOf, LogBatch, MetricBatch, Reader, SpanBatch } from './model/batch.ts'
 export type { Dictionary, SeriesEntry } from './model/dictionary.ts'
 export { Raw } from './model/raw.ts'
@@ -47,9 +51,6 @@ export interface StartOptions {
   readonly world?: Partial<World>
 }
 
-/** What runs, with `await using`: leaving the scope drains and stops it. */
-export interface RunningApp extends App, AsyncDisposable {}
-
 /**
  * @throws {ConfigFileError} with every problem of the configuration
  * @throws {StartError} when a component cannot start; nothing is left running
@@ -60,8 +61,16 @@ export async function start(options: StartOptions = {}): Promise<RunningApp> {
     texts.map((text, i) => ({ name: texts.length === 1 ? 'config' : `config[${i}]`, text })),
     { sets: options.set ?? [], env: options.env ?? {}, factories: [...components, ...(options.components ?? [])], aliases },
   )
-  const log = systemLog()
   const { logs } = configuration.service.telemetry
-  const app = await startApp(configuration, { ...systemWorld(log, logs), recorded: recorder, ...options.world })
-  return Object.assign(app, { [Symbol.asyncDispose]: async () => void (await app.shutdown()) })
+  let listeners: Listeners | undefined
+  const world: World = {
+    ...systemWorld(systemLog(), logs),
+    recorded: recorder,
+    healthChanged: (component, problem) => listeners?.tell('health', { component, problem }),
+    ...options.world,
+  }
+  const log = world.log('library')
+  listeners = new Listeners((event, error) => log.error({ event, error: String(error) }, 'a handler of the program failed'))
+  const latest = new Latest(world.clock)
+  return running(await startApp(latest.within(configuration), world), latest, listeners, world.clock)
 }

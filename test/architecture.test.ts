@@ -27,6 +27,7 @@ const floors: Readonly<Record<string, number>> = {
   'world.ts': 8,
   'thread.ts': 9,
   register: 7.5,
+  library: 8,
   'register.ts': 9,
   commands: 8,
   'main.ts': 9,

@@ -42,7 +42,7 @@ export interface ObserveOptions {
 /** The instrumentation scope of all that is recorded. */
 export const scopeName = 'thalamus/instruments'
 
-/** What was left out, and why: a `value` that is none, an `attribute` that the instrument does not have, a `series` past the bound. */
+/** What was left out, and why: a `value` that is none, an `attribute` that the instrument does not have, a `series` past the bound, a `name` that nothing has. */
 export const refusals = counter('thalamus.instruments.refusals', '{refusal}', 'What typed instruments left out.', ['instrument', 'reason'])
 
 export class Recorder {
@@ -63,6 +63,13 @@ export class Recorder {
   instruments<const D extends Definitions>(definitions: D): InstrumentsOf<D> {
     const made = Object.entries(definitions).map(([name, of]) => [name, isDefinition(of) ? this.#instrument(of) : this.instruments(of)])
     return Object.fromEntries(made) as InstrumentsOf<D>
+  }
+
+  /** The instrument of that name; one that is not defined is counted as refused. */
+  get(name: string): Instrument | undefined {
+    const found = this.#live.get(name)
+    if (found === undefined) this.#refusals.with({ instrument: name, reason: 'name' }).add()
+    return found
   }
 
   /** All that are bound, as data that another thread can be given; what is bound later is not in it. */
