@@ -18,7 +18,7 @@ export class ByteVerdicts {
   readonly #hashes: Int32Array
   readonly #offsets: Int32Array
   readonly #verdicts: Uint8Array
-  readonly #block: Uint8Array
+  readonly #block: DataView
   #used = 0
   /** of the last `find` that found nothing */
   #hash = 0
@@ -31,7 +31,7 @@ export class ByteVerdicts {
     this.#hashes = new Int32Array(capacity)
     this.#offsets = new Int32Array(capacity + 1)
     this.#verdicts = new Uint8Array(capacity)
-    this.#block = new Uint8Array(capacity * BYTES_EACH)
+    this.#block = new DataView(new ArrayBuffer(capacity * BYTES_EACH))
   }
 
   /** [entries] */
@@ -40,7 +40,7 @@ export class ByteVerdicts {
   }
 
   /** The verdict on `bytes[from, to)`, from 1 to 255, or 0 where there is none yet: then `remember` may be called for the same bytes. */
-  find(bytes: Uint8Array, from: number, to: number): number {
+  find(bytes: DataView, from: number, to: number): number {
     const length = to - from
     if (length > MAX_LENGTH) return 0
     const hash = hashOf(bytes, from, to)
@@ -56,30 +56,32 @@ export class ByteVerdicts {
   }
 
   /** What `find` did not know. */
-  remember(bytes: Uint8Array, from: number, to: number, verdict: number): void {
+  remember(bytes: DataView, from: number, to: number, verdict: number): void {
     const length = to - from
-    if (length > MAX_LENGTH || length > this.#block.length) return
-    if (this.#size === this.#capacity || this.#used + length > this.#block.length) {
+    if (length > MAX_LENGTH || length > this.#block.byteLength) return
+    if (this.#size === this.#capacity || this.#used + length > this.#block.byteLength) {
       this.#forget()
       this.#place = this.#hash & (this.#places.length - 1)
     }
     this.#add(this.#place, this.#hash, bytes, from, length, verdict)
   }
 
-  #same(entry: number, bytes: Uint8Array, from: number, length: number): boolean {
+  #same(entry: number, bytes: DataView, from: number, length: number): boolean {
     const at = this.#offsets[entry]!
     if (this.#offsets[entry + 1]! - at !== length) return false
     const block = this.#block
-    for (let i = 0; i < length; i++) if (block[at + i] !== bytes[from + i]) return false
+    let i = 0
+    for (; i + 4 <= length; i += 4) if (block.getInt32(at + i) !== bytes.getInt32(from + i)) return false
+    for (; i < length; i++) if (block.getUint8(at + i) !== bytes.getUint8(from + i)) return false
     return true
   }
 
-  #add(place: number, hash: number, bytes: Uint8Array, from: number, length: number, verdict: number): void {
+  #add(place: number, hash: number, bytes: DataView, from: number, length: number, verdict: number): void {
     const entry = this.#size++
     this.#places[place] = entry
     this.#hashes[entry] = hash
     this.#verdicts[entry] = verdict
-    for (let i = 0; i < length; i++) this.#block[this.#used + i] = bytes[from + i]!
+    for (let i = 0; i < length; i++) this.#block.setUint8(this.#used + i, bytes.getUint8(from + i))
     this.#used += length
     this.#offsets[entry + 1] = this.#used
   }
@@ -95,26 +97,23 @@ export class ByteVerdicts {
 const ENDS = 16
 const MIDDLE = 8
 
-/** FNV-1a, four bytes at a step, and stirred at the end, since the lowest bits choose the place. */
-function hashOf(bytes: Uint8Array, from: number, to: number): number {
+/** Four bytes at a step, and stirred at the end, since the lowest bits choose the place. */
+function hashOf(bytes: DataView, from: number, to: number): number {
   const length = to - from
-  let hash = 0x811c9dc5 ^ length
+  let hash = 0x811c_9dc5 ^ length
   if (length <= 2 * ENDS + MIDDLE) hash = mixed(hash, bytes, from, to)
   else {
     const middle = (from + to - MIDDLE) >> 1
     hash = mixed(mixed(mixed(hash, bytes, from, from + ENDS), bytes, middle, middle + MIDDLE), bytes, to - ENDS, to)
   }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb_352d)
   return hash ^ (hash >>> 15)
 }
 
-function mixed(start: number, bytes: Uint8Array, from: number, to: number): number {
+function mixed(start: number, bytes: DataView, from: number, to: number): number {
   let hash = start
   let at = from
-  for (; at + 4 <= to; at += 4) {
-    hash = Math.imul(hash ^ (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)), 0x01000193)
-    hash ^= hash >>> 15
-  }
-  for (; at < to; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
+  for (; at + 4 <= to; at += 4) hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ bytes.getInt32(at), 0x9e37_79b1)
+  for (; at < to; at++) hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ bytes.getUint8(at), 0x9e37_79b1)
   return hash
 }

@@ -39,6 +39,11 @@ export class Re2 {
     return (needs === '' || text.includes(needs)) && this.#automaton.test(text)
   }
 
+  /** Whether it matches anywhere in the UTF-8 text in `[from, to)`; undefined where those bytes are none. */
+  testBytes(bytes: Uint8Array, from: number, to: number): boolean | undefined {
+    return this.#automaton.testBytes(bytes, from, to)
+  }
+
   /** The leftmost match at or after `from`. */
   find(text: string, from = 0): Match | undefined {
     const { needs } = this.#program
@@ -91,53 +96,102 @@ function holds(which: number, before: number, behind: number): boolean {
 interface State {
   readonly places: readonly number[]
   readonly before: number
-  /** by character; a small one's in the array */
-  readonly low: (State | undefined)[]
-  readonly high: Map<Char, State>
+  /** by character; what ASCII characters lead to is in the table */
+  readonly next: Map<Char, number>
   /** whether it matches when the text ends here; undefined: not asked yet */
   atEnd: boolean | undefined
 }
-const matched: State = { places: [], before: 0, low: [], high: new Map(), atEnd: true }
+
+/** Where it has matched. A state is the place of its row in the table, so never 0, which is a step that was not taken yet. */
+const MATCHED = -1
+const ROW = 128
 
 class Automaton {
   readonly #code: readonly Instruction[]
-  #states = new Map<string, State>()
-  #start: State
+  /** by places and what came before */
+  #numbers = new Map<string, number>()
+  /** the first is none */
+  #states: (State | undefined)[] = [undefined]
+  /** [states × 128] where an ASCII character leads */
+  #table = new Int32Array(8 * ROW)
+  /** how often all were forgotten */
+  #forgotten = 0
+  #start: number
   readonly #seen: Uint32Array
   #round = 0
 
   constructor({ code }: Program) {
     this.#code = code
     this.#seen = new Uint32Array(code.length)
-    this.#start = this.#state([0], NOTHING)
+    this.#start = this.#number([0], NOTHING)
   }
 
   test(text: string): boolean {
     let state = this.#start
     for (let i = 0; i < text.length; i++) {
       let char: Char = text.charCodeAt(i)
-      if (char < 128) {
-        state = state.low[char] ?? this.#step(state, char)
+      if (char < ROW) {
+        const next = this.#table[state + char]!
+        state = next === 0 ? this.#step(state, char) : next
       } else {
         if (char >= 0xd800 && char < 0xdc00) {
           char = text.codePointAt(i)!
           if (char > 0xffff) i++
         }
-        state = state.high.get(char) ?? this.#step(state, char)
+        state = this.#far(state, char)
       }
-      if (state === matched) return true
+      if (state < 0) return true
     }
-    state.atEnd ??= this.#closure(state, NOTHING) === undefined
-    return state.atEnd
+    return this.#atEnd(state)
   }
 
-  /** Where a character leads. */
-  #step(state: State, char: Char): State {
+  testBytes(bytes: Uint8Array, from: number, to: number): boolean | undefined {
+    let table = this.#table
+    let state = this.#start
+    for (let i = from; i < to; i++) {
+      const byte = bytes[i]!
+      let next = 0
+      if (byte < ROW) {
+        next = table[state + byte]!
+        if (next === 0) {
+          next = this.#step(state, byte)
+          table = this.#table
+        }
+      } else {
+        const size = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4
+        const char = i + size <= to ? charAt(bytes, i, size) : -1
+        if (char < 0) return undefined
+        i += size - 1
+        next = this.#far(state, char)
+        table = this.#table
+      }
+      if (next < 0) return true
+      state = next
+    }
+    return this.#atEnd(state)
+  }
+
+  #atEnd(number: number): boolean {
+    const state = this.#states[number / ROW]!
+    return (state.atEnd ??= this.#closure(state, NOTHING) === undefined)
+  }
+
+  /** Where a character that is not ASCII leads. */
+  #far(state: number, char: Char): number {
+    return this.#states[state / ROW]!.next.get(char) ?? this.#step(state, char)
+  }
+
+  /** Where a character leads, which was not known yet. */
+  #step(number: number, char: Char): number {
+    const forgotten = this.#forgotten
+    const state = this.#states[number / ROW]!
     const behind = kindOf(char)
     const reached = this.#closure(state, behind)
-    const next = reached === undefined ? matched : this.#state(this.#after(reached, char), behind)
-    if (char < 128) state.low[char] = next
-    else state.high.set(char, next)
+    const next = reached === undefined ? MATCHED : this.#number(this.#after(reached, char), behind)
+    // Nothing is noted of a state that was forgotten just now.
+    if (forgotten !== this.#forgotten) return next
+    if (char < ROW) this.#table[number + char] = next
+    else state.next.set(char, next)
     return next
   }
 
@@ -151,17 +205,29 @@ class Automaton {
     return [...places].sort((a, b) => a - b)
   }
 
-  #state(places: readonly number[], before: number): State {
+  /** The number of the state with these places. */
+  #number(places: readonly number[], before: number): number {
     const key = `${before} ${places.join(' ')}`
-    const known = this.#states.get(key)
+    const known = this.#numbers.get(key)
     if (known !== undefined) return known
-    if (this.#states.size >= MAX_STATES) {
-      this.#states = new Map()
-      this.#start = this.#state([0], NOTHING)
+    if (this.#states.length > MAX_STATES) this.#forget()
+    const number = ROW * this.#states.length
+    if (number === this.#table.length) {
+      const table = this.#table
+      this.#table = new Int32Array(2 * number)
+      this.#table.set(table)
     }
-    const made: State = { places, before, low: new Array(128), high: new Map(), atEnd: undefined }
-    this.#states.set(key, made)
-    return made
+    this.#states.push({ places, before, next: new Map(), atEnd: undefined })
+    this.#numbers.set(key, number)
+    return number
+  }
+
+  #forget(): void {
+    this.#forgotten++
+    this.#numbers = new Map()
+    this.#states = [undefined]
+    this.#table = new Int32Array(8 * ROW)
+    this.#start = this.#number([0], NOTHING)
   }
 
   /** The instructions that want a character and are reached without one; undefined where the end of the program is. */
@@ -182,6 +248,18 @@ class Automaton {
     }
     return reached
   }
+}
+
+/** The character of `size` bytes at `at`, or -1 where there is none: what is no UTF-8 is read as other characters, by whoever reads it. */
+function charAt(bytes: Uint8Array, at: number, size: number): Char {
+  let char = bytes[at]! & (size === 2 ? 0x1f : size === 3 ? 0x0f : 0x07)
+  for (let i = 1; i < size; i++) {
+    const byte = bytes[at + i]!
+    if ((byte & 0xc0) !== 0x80) return -1
+    char = char * 64 + (byte & 0x3f)
+  }
+  const least = size === 2 ? 0x80 : size === 3 ? 0x800 : 0x1_0000
+  return bytes[at]! < 0xc0 || bytes[at]! > 0xf7 || char < least || char > 0x10_ffff || (char >= 0xd800 && char < 0xe000) ? -1 : char
 }
 
 /** Threads in order of preference; each place at most once. */

@@ -136,3 +136,58 @@ export class AttributeScan {
     return true
   }
 }
+
+/**
+ * One KeyValue, written as nearly everybody writes it: the key, then the value, each once, and nothing else. It costs less than a walk that expects anything.
+ */
+export class PlainAttribute {
+  keyFrom = 0
+  keyTo = 0
+  /** The value is a text, and this is where it lies. */
+  isText = false
+  textFrom = 0
+  textTo = 0
+
+  /** @returns whether the KeyValue in `[from, to)` is such a one; if not, nothing is known of it */
+  read(bytes: Uint8Array, from: number, to: number): boolean {
+    this.keyFrom = from + 2
+    this.keyTo = this.keyFrom + bytes[from + 1]!
+    if (bytes[from] !== KEY || bytes[from + 1]! >= 128 || this.keyTo >= to || bytes[this.keyTo] !== VALUE) return false
+    const value = within(bytes, this.keyTo + 1, to)
+    if (value < 0 || value === to) return false
+    const tag = bytes[value]!
+    this.isText = tag === TEXT
+    switch (tag & 7) {
+      case BYTES:
+        this.textFrom = within(bytes, value + 1, to)
+        this.textTo = to
+        return tag < 64 && this.textFrom > 0
+      case VARINT:
+        for (let at = value + 1; at < to - 1; at++) if (bytes[at]! < 128) return false
+        return tag < 64 && value + 1 < to && bytes[to - 1]! < 128
+      case FIXED64:
+        return tag < 64 && value + 9 === to
+      default:
+        return false
+    }
+  }
+}
+const KEY = 1 * 8 + BYTES
+const VALUE = 2 * 8 + BYTES
+const TEXT = 1 * 8 + BYTES
+
+/** Behind the length at `at`, if it is that of all the rest; otherwise, and where it has more than three bytes, -1. */
+function within(bytes: Uint8Array, at: number, to: number): number {
+  let length = bytes[at]!
+  let start = at + 1
+  if (length >= 128) {
+    length += (bytes[start++]! - 1) * 128
+    if (length >= 128 * 128) length += (bytes[start++]! - 1) * 128 * 128
+  }
+  return start + length === to ? start : -1
+}
+
+/** Where the text begins that is all of the AnyValue in `[from, to)`, or -1. */
+export function plainText(bytes: Uint8Array, from: number, to: number): number {
+  return from < to && bytes[from] === TEXT ? within(bytes, from + 1, to) : -1
+}

@@ -2,6 +2,12 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { Re2, RegexError } from '../../src/lib/re2.ts'
 
+/** Of the text in UTF-8, between bytes that are not its own. */
+function inBytes(regex: Re2, text: string): boolean | undefined {
+  const bytes = Buffer.from(`a${text}z`)
+  return regex.testBytes(bytes, 1, bytes.length - 1)
+}
+
 describe('matches', () => {
   test.each<[pattern: string, text: string, found: (string | undefined)[] | undefined]>([
     ['', 'abc', ['']],
@@ -39,6 +45,37 @@ describe('matches', () => {
       Array.from({ length: match.length / 2 }, (_, i) => (match[2 * i]! < 0 ? undefined : text.slice(match[2 * i], match[2 * i + 1])))
     expect(parts).toEqual(found)
     expect(regex.test(text)).toBe(found !== undefined)
+    expect(inBytes(regex, text)).toBe(found !== undefined)
+  })
+
+  test.each([
+    [0x80],
+    [0xff],
+    [0xc3],
+    [0xc3, 0x28],
+    [0xc0, 0x80],
+    [0xe0, 0x80, 0x80],
+    [0xed, 0xa0, 0x80],
+    [0xf0, 0x9f, 0x98],
+    [0xf4, 0x90, 0x80, 0x80],
+    [0xf8, 0x88, 0x80, 0x80],
+  ])('no verdict on bytes that are no UTF-8: %j', (...bytes) => {
+    const regex = new Re2('c')
+    const all = Uint8Array.of(0x61, ...bytes)
+    expect(regex.testBytes(all, 0, all.length)).toBeUndefined()
+    // Nor is a character read beyond the end.
+    expect(regex.testBytes(Uint8Array.of(...all, 0x80, 0x80, 0x80), 0, 1)).toBe(false)
+  })
+
+  test('characters of every size in bytes', () => {
+    for (const char of ['\u007f', '\u0080', '\u07ff', '\u0800', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}']) {
+      const regex = new Re2(`^\\x{${char.codePointAt(0)!.toString(16)}}$`)
+      expect([inBytes(regex, char), inBytes(regex, `${char}${char}`), inBytes(regex, 'é')], JSON.stringify(char)).toEqual([
+        true,
+        false,
+        false,
+      ])
+    }
   })
 
   test('names of groups', () => expect(new Re2('(?P<a>x)(y)(?<b>z)').groups).toEqual(['a', undefined, 'b']))
@@ -101,6 +138,8 @@ test('the automaton forgets what it cannot hold, and matches all the same', () =
   }).join('')
   expect(regex.test(text)).toBe(false)
   expect(regex.test(`${text}a${'b'.repeat(14)}c`)).toBe(true)
+  expect(inBytes(regex, text)).toBe(false)
+  expect(inBytes(regex, `${text}a${'b'.repeat(14)}c`)).toBe(true)
 })
 
 /** Drawn by chance, and judged by Go's own regexp package: [pattern, text, offsets of the match and its groups, all matches replaced by <…>]. */
@@ -121,6 +160,7 @@ test('as Go does', () => {
     const match = regex.find(text)
     expect(match ? [...match] : null, `/${pattern}/ in ${JSON.stringify(text)}`).toEqual(found)
     expect(regex.test(text)).toBe(found !== null)
+    if (text.isWellFormed()) expect(inBytes(regex, text)).toBe(found !== null)
     expect(
       regex.replaceAll(text, one => `<${one}>`),
       `/${pattern}/ in ${JSON.stringify(text)}`,

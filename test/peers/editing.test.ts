@@ -251,6 +251,7 @@ const cases: readonly [what: string, processors: Record<string, object>][] = [
       },
     },
   ],
+  ['redaction, of nothing', { redaction: { allow_all_keys: true, blocked_values: ['^$'] } }],
   ['redaction, masks', { redaction: { ...masks, blocked_key_patterns: ['authorization$', '^nothing$'] } }],
   ['redaction, told with keys', { redaction: { ...masks, ignored_keys: ['db.statement'], allowed_values: ['^GET'], summary: 'debug' } }],
   [

@@ -6,6 +6,7 @@ import { type Signal, signals } from '../../src/model/signal.ts'
 import { protobufToJson } from '../../src/otlp/json.ts'
 import { encode } from '../../src/otlp/write.ts'
 import redaction from '../../src/processors/redaction/index.ts'
+import { seeded } from '../kit/context.ts'
 import { processorContract, surroundings } from '../kit/contract.ts'
 import { requestOf, Writer } from '../kit/otlp.ts'
 
@@ -47,6 +48,7 @@ describe('attributes', () => {
     ['keys that are not allowed go', { allowed_keys: ['id', 'note'] }, { id: 4111, note: 'none' }],
     ['values are masked', { ...all, blocked_values: digits }, { ...before, card: 'visa **** x' }],
     ['by several patterns', { ...all, blocked_values: [...digits, 'vis.', '^no'] }, { ...before, card: '**** **** x', note: '****ne' }],
+    ['an empty value is one, too', { ...all, blocked_values: ['^$'] }, { ...before, id: '****' }],
     ['numbers are not', { ...all, blocked_values: ['4'] }, { ...before, card: 'visa ****111111111111111 x' }],
     [
       'unless all types are',
@@ -266,5 +268,76 @@ describe.each(signals)('%s', signal => {
       changed += Number(a !== Buffer.from(bytes).toString('hex'))
     }
     expect(changed).toBeGreaterThan(5)
+  })
+})
+
+describe('however attributes and bodies are written, the same is masked', () => {
+  const all = { allow_all_keys: true }
+  const keys = ['plain', 'token', 'ignored', 'gone', 'größe', 'n']
+  const values: readonly ((w: Writer) => unknown)[] = [
+    ...[
+      '',
+      'secret',
+      'a secret',
+      'fine',
+      'fine secret',
+      'plain',
+      'größer',
+      'größer secret',
+      `${'long '.repeat(20)}secret`,
+      'long '.repeat(20),
+    ].map(text => (w: Writer) => w.text(1, text)),
+    w => w.bytes(1, Uint8Array.of(0xff, 0x73)),
+    w => w.varint(2, 1),
+    w => w.varint(3, 42),
+    w => w.double(4, 42),
+    w => w.message(5, list => list.message(1, one => one.text(1, 'secret'))),
+    w => w.bytes(7, Uint8Array.of(1)),
+  ]
+  test.each<[what: string, settings: object]>([
+    ['values', { ...all, blocked_values: ['secret', '^42$'] }],
+    ['told', { ...all, blocked_values: ['secret', 'ö'], summary: 'debug' }],
+    ['of all types', { ...all, blocked_values: ['secret', '42', 'true'], redact_all_types: true, summary: 'info' }],
+    ['empty texts', { ...all, blocked_values: ['^$'] }],
+    ['but for what is allowed', { ...all, blocked_values: ['secret'], allowed_values: ['^fine'] }],
+    ['with what is allowed told', { ...all, blocked_values: ['secret'], allowed_values: ['^fine'], summary: 'debug' }],
+    ['keys', { ...all, blocked_key_patterns: ['^token$'], ignored_keys: ['ignored'], allowed_values: ['^fine'] }],
+    ['keys that go', { allowed_keys: keys.filter(key => key !== 'gone'), ignored_key_patterns: ['^ign'], summary: 'debug' }],
+  ])('%s', async (_, settings) => {
+    const random = seeded(4)
+    const pick = <T>(from: readonly T[]) => from[Math.floor(random() * from.length)]!
+    for (const signal of ['traces', 'logs'] as const) {
+      const field = signal === 'traces' ? 9 : 6
+      const rows = Array.from({ length: 120 }, () => ({
+        // One row often looks like the one before.
+        attributes: Array.from(
+          { length: Math.floor(random() * 4) },
+          () => [pick(random() < 0.5 ? keys.slice(0, 1) : keys), pick(values)] as const,
+        ),
+        events: [[pick(keys), pick(values)] as const],
+        body: pick(values),
+      }))
+      /** @param odd with fields that nobody knows, so that nothing is as everybody writes it */
+      const request = (odd: boolean) => {
+        const more = (w: Writer) => (odd ? w.varint(100, 1) : w)
+        const pair = (w: Writer, number: number, [key, value]: readonly [string, (w: Writer) => unknown]) =>
+          w.message(number, kv => more(kv.text(1, key).message(2, v => value(more(v)))))
+        const row = (w: Writer, { attributes, events, body }: (typeof rows)[number]) => {
+          if (signal === 'logs') w.message(5, v => body(more(v)))
+          for (const one of attributes) pair(w, field, one)
+          if (signal === 'traces') for (const one of events) w.message(11, event => pair(event, 3, one))
+        }
+        return new Writer().message(1, r => r.message(2, s => rows.forEach(one => void s.message(2, w => row(w, one))))).finish()
+      }
+      const [plain, odd] = [set(signal, settings), set(signal, settings)]
+      await plain.send(request(false))
+      await odd.send(request(true))
+      expect(plain.last()).toEqual(odd.last())
+      // What is remembered by now decides the same.
+      const first = plain.last()
+      await plain.send(request(false))
+      expect(plain.last()).toEqual(first)
+      expect(first).not.toEqual(protobufToJson(signal, request(false)))
+    }
   })
 })

@@ -72,7 +72,7 @@ const config = z
       .max(1_000_000)
       .default(16_384)
       .describe(
-        'Ours: distinct attributes whose verdict is kept, about 110 bytes each, and a quarter as many bodies; 0 keeps none. When it is full it begins anew, counted as `thalamus_processor_redaction_cache_resets`.',
+        'Ours: distinct attributes whose verdict is kept, about 110 bytes each, a quarter as many bodies, and a sixteenth as many keys; 0 keeps none. When it is full it begins anew, counted as `thalamus_processor_redaction_cache_resets`.',
       ),
   })
   .superRefine((given, ctx) => {

@@ -29,7 +29,7 @@ export class Rules {
   readonly #anyBlocked: Re2 | undefined
   readonly #hash: (found: string) => string
   /** the last text that was masked, and what became of it: who asks for its fate masks it next */
-  #last: readonly [text: string, masked: string] = ['', '']
+  #last: readonly [text: string | undefined, masked: string] = [undefined, '']
 
   constructor(settings: Settings) {
     this.summary = settings.summary === '' ? 'silent' : settings.summary
@@ -55,6 +55,15 @@ export class Rules {
   }
   allows(text: string): boolean {
     return this.#allowedValues?.test(text) === true
+  }
+
+  /** Whether values may be allowed whatever is in them. */
+  get allowsAny(): boolean {
+    return this.#allowedValues !== undefined
+  }
+  /** Whether there is something to mask in the UTF-8 text in `[from, to)`; undefined where that takes reading it as text. */
+  hides(bytes: Uint8Array, from: number, to: number): boolean | undefined {
+    return this.#anyBlocked === undefined ? false : this.#anyBlocked.testBytes(bytes, from, to)
   }
 
   /** `text` is '' for values that are no text and are not looked at. */
