@@ -1,12 +1,14 @@
 /** The package as users get it: packed, installed into an empty project, run and compiled against there. */
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { pack } from './kit/packed.ts'
+import { Sink } from './kit/sink.ts'
 
 const { devDependencies } = createRequire(import.meta.url)('../package.json') as { devDependencies: Record<string, string> }
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -27,23 +29,7 @@ const run = (cwd: string, command: string, ...args: string[]) =>
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'thalamus-package-'))
-  // Packed from a copy: `dist` is built there, and whoever works in the repository sees nothing of it.
-  const copy = join(folder, 'copy')
-  for (const path of [
-    'src',
-    'bin',
-    'scripts',
-    'package.json',
-    'tsconfig.json',
-    'tsconfig.build.json',
-    'README.md',
-    'CHANGELOG.md',
-    'LICENSE',
-  ])
-    cpSync(join(ROOT, path), join(copy, path), { recursive: true })
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
-  await run(copy, 'npm', 'pack', '--pack-destination', folder)
-  tarball = join(folder, readdirSync(folder).find(name => name.endsWith('.tgz')) ?? 'nothing was packed')
+  tarball = await pack(folder, run)
   project = join(folder, 'project')
   cpSync(join(ROOT, 'LICENSE'), join(project, 'LICENSE'))
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'a-user', private: true, type: 'module' }))
@@ -133,7 +119,6 @@ describe('in an empty project', () => {
 
 describe('a service beside it', () => {
   test('is instrumented by one flag, and ends as it would have ended', async () => {
-    const { Sink } = await import('./kit/sink.ts')
     const sink = await Sink.open()
     writeFileSync(join(project, 'service.mjs'), "console.log('hello'); process.exitCode = 3")
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }

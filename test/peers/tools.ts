@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -95,6 +95,30 @@ const tools: readonly Tool[] = [
     install: into => go(['build', ...SMALL, '-o', join(into, 'kubernetes'), '.'], here('./kubernetes')),
   },
   {
+    name: 'databases',
+    recipe: 'redis-server postgresql, by apt, unpacked',
+    programs: ['bin/redis-server', 'bin/postgres', 'bin/initdb'],
+    install(into, work) {
+      // What the system lacks is unpacked beside it, not installed: neither root nor a service is needed.
+      const plan = command('apt-get', ['-s', 'install', '--no-install-recommends', 'redis-server', 'postgresql'], work)
+      const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!)
+      if (missing.length > 0) command('apt-get', ['download', ...missing], work)
+      for (const file of readdirSync(work).filter(name => name.endsWith('.deb'))) command('dpkg', ['-x', file, into], work)
+      const libraries = [into, ''].flatMap(root => globSync(`${root}/usr/lib/*-linux-gnu`)).join(':')
+      mkdirSync(join(into, 'bin'))
+      for (const [name, pattern] of [
+        ['redis-server', '/usr/bin/redis-server'],
+        ['postgres', '/usr/lib/postgresql/*/bin/postgres'],
+        ['initdb', '/usr/lib/postgresql/*/bin/initdb'],
+      ] as const) {
+        const [path] = [into, ''].flatMap(root => globSync(root + pattern))
+        if (path === undefined) throw new Error(`peers: Debian's packages have no ${pattern}`)
+        const script = `#!/bin/sh\nLD_LIBRARY_PATH=${libraries} exec ${path} "$@"\n`
+        writeFileSync(join(into, 'bin', name), script, { mode: 0o755 })
+      }
+    },
+  },
+  {
     name: 'python',
     recipe: text('./requirements.txt'),
     programs: ['bin/python'],
@@ -126,6 +150,9 @@ export type Program =
   | 'loader'
   | 'kubernetes'
   | 'bin/python'
+  | 'bin/redis-server'
+  | 'bin/postgres'
+  | 'bin/initdb'
 
 /** The path of an installed program. @throws when it is not there: a missing peer is an error, never a skip. */
 export function program(name: Program): string {

@@ -30,11 +30,18 @@ export interface Options {
   readonly bare?: boolean
 }
 
-/** A project with the package in its node_modules, compiled from the sources as they are. */
+/** A folder with applications in it. */
 export class Project {
   readonly folder = mkdtempSync(join(tmpdir(), 'thalamus-register-'))
 
-  constructor() {
+  /** With the package in its node_modules, compiled from the sources as they are. */
+  static built(): Project {
+    const project = new Project()
+    project.#build()
+    return project
+  }
+
+  #build(): void {
     const built = join(this.folder, 'built')
     execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(built, 'dist')], { cwd: ROOT })
     cpSync(join(ROOT, 'src/otlp/decode.wasm'), join(built, 'dist/otlp/decode.wasm'))

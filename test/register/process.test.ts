@@ -6,7 +6,7 @@ import { type Ended, logsOf, metricsOf, type Options, Project, spansOf } from '.
 let project: Project
 let sink: Sink
 beforeAll(() => {
-  project = new Project()
+  project = Project.built()
 }, 60_000)
 afterAll(() => project.close())
 beforeEach(async () => {
