@@ -2,7 +2,7 @@
 import express from 'express'
 import { Fault } from './fault.js'
 
-const { HOST = '127.0.0.1', PORT = '8080', ORDERS_URL = 'http://127.0.0.1:8081', STOCK_URL = 'http://127.0.0.1:8082' } = process.env
+const { LISTEN = '127.0.0.1:8080', ORDERS_URL = 'http://127.0.0.1:8081', STOCK_URL = 'http://127.0.0.1:8082' } = process.env
 const fault = new Fault()
 const app = express()
 app.disable('x-powered-by')
@@ -44,7 +44,8 @@ async function relay(response, url, init) {
   }
 }
 
-const server = app.listen(Number(PORT), HOST, error => {
+const { hostname, port } = new URL(`http://${LISTEN}`)
+const server = app.listen(Number(port), hostname, error => {
   if (error) throw error
-  console.log(`gateway listens on http://${HOST}:${server.address().port}`)
+  console.log(`gateway listens on http://${hostname}:${server.address().port}`)
 })

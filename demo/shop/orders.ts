@@ -8,7 +8,7 @@ interface Order {
   readonly quantity: number
 }
 
-const { HOST = '127.0.0.1', PORT = '8081', STOCK_URL = 'http://127.0.0.1:8082' } = process.env
+const { LISTEN = '127.0.0.1:8081', STOCK_URL = 'http://127.0.0.1:8082' } = process.env
 /** The oldest is forgotten for one more: the shop may run for days. */
 const MOST_ORDERS = 1000
 const orders = new Map<string, Order>()
@@ -57,4 +57,5 @@ const reserve = (product: string, quantity: number) =>
     signal: AbortSignal.timeout(5_000),
   })
 
-console.log(`orders listens on ${await app.listen({ host: HOST, port: Number(PORT) })}`)
+const { hostname, port } = new URL(`http://${LISTEN}`)
+console.log(`orders listens on ${await app.listen({ host: hostname, port: Number(port) })}`)

@@ -2,7 +2,7 @@
 const { createServer } = require('node:http')
 const { Fault } = require('./fault.js')
 
-const { HOST = '127.0.0.1', PORT = '8082' } = process.env
+const { LISTEN = '127.0.0.1:8082' } = process.env
 const FULL = 500
 const stock = new Map(['apple', 'bread', 'cheese', 'dates'].map(product => [product, FULL]))
 const fault = new Fault()
@@ -53,4 +53,5 @@ const server = createServer(async (request, response) => {
   const [status, body] = await answer(request).catch(error => [400, { error: error.message }])
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 })
-server.listen(Number(PORT), HOST, () => console.log(`stock listens on http://${HOST}:${server.address().port}`))
+const { hostname, port } = new URL(`http://${LISTEN}`)
+server.listen(Number(port), hostname, () => console.log(`stock listens on http://${hostname}:${server.address().port}`))

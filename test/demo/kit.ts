@@ -18,7 +18,7 @@ export class Service implements AsyncDisposable {
   }
   /** @throws when it ends before it says where it listens, with what it printed */
   static async start(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd = SHOP): Promise<Service> {
-    const child = spawn(node, args, { cwd, env: { ...process.env, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(node, args, { cwd, env: { ...process.env, LISTEN: '127.0.0.1:0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     child.stderr.on('data', chunk => (output += chunk))
     const url = await new Promise<string>((resolve, reject) => {
@@ -41,10 +41,14 @@ export class Service implements AsyncDisposable {
 }
 
 /** stock, orders and gateway, each told where the ones before it are. */
-export async function startShop(flags: readonly string[] = [], env: (service: string) => Record<string, string> = () => ({})) {
-  const stock = await Service.start([...flags, 'stock.cjs'], env('stock'))
-  const orders = await Service.start([...flags, 'orders.ts'], { STOCK_URL: stock.url, ...env('orders') })
+export async function startShop(
+  flags: readonly string[] = [],
+  env: (service: string) => Readonly<Record<string, string>> = () => ({}),
+  folder = SHOP,
+): Promise<Readonly<Record<'gateway' | 'orders' | 'stock', Service>>> {
+  const stock = await Service.start([...flags, 'stock.cjs'], env('stock'), folder)
+  const orders = await Service.start([...flags, 'orders.ts'], { STOCK_URL: stock.url, ...env('orders') }, folder)
   const urls = { STOCK_URL: stock.url, ORDERS_URL: orders.url }
-  const gateway = await Service.start([...flags, 'gateway.js'], { ...urls, ...env('gateway') })
+  const gateway = await Service.start([...flags, 'gateway.js'], { ...urls, ...env('gateway') }, folder)
   return { gateway, orders, stock }
 }
