@@ -94,7 +94,7 @@ export class SpanMetrics implements Connector<'traces'> {
     const told = requests(this.#aggregator.resources, this.#settings, { now: nanos(nowMs), last, startOf })
     if (delta) {
       // All are told before the next span is counted, since they begin anew.
-      const parts = [...told].map(encoded)
+      const parts = Array.from(told, encoded)
       this.#aggregator.settle()
       for (const part of parts) await this.#handOver(part)
     } else {
