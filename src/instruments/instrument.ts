@@ -63,8 +63,8 @@ export class Live implements Instrument {
     this.#bind = bind
   }
 
-  with(attributes: Readonly<Record<string, AttributeValue | undefined>> = {}): Handle & Handles[Kind] {
-    const kept = this.#kept(attributes)
+  with(attributes?: Readonly<Record<string, AttributeValue | undefined>>): Handle & Handles[Kind] {
+    const kept = this.#kept(attributes ?? {})
     const key = JSON.stringify(kept)
     let handle = this.#handles.get(key)
     if (handle === undefined) {

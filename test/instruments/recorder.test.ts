@@ -43,6 +43,8 @@ describe('binding', () => {
     active.with({ method: 'GET' }).add(1)
     // @ts-expect-error an object is no value
     requests.with({ method: { toString: () => 'GET' } }).add(3)
+    // @ts-expect-error nor is null
+    expect(requests.with(null)).toBe(requests.with())
     // @ts-expect-error a gauge is set, and not added to
     expect(start().depth.with().add).toBeUndefined()
     expect(requests.with({ method: 'GET' })).not.toBe(requests.with())

@@ -25,7 +25,7 @@ test('they compile, run, print nothing, and end', { timeout: 60_000 }, () => {
     writeFileSync(file, code.replaceAll("'thalamus'", `'${join(root, 'src/index.ts')}'`))
     return file
   })
-  const tsconfig = { extends: join(root, 'tsconfig.json'), compilerOptions: { noUnusedLocals: false }, files }
+  const tsconfig = { extends: join(root, 'tsconfig.json'), compilerOptions: { noUnusedLocals: false }, files, include: [] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
   const all = join(folder, 'all.ts')
   writeFileSync(all, files.map(file => `await import('${file}')\n`).join(''))
