@@ -12,6 +12,7 @@ import { unchangeable } from './component/config/unchangeable.ts'
 import type { Configuration, ServiceConfig } from './component/configuration.ts'
 import type { Disk } from './component/disk.ts'
 import { ConfigError, StartError, UnauthenticatedError } from './component/errors.ts'
+import type { Handed } from './component/handed.ts'
 import { type Account, type Kind, Ledger } from './component/ledger.ts'
 import type { SharedPorts } from './component/listen.ts'
 import { createOwnTelemetry } from './component/own-telemetry.ts'
@@ -48,6 +49,8 @@ export interface World {
   readonly recorded?: Recorded
   /** told when a component cannot go on, says why anew, or goes on again (undefined) */
   readonly healthChanged?: (component: string, problem: string | undefined) => void
+  /** we run inside a process that hands its own telemetry over in memory */
+  readonly handed?: Handed
   /** makes an ingest thread; without it there is none */
   readonly spawn?: Spawn
   /** this is an ingest thread, and so is what it shares with the others */
@@ -519,6 +522,7 @@ class Running implements App {
       storage: name => this.#storage(name),
       memory: this.#memory,
       ports: world.seat?.ports,
+      handed: world.handed,
       listening: (what, url) => tenancy.keep(this.#heard({ component: id, what, url })),
       status: this.status,
       health: problem => {

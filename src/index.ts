@@ -9,6 +9,7 @@ import { defaultConfiguration } from './commands/default.ts'
 import type { AnyFactory } from './component/component.ts'
 import { loadConfiguration } from './component/config.ts'
 import { aliases, components } from './components.ts'
+import type { EmbeddedApp, EmbedOptions } from './embed.ts'
 import { recorder } from './instruments/instruments.ts'
 import { Latest } from './library/latest.ts'
 import { Listeners, type RunningApp, running } from './library/running.ts'
@@ -30,6 +31,7 @@ export {
 export { ConfigFileError } from './component/config.ts'
 export { PermanentError, RetryableError, StartError } from './component/errors.ts'
 export type { Room } from './component/room.ts'
+export type { EmbeddedApp, EmbedOptions } from './embed.ts'
 export * from './instruments/index.ts'
 export type { ExportFormat } from './library/export.ts'
 export type { Current, Events, Flow, RunningApp, Summary } from './library/running.ts'
@@ -51,11 +53,25 @@ export interface StartOptions {
   readonly world?: Partial<World>
 }
 
+export interface EmbeddedStartOptions extends StartOptions {
+  /**
+   * In a worker of this process instead of on this thread. Typed instruments are read where they are written, in shared memory, and
+   * the event loop and the heap are measured on this thread. Components and a world of one's own cannot go there.
+   */
+  readonly embed: true | EmbedOptions
+}
+
 /**
  * @throws {ConfigFileError} with every problem of the configuration
  * @throws {StartError} when a component cannot start; nothing is left running
  */
-export async function start(options: StartOptions = {}): Promise<RunningApp> {
+export function start(options: EmbeddedStartOptions): Promise<EmbeddedApp>
+export function start(options?: StartOptions): Promise<RunningApp>
+export async function start(options: StartOptions | EmbeddedStartOptions = {}): Promise<RunningApp | EmbeddedApp> {
+  if ('embed' in options && options.embed) {
+    const { embed } = await import('./embed.ts')
+    return embed(options, options.embed === true ? {} : options.embed)
+  }
   const texts = options.config === undefined ? [defaultConfiguration] : [options.config].flat()
   const configuration = loadConfiguration(
     texts.map((text, i) => ({ name: texts.length === 1 ? 'config' : `config[${i}]`, text })),

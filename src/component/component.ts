@@ -10,6 +10,7 @@ import type { BatchOf, Reader } from '../model/batch.ts'
 import type { Signal } from '../model/signal.ts'
 import type { Budget } from './budget.ts'
 import type { Disk } from './disk.ts'
+import type { Handed } from './handed.ts'
 import type { Account } from './ledger.ts'
 import type { SharedPorts } from './listen.ts'
 import type { Room } from './room.ts'
@@ -136,6 +137,8 @@ export interface Context {
   status(): Status
   /** where several threads listen on the same ports: given to `listen` */
   readonly ports?: SharedPorts | undefined
+  /** where we run inside a process that hands its own telemetry over in memory */
+  readonly handed?: Handed | undefined
   /** Something that cannot go on by itself: the component is reported unhealthy with this reason until `undefined`. */
   health(problem: string | undefined): void
 }

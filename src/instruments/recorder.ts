@@ -51,6 +51,7 @@ export class Recorder {
   readonly #slots = new Slots()
   readonly #live = new Map<string, Live>()
   readonly #observations = new Set<Observation>()
+  readonly #followers = new Set<(series: Series) => void>()
   readonly #refusals: Instrument<'counter', 'instrument' | 'reason'>
 
   constructor({ maxSeries = 1000, clock = systemClock }: RecorderOptions = {}) {
@@ -75,6 +76,13 @@ export class Recorder {
   /** All that are bound, as data that another thread can be given; what is bound later is not in it. */
   series(): readonly Series[] {
     return [...this.#live.values()].flatMap(live => live.series)
+  }
+
+  /** Calls `tell` with each series that is bound from here on, until disposed of. */
+  follow(tell: (series: Series) => void): Disposable {
+    const follower = (series: Series) => tell(series)
+    this.#followers.add(follower)
+    return { [Symbol.dispose]: () => void this.#followers.delete(follower) }
   }
 
   /** The histograms, for the `metricProducers` of a reader; counters and gauges come by `observe`. */
@@ -125,6 +133,7 @@ export class Recorder {
     live.bound.push(bound)
     live.series.push(bound.series)
     for (const observation of this.#observations) observation.add(bound, live.series)
+    for (const tell of this.#followers) tell(bound.series)
     return bound
   }
 }

@@ -5,6 +5,7 @@ import { type Meter, SpanKind, type SpanOptions, SpanStatusCode, type Tracer } f
 import type { Budget } from '../../component/budget.ts'
 import type { Consumer, Consumers, Context, Logger } from '../../component/component.ts'
 import type { ShedReason } from '../../component/connections.ts'
+import type { Handed } from '../../component/handed.ts'
 import type { Account } from '../../component/ledger.ts'
 import type { SharedPorts } from '../../component/listen.ts'
 import { type Clock, every } from '../../lib/clock.ts'
@@ -13,9 +14,10 @@ import { Raw } from '../../model/raw.ts'
 import { rowWord, type Signal } from '../../model/signal.ts'
 import type { PartialSuccess } from '../../otlp/status.ts'
 import { salvage } from './salvage.ts'
+import { outOfMemory } from './verdict.ts'
 
 /** As own telemetry calls the way in. */
-export type Transport = 'http' | 'grpc'
+export type Transport = 'http' | 'grpc' | 'memory'
 
 /** What own spans are called, as the Collector calls its own. */
 const received = { metrics: 'MetricsReceived', traces: 'TraceDataReceived', logs: 'LogsReceived' } as const satisfies Record<Signal, string>
@@ -40,7 +42,7 @@ export class Intake<S extends Signal = Signal> {
     this.#tracer = cx.tracer
     this.#spanName = `receiver/${cx.id}/${received[signal]}`
     const options = (transport: Transport) => ({ kind: SpanKind.SERVER, attributes: { receiver: cx.id, transport } })
-    this.#spanOptions = { http: options('http'), grpc: options('grpc') }
+    this.#spanOptions = { http: options('http'), grpc: options('grpc'), memory: options('memory') }
   }
 
   /** `bytes`: one request as protobuf, never written to again. */
@@ -153,6 +155,25 @@ export class Door {
     this.#watch ??= every(this.clock, lookMs, () => {
       if (this.budget.exceeded) this.cutOff(slowMs, 'slow')
     })
+  }
+
+  /** What the process around us hands over is taken from here on: past the network, and counted and bounded as if it came by it. */
+  takeHanded(handed: Handed): Disposable {
+    const taken = Object.values(this.intakes).map(intake =>
+      handed.takenBy(intake.signal, (body, settle) => {
+        if (this.budget.used > this.budget.hardBytes) return settle(outOfMemory())
+        this.budget.charge(body.length)
+        intake.offer([body], 'memory', problem => {
+          this.budget.refund(body.length)
+          settle(problem)
+        })
+      }),
+    )
+    return {
+      [Symbol.dispose]() {
+        for (const one of taken) one[Symbol.dispose]()
+      },
+    }
   }
 
   close(): void {

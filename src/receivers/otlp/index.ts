@@ -23,7 +23,7 @@ export class OtlpReceiver implements Component {
   readonly #settings: Settings
   readonly #door: Door
   #servers: Server[] = []
-  readonly #reloads: Disposable[] = []
+  readonly #ends: Disposable[] = []
 
   constructor(cx: Context, settings: Settings, next: Consumers) {
     this.#cx = cx
@@ -42,6 +42,7 @@ export class OtlpReceiver implements Component {
       await this.#startGrpc()
       await this.#startHttp()
       this.#door.open()
+      if (this.#cx.handed !== undefined) this.#ends.push(this.#door.takeHanded(this.#cx.handed))
     } catch (error) {
       await this.shutdown(AbortSignal.abort())
       throw error
@@ -52,7 +53,7 @@ export class OtlpReceiver implements Component {
     const servers = this.#servers
     this.#servers = []
     this.#door.draining = true
-    for (const reload of this.#reloads.splice(0)) reload[Symbol.dispose]()
+    for (const end of this.#ends.splice(0)) end[Symbol.dispose]()
     await Promise.all(servers.map(server => server.shutdown(signal)))
     this.#door.close()
   }
@@ -65,7 +66,7 @@ export class OtlpReceiver implements Component {
     const server = new GrpcServer(this.#door, grpc, findAuthenticator(this.#cx, grpc.auth, where), tls)
     await server.listen(`${where}.endpoint`)
     this.#servers.push(server)
-    if (grpc.tls !== undefined) this.#reloads.push(keepServerTls(this.#cx, server.secure, grpc.tls, `${where}.tls`))
+    if (grpc.tls !== undefined) this.#ends.push(keepServerTls(this.#cx, server.secure, grpc.tls, `${where}.tls`))
     this.#cx.listening('OTLP over gRPC', server.url)
   }
 
@@ -77,7 +78,7 @@ export class OtlpReceiver implements Component {
     const server = new HttpServer(this.#door, http, findAuthenticator(this.#cx, http.auth, where), tls)
     await server.listen(`${where}.endpoint`)
     this.#servers.push(server)
-    if (http.tls !== undefined) this.#reloads.push(keepServerTls(this.#cx, server.secure, http.tls, `${where}.tls`))
+    if (http.tls !== undefined) this.#ends.push(keepServerTls(this.#cx, server.secure, http.tls, `${where}.tls`))
     this.#cx.listening('OTLP over HTTP', server.url)
   }
 }

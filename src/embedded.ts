@@ -1,0 +1,136 @@
+/** The thread of an embedded pipeline: the same application as ever, in a worker of somebody's process. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { type App, start } from './app.ts'
+import { embeddedConfiguration } from './commands/default.ts'
+import { loadConfiguration } from './component/config.ts'
+import type { Configuration } from './component/configuration.ts'
+import { StartError } from './component/errors.ts'
+import { Handed } from './component/handed.ts'
+import { aliases, components } from './components.ts'
+import { Ending, type Env, type FromPipeline, type Seat, type ToPipeline } from './embed/messages.ts'
+import { Mirror } from './embed/mirror.ts'
+import { systemClock } from './lib/clock.ts'
+import { signals } from './model/signal.ts'
+import { nodeFiles, systemLog, systemWorld } from './world.ts'
+
+const port = parentPort!
+const seat = workerData as Seat
+const say = (message: FromPipeline) => port.postMessage(message)
+
+const handed = new Handed()
+const mirror = new Mirror(seat.series, systemClock)
+/** what becomes of each request that is not settled */
+const open = new Map<number, Promise<boolean>>()
+const settledNow = new Map<number, boolean>()
+let stopping: ((message: ToPipeline & { is: 'stop' }) => void) | undefined
+let stopFirst: (ToPipeline & { is: 'stop' }) | undefined
+
+// What comes before the pipeline runs waits: a process may end before.
+const early: (ToPipeline & { is: 'request' })[] = []
+let running = false
+
+port.on('message', (message: ToPipeline) => {
+  if (message.is === 'series') mirror.add(message.list)
+  else if (message.is === 'request') running ? take(message) : early.push(message)
+  else if (stopping === undefined) stopFirst = message
+  else stopping(message)
+})
+
+function take({ ticket, signal, body }: ToPipeline & { is: 'request' }): void {
+  const settled = Promise.withResolvers<boolean>()
+  open.set(ticket, settled.promise)
+  handed.offer(signal, body, problem => {
+    open.delete(ticket)
+    settledNow.set(ticket, problem === undefined)
+    settled.resolve(problem === undefined)
+    say({
+      is: 'settled',
+      ticket,
+      problem: problem === undefined ? undefined : problem instanceof Error ? problem.message : String(problem),
+    })
+    // Nobody asks for it any more once a turn is over, but for a main thread that stands still.
+    if (settledNow.size > keptVerdicts) settledNow.delete(settledNow.keys().next().value!)
+  })
+}
+
+/** [requests] whose verdicts are kept for a main thread that stands still before it has heard them; it has a few open at most */
+const keptVerdicts = 1024
+
+function configuration(): Promise<Configuration> | Configuration {
+  const { configured } = seat
+  const read = (sources: readonly { name: string; text: string }[], more: { sets?: readonly string[]; env?: Env } = {}) =>
+    loadConfiguration(sources, { sets: [], env: {}, ...more, readFile: nodeFiles.readSync, factories: components, aliases })
+  if (configured.by === 'texts') {
+    const { texts, sets, env } = configured
+    return read(
+      texts.map((text, i) => ({ name: texts.length === 1 ? 'config' : `config[${i}]`, text })),
+      { sets, env },
+    )
+  }
+  if (configured.by === 'files') return readFiles(configured.paths).then(sources => read(sources, { env: configured.env }))
+  const { forward, moves } = configured
+  return freePorts(moves).then(ports => read([{ name: 'embedded configuration', text: embeddedConfiguration(ports, forward) }]))
+}
+
+async function readFiles(paths: readonly string[]) {
+  return Promise.all(
+    paths.map(async path => {
+      try {
+        return { name: path, text: Buffer.from(await nodeFiles.read(path)).toString('utf8') }
+      } catch (error) {
+        throw new StartError(`${path}: ${(error as Error).message}`, { remedy: 'check THALAMUS_CONFIG' })
+      }
+    }),
+  )
+}
+
+async function freePorts(moves: boolean): Promise<{ otlp: number; page: number }> {
+  const { firstFree } = await import('./embed/ports.ts')
+  return moves ? { otlp: await firstFree(4318), page: await firstFree(9464) } : { otlp: 4318, page: 9464 }
+}
+
+/** It shares the process: one thread, and no longer at the end than the process waits. */
+function asGuest(of: Configuration): Configuration {
+  return { ...of, service: { ...of.service, workers: 1, shutdownTimeoutMs: Math.min(of.service.shutdownTimeoutMs, seat.drainMs) } }
+}
+
+async function run(): Promise<void> {
+  const checked = asGuest(await configuration())
+  const { logs } = checked.service.telemetry
+  const world = systemWorld(systemLog(), logs)
+  const memory = (collect?: boolean) => {
+    const { usedBytes, limitBytes } = world.memory(collect)
+    return { usedBytes, limitBytes: Math.min(limitBytes, seat.memoryBytes) }
+  }
+  const app = await start(checked, { ...world, memory, handed, recorded: mirror })
+  running = true
+  for (const request of early.splice(0)) take(request)
+  say({ is: 'started', listening: app.listening, unheard: app.unheard, takes: signals.filter(signal => handed.takes(signal)) })
+  stopping = message => void stop(app, message)
+  if (stopFirst !== undefined) stopping(stopFirst)
+}
+
+async function stop(app: App, { ending, tickets }: ToPipeline & { is: 'stop' }): Promise<void> {
+  stopping = () => {}
+  // What was handed over is taken or refused first: the receiver takes nothing while it drains.
+  const late = Promise.withResolvers<void>()
+  using _timer = systemClock.after(seat.drainMs / 2, () => late.resolve())
+  await Promise.race([Promise.all(open.values()), late.promise])
+  const undelivered = await app.shutdown()
+  const verdict = (ticket: number) => ({ true: 1, false: 2, undefined: 0 })[`${settledNow.get(ticket)}`] as 0 | 1 | 2
+  new Ending(ending).write(tickets.map(verdict), undelivered)
+  say({ is: 'stopped', undelivered })
+  port.close()
+}
+
+await run().catch((error: unknown) => {
+  say({
+    is: 'failure',
+    message: error instanceof Error ? error.message : String(error),
+    remedy: error instanceof StartError ? error.remedy : undefined,
+    taken: error instanceof StartError && error.taken,
+  })
+  if (stopFirst !== undefined) new Ending(stopFirst.ending).write([], [])
+  stopping = ({ ending }) => new Ending(ending).write([], [])
+  port.close()
+})
