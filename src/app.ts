@@ -26,10 +26,10 @@ import { begin } from './pipeline/begin.ts'
 import { Graph, type Plan, type Unheard } from './pipeline/graph.ts'
 import type { Node } from './pipeline/node.ts'
 import { stopAll } from './pipeline/stop.ts'
+import { ColumnLandings } from './workers/column-landing.ts'
 import { Crew, type Spawn } from './workers/crew.ts'
 import { Landings } from './workers/landing.ts'
-import { partition } from './workers/partition.ts'
-import { Shipping } from './workers/shipping.ts'
+import { mainPart } from './workers/partition.ts'
 
 /** What the outside gives: a test gives its own. */
 export interface World {
@@ -138,6 +138,7 @@ class Running implements App {
   readonly #use: SharedUse | undefined
   readonly #slots: SharedArrayBuffer | undefined
   readonly #landings = new Landings(() => this.#crew?.quiet)
+  readonly #columns: ColumnLandings
   #crew: Crew | undefined
   readonly #reader
   readonly #telemetry
@@ -165,6 +166,12 @@ class Running implements App {
     this.#use = this.#slots && new SharedUse(this.#slots, world.seat?.number ?? 0)
     this.#budget = new Budget(this.#use)
     this.#reader = createReader({ maxSeries: service.maxSeries, now: () => world.clock.monotonic() })
+    this.#columns = new ColumnLandings({
+      clock: world.clock,
+      reader: this.#reader,
+      quiet: () => this.#crew?.quiet,
+      lost: this.#lostColumns,
+    })
     this.#telemetry = createOwnTelemetry({
       ledger: this.ledger,
       budget: this.#budget,
@@ -273,7 +280,7 @@ class Running implements App {
     if (spawn === undefined || configuration.origin === undefined) {
       throw new StartError('service.workers: components of your own run on one thread', { remedy: 'leave it at 1' })
     }
-    const main = partition(configuration, this.#handing)?.main
+    const main = mainPart(configuration, { bytes: this.#landings.factory, columns: this.#columns.factory })
     if (main === undefined) {
       const why = 'no pipeline begins with a receiver that several threads can share, as otlp is'
       this.#world.log('service').warn({ workers, why }, 'service.workers has no effect')
@@ -282,13 +289,22 @@ class Running implements App {
     if (this.#crew !== undefined) return { main, crew: this.#crew }
     const crew = new Crew(configuration.origin, {
       ...{ workers, spawn, slots: this.#slots!, use: this.#use!, clock: this.#world.clock, log: this.#world.log('service') },
-      ...{ ledger: this.ledger, meter: this.#telemetry.meter('service'), landings: this.#landings, problems: this.#problems },
+      ...{
+        ledger: this.ledger,
+        meter: this.#telemetry.meter('service'),
+        landings: this.#landings,
+        columns: this.#columns,
+        problems: this.#problems,
+      },
     })
     return { main, crew }
   }
 
-  get #handing() {
-    return { shipping: new Shipping(() => {}).factory, landing: this.#landings.factory }
+  /** Rows for a pipeline that a reload has taken away, or that it cannot take: nobody has them any more. */
+  #lostColumns = (pipeline: string, why: 'no_exporter' | 'rejected', rows: number, error?: unknown): void => {
+    this.ledger.wire(pipeline, 'nobody', 'metrics').drop(why, rows)
+    if (error !== undefined)
+      this.#world.log('service').error({ pipeline, rows, error: String(error) }, 'rows of an ingest thread were dropped')
   }
 
   reload(load = this.#load): Promise<Reloaded> {

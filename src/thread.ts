@@ -5,9 +5,10 @@ import { loadConfiguration } from './component/config.ts'
 import type { Configuration, Origin } from './component/configuration.ts'
 import { ConfigError, StartError } from './component/errors.ts'
 import { aliases, components } from './components.ts'
-import { Landings } from './workers/landing.ts'
+import { ColumnShipping } from './workers/column-shipping.ts'
+import { Ends } from './workers/ends.ts'
 import type { Counts, Failure, Seat, Standing, ToMain, ToThread } from './workers/messages.ts'
-import { partition } from './workers/partition.ts'
+import { threadPart } from './workers/partition.ts'
 import { Shipping } from './workers/shipping.ts'
 import { nodeFiles, systemLog, systemWorld } from './world.ts'
 
@@ -15,14 +16,16 @@ const port = parentPort!
 const seat = workerData as Seat
 const say = (message: ToMain, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
-const shipping = new Shipping(say)
-const landings = new Landings(() => undefined)
+const ends = new Ends()
+const shipping = new Shipping(say, ends)
+const columns = new ColumnShipping(say, ends)
+const ships = { bytes: shipping.factory, columns: columns.factory }
 
 /** What a thread does of it; nothing, where a reload has left nothing for threads. */
 function read({ sources, sets, forward, env, files }: Origin): Configuration {
   const readFile = files ? { readFile: nodeFiles.readSync } : {}
   const whole = loadConfiguration(sources, { sets, forward, env, ...readFile, factories: components, aliases })
-  const part = partition(whole, { shipping: shipping.factory, landing: landings.factory })?.thread
+  const part = threadPart(whole, ships)
   return part ?? { ...whole, service: { ...whole.service, extensions: [], pipelines: [], api: undefined } }
 }
 
@@ -41,6 +44,7 @@ async function run(): Promise<void> {
   const uncounted = { metrics: undefined, problems: [] }
   const answers: { readonly [K in ToThread['is']]: (message: ToThread & { is: K }) => unknown } = {
     settled: ({ list }) => shipping.settled(list),
+    room: () => columns.goOn(),
     count: async ({ request }) => say({ is: 'counts', request, ...(await counts()) }),
     reload: async ({ origin, ports: known }) => {
       for (const [asked, port] of known) ports.bound.set(asked, port)
@@ -53,7 +57,7 @@ async function run(): Promise<void> {
     },
     stop: async () => {
       const stopped = app.shutdown()
-      shipping.stopping(() => say({ is: 'quiet' }))
+      void ends.stopping().then(() => say({ is: 'quiet' }))
       say({ is: 'stopped', undelivered: await stopped, ...uncounted, ledger: app.ledger.copy() })
     },
   }

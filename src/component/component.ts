@@ -181,6 +181,11 @@ export interface ConnectorFactory<C extends ConfigSchema = ConfigSchema> extends
 }
 export interface ExporterFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {
   readonly kind: 'exporter'
+  /**
+   * Takes every batch of metrics at once and for good, and reads of it, until `consume` settles, the columns of points and exemplars, the names of
+   * series, bounds, and the bytes of exemplars: ingest threads ship it no more than that.
+   */
+  readonly readsColumns?: true
   readonly create: { readonly [S in Signal]?: (cx: Context, config: z.infer<C>) => Exporter<S> }
 }
 export interface ExtensionFactory<C extends ConfigSchema = ConfigSchema> extends Factory<C> {

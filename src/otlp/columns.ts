@@ -154,6 +154,10 @@ class Packed {
     return new classes[index]!(this.words.buffer, at, this.count(index))
   }
 
+  get packed(): Uint8Array {
+    return new Uint8Array(this.words.buffer, this.at, packedSize(this.words, this.at / 4))
+  }
+
   protected all(index: number): Float64Array {
     return (this.group(index) as Group & { all: Float64Array }).all
   }
@@ -217,3 +221,13 @@ export class PackedLogs extends Packed implements LogBatch {
     return this.group(index.records) as Group & LogColumns
   }
 }
+
+/** All columns of a batch as they lie, to be put elsewhere and opened there. A multiple of eight bytes. */
+export function packedMetrics(batch: MetricBatch): Uint8Array {
+  if (!(batch instanceof PackedMetrics)) throw new TypeError('these columns are not packed')
+  return batch.packed
+}
+
+/** They begin `at` so many bytes, a multiple of eight, in the buffer of `words`. */
+export const unpackMetrics = (raw: Raw, dictionary: Dictionary, words: Uint32Array<ArrayBuffer>, at: number): MetricBatch =>
+  new PackedMetrics(raw, dictionary, words, at)

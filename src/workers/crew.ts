@@ -11,6 +11,8 @@ import { ConfigError, StartError } from '../component/errors.ts'
 import type { Ledger } from '../component/ledger.ts'
 import { counted, mergeMetrics } from '../component/merged-metrics.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
+import type { ColumnLandings } from './column-landing.ts'
+import type { Incoming } from './incoming.ts'
 import type { Landings } from './landing.ts'
 import type { Failure, Place, Ports, Seat, Settled, Standing, ToMain, ToThread, Undelivered } from './messages.ts'
 
@@ -35,6 +37,7 @@ export interface CrewOptions {
   readonly ledger: Ledger
   readonly meter: Meter
   readonly landings: Landings
+  readonly columns: ColumnLandings
   /** by component of a thread: what ails it */
   readonly problems: Map<string, string>
 }
@@ -183,6 +186,8 @@ class Hand {
   readonly #stopped = Promise.withResolvers<readonly Undelivered[]>()
   #reloading: PromiseWithResolvers<Standing> | undefined
   readonly #counting = new Map<number, () => void>()
+  /** by pipeline */
+  readonly #incoming = new Map<string, Incoming>()
   #requests = 0
   #outcomes: Settled[] = []
   #answering = false
@@ -229,6 +234,7 @@ class Hand {
     this.#quiet.resolve()
     this.#stopped.resolve([])
     for (const told of this.#counting.values()) told()
+    for (const incoming of this.#incoming.values()) void incoming.close()
   }
 
   #hear(message: ToMain): void {
@@ -236,6 +242,16 @@ class Hand {
       case 'batches':
         this.#answerSoon()
         return this.#options.landings.land(message, outcome => this.#settle(outcome))
+      case 'ring':
+        return void this.#incoming.set(
+          message.pipeline,
+          this.#options.columns.open(message, () => this.thread.post({ is: 'room' })),
+        )
+      case 'called':
+        for (const incoming of this.#incoming.values()) void incoming.look()
+        return
+      case 'closed':
+        return void this.#incoming.get(message.pipeline)?.close()
       case 'started':
         this.runs = true
         return this.#started.resolve(message)
@@ -245,14 +261,20 @@ class Hand {
       case 'reloaded':
         return this.#reloading?.resolve(message)
       case 'counts':
-        this.#reflect(message)
-        return this.#counting.get(message.request)?.()
+        return void this.#told(message)
       case 'quiet':
         return this.#quiet.resolve()
       case 'stopped':
         this.#reflect(message)
         return this.#stopped.resolve(message.undelivered)
     }
+  }
+
+  /** Its counts are true when what it had written by then has gone on. */
+  async #told(message: ToMain & { is: 'counts' }): Promise<void> {
+    await Promise.all([...this.#incoming.values()].map(incoming => incoming.drain()))
+    this.#reflect(message)
+    this.#counting.get(message.request)?.()
   }
 
   #reflect({ ledger, metrics, problems }: ToMain & { is: 'counts' | 'stopped' }): void {

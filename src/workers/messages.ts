@@ -35,6 +35,13 @@ export interface Shipped {
   readonly alone: boolean
 }
 
+/** Where a thread writes what a pipeline of the main thread reads as columns: see ring.ts. */
+export interface Ring {
+  readonly is: 'ring'
+  readonly pipeline: string
+  readonly memory: SharedArrayBuffer
+}
+
 export type Settled =
   | { readonly ticket: number; readonly is: 'taken' }
   | { readonly ticket: number; readonly is: 'retryable'; readonly why: string; readonly retryAfterMs: number }
@@ -42,6 +49,8 @@ export type Settled =
 
 export type ToThread =
   | { readonly is: 'settled'; readonly list: readonly Settled[] }
+  /** a ring that was full is not any more */
+  | { readonly is: 'room' }
   | { readonly is: 'count'; readonly request: number }
   | { readonly is: 'reload'; readonly origin: Origin; readonly ports: Ports }
   | { readonly is: 'stop' }
@@ -72,6 +81,11 @@ export interface Counts {
 
 export type ToMain =
   | Batches
+  | Ring
+  /** there is something in a ring that nobody looks at */
+  | { readonly is: 'called' }
+  /** no more will be written to the ring of that pipeline */
+  | { readonly is: 'closed'; readonly pipeline: string }
   | ({ readonly is: 'started' } & Standing)
   | Failure
   | ({ readonly is: 'reloaded' } & Standing)

@@ -10,7 +10,9 @@ import type { Leaf, Room } from '../component/room.ts'
 import type { AnyBatch } from '../model/batch.ts'
 import type { Raw } from '../model/raw.ts'
 import type { Signal } from '../model/signal.ts'
+import type { Ends } from './ends.ts'
 import type { Batches, Settled, Shipped } from './messages.ts'
+import { pipelineOf } from './partition.ts'
 
 /** [bytes] on their way to the main thread at the most, from one pipeline of one thread: whoever has more waits, as for a full queue. */
 const mostBytes = 16 * 2 ** 20
@@ -18,15 +20,15 @@ const mostBytes = 16 * 2 ** 20
 export class Shipping {
   readonly #post: (message: Batches, transfer: ArrayBuffer[]) => void
   readonly #open = new Map<number, PromiseWithResolvers<void>>()
-  readonly #ends = new Set<ShippingEnd>()
+  readonly #ends: Ends
   #waiting: { readonly shipped: Omit<Shipped, 'from' | 'to'>; readonly raw: Raw }[] = []
   #tickets = 0
   /** a message has not been answered yet, or one is about to go */
   #busy = false
-  #whenQuiet: (() => void) | undefined
 
-  constructor(post: (message: Batches, transfer: ArrayBuffer[]) => void) {
+  constructor(post: (message: Batches, transfer: ArrayBuffer[]) => void, ends: Ends) {
     this.#post = post
+    this.#ends = ends
   }
 
   readonly factory: ExporterFactory = exporter({
@@ -39,12 +41,6 @@ export class Shipping {
       logs: cx => this.#end(cx),
     },
   })
-
-  /** Calls `quiet` when nothing more will be shipped. */
-  stopping(quiet: () => void): void {
-    this.#whenQuiet = quiet
-    if (this.#ends.size === 0) quiet()
-  }
 
   /** What is known by now; the first answer to a message says that it was seen. */
   settled(list: readonly Settled[]): void {
@@ -70,13 +66,12 @@ export class Shipping {
   }
 
   closed(end: ShippingEnd): void {
-    this.#ends.delete(end)
-    if (this.#ends.size === 0) this.#whenQuiet?.()
+    this.#ends.close(end)
   }
 
   #end<S extends Signal>(cx: Context): Exporter<S> {
-    const end = new ShippingEnd(this, cx.id.slice(cx.id.indexOf(' ') + 1))
-    this.#ends.add(end)
+    const end = new ShippingEnd(this, pipelineOf(cx.id))
+    this.#ends.open(end)
     return end as unknown as Exporter<S>
   }
 

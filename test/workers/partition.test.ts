@@ -3,9 +3,7 @@ import { z } from 'zod'
 import { exporter, processor, receiver } from '../../src/component/component.ts'
 import { loadConfiguration } from '../../src/component/config.ts'
 import type { Configuration } from '../../src/component/configuration.ts'
-import { Landings } from '../../src/workers/landing.ts'
-import { partition } from '../../src/workers/partition.ts'
-import { Shipping } from '../../src/workers/shipping.ts'
+import { mainPart, threadPart } from '../../src/workers/partition.ts'
 
 const base = { stability: 'stable', config: z.strictObject({}) } as const
 const never = () => {
@@ -19,20 +17,26 @@ const factories = [
   processor({ ...base, type: 'tail', create: { metrics: never } }),
   exporter({ ...base, type: 'push', parallel, create: { metrics: never } }),
   exporter({ ...base, type: 'page', create: { metrics: never } }),
+  exporter({ ...base, type: 'board', readsColumns: true, create: { metrics: never } }),
 ]
 
 function configuration(pipeline: string): Configuration {
   const text = `
 receivers: { wide: , one: }
 processors: { pass/1: , pass/2: , tail: }
-exporters: { push: , page: , page/2: }
+exporters: { push: , page: , page/2: , board: }
 service: { pipelines: { metrics: ${pipeline} } }`
   return loadConfiguration([{ name: 'test.yaml', text }], { env: {}, factories })
 }
 const show = ({ service }: Configuration) =>
   service.pipelines.map(p => [p.receivers, p.processors, p.exporters].map(ids => ids.join(', ')).join(' -> '))
 
-const handing = { shipping: new Shipping(() => {}).factory, landing: new Landings(() => undefined).factory }
+const ships = {
+  bytes: exporter({ ...base, type: '(main)', create: { metrics: never } }),
+  columns: exporter({ ...base, type: '(columns)', create: { metrics: never } }),
+}
+const landing = (type: string) => receiver({ ...base, type, signals: ['metrics'], create: never })
+const lands = { bytes: () => landing('(workers)'), columns: landing('(columns)') }
 
 test.each<[string, string, string[], string[]]>([
   [
@@ -60,6 +64,18 @@ test.each<[string, string, string[], string[]]>([
     ['one -> pass/1 -> page, push', '(workers) metrics ->  -> page'],
   ],
   [
+    'columns are enough for some of them',
+    '{ receivers: [wide], processors: [pass/1], exporters: [page, push, board] }',
+    ['wide -> pass/1 -> (main) metrics, (columns) metrics, push'],
+    ['(workers) metrics ->  -> page', '(columns) metrics ->  -> board'],
+  ],
+  [
+    'and no more than columns is shipped, where that is all of them',
+    '{ receivers: [wide], processors: [pass/1], exporters: [board, push] }',
+    ['wide -> pass/1 -> (columns) metrics, push'],
+    ['(columns) metrics ->  -> board'],
+  ],
+  [
     'up to the processor that must be one',
     '{ receivers: [wide], processors: [pass/1, tail, pass/2], exporters: [push] }',
     ['wide -> pass/1 -> (main) metrics'],
@@ -72,17 +88,20 @@ test.each<[string, string, string[], string[]]>([
     ['one, (workers) metrics -> pass/1, tail -> push'],
   ],
 ])('%s', (_, pipeline, thread, main) => {
-  const parts = partition(configuration(pipeline), handing)!
-  expect(show(parts.thread)).toEqual(thread)
-  expect(show(parts.main)).toEqual(main)
-  const { receivers, exporters } = parts.thread
-  for (const p of parts.thread.service.pipelines) {
+  const whole = configuration(pipeline)
+  const [ofThread, ofMain] = [threadPart(whole, ships)!, mainPart(whole, lands)!]
+  expect(show(ofThread)).toEqual(thread)
+  expect(show(ofMain)).toEqual(main)
+  const { receivers, exporters } = ofThread
+  for (const p of ofThread.service.pipelines) {
     expect(p.receivers.every(id => receivers.has(id))).toBe(true)
     expect(p.exporters.every(id => exporters.has(id))).toBe(true)
   }
-  for (const p of parts.main.service.pipelines) expect(p.receivers.every(id => parts.main.receivers.has(id))).toBe(true)
+  for (const p of ofMain.service.pipelines) expect(p.receivers.every(id => ofMain.receivers.has(id))).toBe(true)
 })
 
 test('nothing, where no pipeline begins with a receiver that can be in several threads', () => {
-  expect(partition(configuration('{ receivers: [one], processors: [pass/1], exporters: [push] }'), handing)).toBeUndefined()
+  const whole = configuration('{ receivers: [one], processors: [pass/1], exporters: [push] }')
+  expect(threadPart(whole, ships)).toBeUndefined()
+  expect(mainPart(whole, lands)).toBeUndefined()
 })

@@ -162,6 +162,31 @@ test('a thread that dies is said and counted with what it held, and another take
   expect((await ledgerOf(app)).receivers.find(({ signal }) => signal === 'metrics')).toMatchObject({ accepted: 40 })
 })
 
+test('what a thread has written for the page is on the page, also when the thread dies', async () => {
+  const { app, threads } = await run(
+    configuration({ exporters: page, pipelines: 'metrics: { receivers: [otlp], processors: [batch], exporters: [prometheus] }' }),
+  )
+  expect(new Set(await Promise.all(numbers(30).map(id => post(app, [id]))))).toEqual(new Set([200]))
+  for (const thread of threads.slice()) thread.terminate()
+  const onPage = () => app.ledger.own.find(({ id }) => id === 'prometheus')!.taken
+  await until(() => onPage() === 30)
+  expect(app.ledger.imbalance).toBe(0)
+  await until(() => threads.length === 4)
+})
+
+test('a reload that takes the page away loses no row of its siblings, and leaves none uncounted', async () => {
+  const at = await sink()
+  const text = (exporters: string) =>
+    configuration({ exporters: `${page}, ${to(at)}`, pipelines: `metrics: { receivers: [otlp], exporters: [${exporters}] }` })
+  const { app } = await run(text('prometheus, otlp_http'))
+  const posting = Promise.all(numbers(40).map(id => post(app, [id])))
+  await app.reload(async () => load(text('otlp_http')))
+  expect(new Set(await posting)).toEqual(new Set([200]))
+  await at.until(() => arrived(at).length === 40)
+  expect((await ledgerOf(app)).imbalance).toBe(0)
+  expect(arrived(at)).toEqual(numbers(40))
+})
+
 test('a reload reaches every thread, and loses nothing', async () => {
   const [before, after] = [await sink(), await sink()]
   const text = (at: Sink, more: string) =>

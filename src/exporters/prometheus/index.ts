@@ -59,6 +59,7 @@ export default exporter({
   type: 'prometheus',
   stability: 'beta',
   config,
+  readsColumns: true,
   create: { metrics: (cx, settings) => new PrometheusExporter(cx, settings) },
 })
 
