@@ -14,15 +14,20 @@ if (major < 22 || (major === 22 && minor < 15)) {
 
 // Bodies live outside the heap, a gigabyte of them a second. V8 13 collects the whole heap whenever 32 MB of such memory have come and
 // gone, a third of all CPU time under load. With these it weighs them as part of the heap, as later versions do by themselves; the young
-// generation, in which bodies wait for their end, stays small; and about 80 MB of garbage may gather before a collection, which is
-// much beside a small heap and little beside a large one. docs/decisions/garbage-collection.md has the figures.
+// generation, in which bodies wait for their end, stays small; and the heap is collected when what came in ten seconds may be garbage: 20 MB at
+// the least, and 80 MB, or half of what is live, at the most. docs/decisions/garbage-collection.md has the figures.
 if (process.versions.v8.startsWith('13.')) {
   setFlagsFromString('--external-memory-accounted-in-global-limit')
   setFlagsFromString('--semi-space-growth-factor=1')
+  let before = Number.POSITIVE_INFINITY
+  let growth = 0
   const allowGarbage = () => {
     const { used_heap_size, external_memory } = getHeapStatistics()
-    const percent = Math.round((100 * 80e6) / (used_heap_size + external_memory))
-    setFlagsFromString(`--heap-growing-percent=${Math.min(300, Math.max(50, percent))}`)
+    const used = used_heap_size + external_memory
+    growth = Math.max(used - before, 0.8 * growth)
+    before = used
+    const garbage = Math.min(Math.max(80e6, used / 2), Math.max(20e6, 10 * growth))
+    setFlagsFromString(`--heap-growing-percent=${Math.min(300, Math.ceil((100 * garbage) / used))}`)
   }
   allowGarbage()
   setInterval(allowGarbage, 1000).unref()

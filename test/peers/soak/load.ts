@@ -27,13 +27,13 @@ const SPANS_EVERY = 5
 const SCRAPE_SECONDS = 15
 
 export async function load(options: LoadOptions, say: Say): Promise<Row> {
-  const [sinkPort, metricsPort] = await freePorts(2)
+  const [sinkPort, metricsPort, ownPort] = await freePorts(3)
   await using _sink = await Server.start({
     file: program('loader'),
     args: ['sink', '-listen', `${LOOPBACK}:${sinkPort}`],
     ready: () => listens(sinkPort!),
   })
-  await using thalamus = await Thalamus.start(ports => configuration(ports, sinkPort!, metricsPort!))
+  await using thalamus = await Thalamus.start(ports => configuration(ports, sinkPort!, metricsPort!, ownPort!))
   using sender = new Sender(thalamus, options)
   const { pid } = thalamus.server
   const samples: [hours: number, bytes: number][] = []
@@ -74,7 +74,7 @@ export async function load(options: LoadOptions, say: Say): Promise<Row> {
   }
 }
 
-function configuration(ports: { httpPort: number; grpcPort: number }, sinkPort: number, metricsPort: number) {
+function configuration(ports: { httpPort: number; grpcPort: number }, sinkPort: number, metricsPort: number, ownPort: number) {
   const processors = ['memory_limiter', 'batch']
   return {
     receivers: {
@@ -89,7 +89,7 @@ function configuration(ports: { httpPort: number; grpcPort: number }, sinkPort: 
     processors: { memory_limiter: {}, batch: {} },
     exporters: { otlp_http: toHttp(sinkPort), prometheus: { endpoint: `${LOOPBACK}:${metricsPort}` } },
     service: {
-      telemetry: {},
+      telemetry: { metrics: { readers: [{ pull: { exporter: { prometheus: { host: LOOPBACK, port: ownPort } } } }] } },
       pipelines: {
         metrics: { receivers: ['otlp'], processors, exporters: ['otlp_http', 'prometheus'] },
         'metrics/self': { receivers: ['self'], exporters: ['prometheus'] },
