@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { node, ROOT, type Service, SHOP, startShop } from './kit.ts'
+import { node, ROOT, Service, SHOP, startShop } from './kit.ts'
 
 let shop: Readonly<Record<'gateway' | 'orders' | 'stock', Service>>
 beforeAll(async () => {
@@ -60,6 +60,13 @@ test.each(services)('%s refuses faults that there are not, and keeps the ones th
   for (const wrong of ['errors=1.1', 'errors=-1', 'errors=', 'errors=all', 'latency_ms=10001', 'latency=1', 'errors=0&toString=1'])
     expect(await put(service, wrong)).toMatchObject([400, { error: expect.stringMatching(/must be a number from|no such fault/) }])
   expect(await ask(`${shop[service].url}/fault`)).toEqual([200, { latency_ms: 1, errors: 0 }])
+})
+
+test('the environment sets faults from the start, and a wrong one ends the service', async () => {
+  await using broken = await Service.start(['stock.cjs'], { FAULT_ERRORS: '1', FAULT_LATENCY_MS: '5' })
+  expect(await ask(`${broken.url}/fault`)).toEqual([200, { latency_ms: 5, errors: 1 }])
+  expect(await ask(`${broken.url}/stock`)).toEqual([500, { error: 'stock has a fault' }])
+  await expect(Service.start(['stock.cjs'], { FAULT_ERRORS: 'some' })).rejects.toThrow('errors: must be a number from 0 to 1, got "some"')
 })
 
 test('customers come as often as they are told, and say what came of it', async () => {

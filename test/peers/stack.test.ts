@@ -19,26 +19,30 @@ const SHOP = ['gateway', 'orders', 'stock'] as const
 
 let folder: Folder
 let local: Local
+/** where it is installed */
+let shop: string
 const servers = new Map<Name, Server>()
 const prepared = new Map<Name, ReturnType<Local['prepare']>>()
 
 beforeAll(async () => {
   folder = new Folder()
   local = new Local(folder.path, await portsBelowTheEphemeral())
-  const shop = await install(folder.path)
+  shop = await install(folder.path)
   for (const name of NAMES) prepared.set(name, local.prepare(name))
-  for (const name of NAMES) {
-    const { args, env } = prepared.get(name)!
-    const [file, first, cwd] = runs(name, shop)
-    servers.set(name, await Server.start({ file, args: [...first, ...args], env, cwd, ready: () => answers(name) }))
-  }
+  for (const name of NAMES) await begin(name)
 }, 240_000)
 afterAll(async () => {
   for (const name of NAMES.toReversed()) await servers.get(name)?.[Symbol.asyncDispose]()
   folder[Symbol.dispose]()
 })
 
-function runs(name: Name, shop: string): [string, string[], string] {
+async function begin(name: Name): Promise<void> {
+  const { args, env } = prepared.get(name)!
+  const [file, first, cwd] = runs(name)
+  servers.set(name, await Server.start({ file, args: [...first, ...args], env, cwd, ready: () => answers(name) }))
+}
+
+function runs(name: Name): [string, string[], string] {
   switch (name) {
     case 'thalamus':
       return [node(), [join(shop, 'node_modules/thalamus/bin/thalamus.js')], ROOT]
@@ -307,3 +311,25 @@ test('nothing was lost on the way', async () => {
   expect(total(await query('sum(otelcol_receiver_refused_spans)'))).toBe(0)
   expect(total(await query('sum(otelcol_exporter_send_failed_spans)'))).toBe(0)
 })
+
+test('what is told while the Collector is away waits on the disk, also while Thalamus restarts, and comes to Jaeger', async () => {
+  await fetch(`${local.url('stock', 8082)}/fault?errors=0`, { method: 'PUT' })
+  await servers.get('otel-collector')!.stop()
+  const traceId = 'feed'.repeat(8)
+  const headers = { 'content-type': 'application/json', traceparent: `00-${traceId}-${'1'.repeat(16)}-01` }
+  const order = { method: 'POST', headers, body: '{"product":"apple","quantity":1}' }
+  expect((await fetch(`${local.url('gateway', 8080)}/orders`, order)).status).toBe(201)
+  // A service that ends tells what it has before: nothing of it comes after this.
+  for (const name of ['load', ...SHOP] as const) await servers.get(name)!.stop()
+  await servers.get('thalamus')!.stop('SIGKILL')
+  await begin('thalamus')
+  await begin('otel-collector')
+  await eventually(
+    'the trace is whole in Jaeger',
+    async () => {
+      const [found] = await ofJaeger<Trace[]>(`/api/traces/${traceId}`)
+      return found?.spans.length === 5
+    },
+    60_000,
+  )
+}, 100_000)
