@@ -59,7 +59,9 @@ interface Columns {
   starts: Float64Array
   times: Float64Array
   values: Float64Array
-  readonly distributions: (Point | undefined)[]
+  /** 1: the point is among `distributions`, and not of `values` */
+  distributed: Uint8Array
+  readonly distributions: Map<number, Point>
 }
 
 /** Begins with what no id in a file begins with, so that it is never taken for one, and is left out of the ledger. */
@@ -94,10 +96,11 @@ export class Latest {
 
   *points(): Generator<LatestPoint> {
     const since = this.#clock.monotonic() - SILENT_MS
-    for (const [dictionary, { seen, generations, starts, times, values, distributions }] of this.#known) {
+    for (const [dictionary, columns] of this.#known) {
+      const { seen, generations, starts, times, values, distributed, distributions } = columns
       for (let series = 0; series < seen.length; series++) {
         if (!(seen[series]! >= since) || generations[series] !== dictionary.generation(series)) continue
-        const point = distributions[series] ?? { asDouble: values[series]! }
+        const point = distributed[series] === 1 ? distributions.get(series)! : { asDouble: values[series]! }
         yield { entry: dictionary.series(series), startMs: starts[series]!, timeMs: times[series]!, point }
       }
     }
@@ -106,26 +109,30 @@ export class Latest {
   #take(batch: MetricBatch): void {
     const { dictionary, numbers, histograms, exponentials, summaries } = batch
     const columns = this.#of(dictionary)
-    const { values, distributions } = columns
     const [nowMs, seenMs] = [this.#clock.now(), this.#clock.monotonic()]
-    const accepts = (rows: PointColumns, i: number) => accept(columns, dictionary, rows, i, nowMs, seenMs)
+    const { series, time, start, flags, value } = numbers
     for (let i = 0; i < numbers.length; i++) {
-      if (!accepts(numbers, i)) continue
-      values[numbers.series[i]!] = numbers.value[i]!
-      distributions[numbers.series[i]!] = undefined
+      if (!accept(columns, dictionary, series[i]!, time[i]! || nowMs, start[i]!, flags[i]!, seenMs)) continue
+      columns.values[series[i]!] = value[i]!
+      columns.distributed[series[i]!] = 0
     }
-    for (let i = 0; i < histograms.length; i++)
-      if (accepts(histograms, i)) distributions[histograms.series[i]!] = histogramPoint(batch, histograms, i)
-    for (let i = 0; i < exponentials.length; i++)
-      if (accepts(exponentials, i)) distributions[exponentials.series[i]!] = exponentialPoint(batch, exponentials, i)
-    for (let i = 0; i < summaries.length; i++)
-      if (accepts(summaries, i)) distributions[summaries.series[i]!] = summaryPoint(batch, summaries, i)
+    const each = <R extends PointColumns>(rows: R, point: (batch: MetricBatch, rows: R, i: number) => Point) => {
+      for (let i = 0; i < rows.length; i++) {
+        const id = rows.series[i]!
+        if (!accept(columns, dictionary, id, rows.time[i]! || nowMs, rows.start[i]!, rows.flags[i]!, seenMs)) continue
+        columns.distributions.set(id, point(batch, rows, i))
+        columns.distributed[id] = 1
+      }
+    }
+    each(histograms, histogramPoint)
+    each(exponentials, exponentialPoint)
+    each(summaries, summaryPoint)
   }
 
   #of(dictionary: Dictionary): Columns {
     let columns = this.#known.get(dictionary)
     if (columns === undefined) {
-      columns = { ...empty(0), distributions: [] }
+      columns = { ...empty(0), distributions: new Map() }
       this.#known.set(dictionary, columns)
     }
     const { capacity } = dictionary
@@ -135,6 +142,8 @@ export class Latest {
         grown[name].set(columns[name])
         columns[name] = grown[name]
       }
+      grown.distributed.set(columns.distributed)
+      columns.distributed = grown.distributed
     }
     return columns
   }
@@ -146,21 +155,28 @@ const empty = (length: number) => ({
   starts: new Float64Array(length),
   times: new Float64Array(length),
   values: new Float64Array(length),
+  distributed: new Uint8Array(length),
 })
 
 /** Is it a point to keep? Not without a series, not one that is older than what is there, and not one that says that the series has ended. */
-function accept(columns: Columns, dictionary: Dictionary, rows: PointColumns, i: number, nowMs: number, seenMs: number): boolean {
-  const series = rows.series[i]!
+function accept(
+  { seen, generations, starts, times }: Columns,
+  dictionary: Dictionary,
+  series: number,
+  timeMs: number,
+  startMs: number,
+  flags: number,
+  seenMs: number,
+): boolean {
   if (series < 0) return false
   const generation = dictionary.generation(series)
-  const timeMs = rows.time[i]! || nowMs
-  const isKnown = !Number.isNaN(columns.seen[series]!) && columns.generations[series] === generation
-  if (isKnown && timeMs < columns.times[series]!) return false
-  const ended = (rows.flags[i]! & NO_RECORDED_VALUE) !== 0
-  columns.seen[series] = ended ? Number.NaN : seenMs
-  columns.generations[series] = generation
-  columns.starts[series] = rows.start[i]!
-  columns.times[series] = timeMs
+  const isKnown = !Number.isNaN(seen[series]!) && generations[series] === generation
+  if (isKnown && timeMs < times[series]!) return false
+  const ended = (flags & NO_RECORDED_VALUE) !== 0
+  seen[series] = ended ? Number.NaN : seenMs
+  generations[series] = generation
+  starts[series] = startMs
+  times[series] = timeMs
   return !ended
 }
 
