@@ -11,6 +11,8 @@ export { RegexError } from './re2-program.ts'
 
 /** [states] of the automaton kept at the most; past it they are forgotten and made again. Bounds a pattern's memory to some megabytes. */
 const MAX_STATES = 2_000
+/** [characters] beyond ASCII of which an automaton remembers where they lead from some state; past it they are forgotten. Bounds a pattern's memory where texts are of many characters. */
+const MAX_FAR = 20_000
 
 /** Offsets in UTF-16 units: start and end of the whole, then of each group; -1 where a group took no part. */
 export type Match = Int32Array
@@ -31,6 +33,11 @@ export class Re2 {
     this.groups = this.#program.groups
     this.#automaton = new Automaton(this.#program)
     this.#starts = startsOf(this.#program)
+  }
+
+  /** [entries] of characters beyond ASCII that are remembered */
+  get size(): number {
+    return this.#automaton.size
   }
 
   /** Whether it matches anywhere in `text`. */
@@ -116,6 +123,8 @@ class Automaton {
   #table = new Int32Array(8 * ROW)
   /** how often all were forgotten */
   #forgotten = 0
+  /** [entries] in `next` of all states */
+  #fars = 0
   #start: number
   readonly #seen: Uint32Array
   #round = 0
@@ -191,8 +200,21 @@ class Automaton {
     // Nothing is noted of a state that was forgotten just now.
     if (forgotten !== this.#forgotten) return next
     if (char < ROW) this.#table[number + char] = next
-    else state.next.set(char, next)
+    else this.#rememberFar(state, char, next)
     return next
+  }
+
+  #rememberFar(state: State, char: Char, next: number): void {
+    if (this.#fars === MAX_FAR) {
+      for (const each of this.#states) each?.next.clear()
+      this.#fars = 0
+    }
+    state.next.set(char, next)
+    this.#fars++
+  }
+
+  get size(): number {
+    return this.#fars
   }
 
   #after(reached: readonly number[], char: Char): number[] {
@@ -226,6 +248,7 @@ class Automaton {
     this.#forgotten++
     this.#numbers = new Map()
     this.#states = [undefined]
+    this.#fars = 0
     this.#table = new Int32Array(8 * ROW)
     this.#start = this.#number([0], NOTHING)
   }

@@ -142,6 +142,19 @@ test('the automaton forgets what it cannot hold, and matches all the same', () =
   expect(inBytes(regex, `${text}a${'b'.repeat(14)}c`)).toBe(true)
 })
 
+test('texts of ever new characters cost no memory without end', () => {
+  const regex = new Re2('[^\\x00-\\x7f]+\\d[^a]x')
+  let most = 0
+  for (let char = 0x80; char < 0x11000; char++) {
+    if (char >= 0xd800 && char < 0xe000) continue
+    const text = String.fromCodePoint(char)
+    expect(regex.test(`${text}yx`)).toBe(false)
+    if (char % 4096 === 0) expect(regex.test(`${text}1${text}x`)).toBe(true)
+    most = Math.max(most, regex.size)
+  }
+  expect(most).toBe(20_000)
+})
+
 /** Drawn by chance, and judged by Go's own regexp package: [pattern, text, offsets of the match and its groups, all matches replaced by <…>]. */
 test('as Go does', () => {
   const cases = JSON.parse(readFileSync(new URL('./re2-go.json', import.meta.url), 'utf8')) as [
