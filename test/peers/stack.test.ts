@@ -2,13 +2,13 @@
  * docker-compose.yml without Docker: the same commands, environments and files, given to the real programs, with the shop installed from
  * the package as its image installs it. `demo/local.ts` replaces addresses and paths, and nothing else.
  */
-import { cpSync, readdirSync, symlinkSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Local } from '../../demo/local.ts'
 import { dashboardQueries, ruleQueries } from '../demo/queries.ts'
-import { eventually, Folder, finish, get, getJson, listens, Server } from './kit/process.ts'
+import { eventually, Folder, finish, get, getJson, listens, pause, Server } from './kit/process.ts'
 import { node, program, type Series } from './kit/servers.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -130,6 +130,13 @@ describe('each program takes its file', () => {
     const said = await finish(program('promtool'), ['check', 'config', `${ROOT}prometheus/prometheus.yml`])
     expect(said).toMatch(/SUCCESS: \d+ rules found[\s\S]*SUCCESS|SUCCESS[\s\S]*SUCCESS: \d+ rules found/)
   })
+  test('each alert fires when it should, and not a little below', async () => {
+    const cases = `${ROOT}test/peers/stack-rules.yml`
+    expect(await finish(program('promtool'), ['test', 'rules', cases])).toContain('SUCCESS')
+    const tested = [...readFileSync(cases, 'utf8').matchAll(/alertname: (\w+)/g)].map(([, name]) => name!)
+    const named = ruleQueries.map(({ where }) => where.split(': ')[1]!)
+    expect([...new Set(tested)].toSorted()).toEqual(named.toSorted())
+  })
   test('Alertmanager', async () => {
     expect(await finish(program('amtool'), ['check-config', `${ROOT}prometheus/alertmanager.yml`])).toContain('SUCCESS')
   })
@@ -147,7 +154,7 @@ test.each(NAMES.filter(name => !['otel-collector', 'thalamus', 'load'].includes(
   },
 )
 
-test('the sampling strategies are those of the file, and the services ask for them', async () => {
+test('the sampling strategies are those of the file', async () => {
   const answer = await getJson(`${local.url('jaeger', 5778)}/api/sampling?service=gateway`)
   expect(answer).toMatchObject({ probabilisticSampling: { samplingRate: 1 } })
 })
@@ -311,6 +318,28 @@ test('nothing was lost on the way', async () => {
   expect(total(await query('sum(otelcol_receiver_refused_spans)'))).toBe(0)
   expect(total(await query('sum(otelcol_exporter_send_failed_spans)'))).toBe(0)
 })
+
+test('a sampling strategy that is changed reaches the services: no more traces begin, and every request is still counted', async () => {
+  const jaegers = dirname(prepared.get('jaeger')!.args[0]!.replace('--config=file:', ''))
+  writeFileSync(join(jaegers, 'sampling-strategies.json'), JSON.stringify({ default_strategy: { type: 'probabilistic', param: 0 } }))
+  const count = async () => ({
+    spans: total(await query('sum(traces_span_metrics_calls_total{service_name="gateway"})')),
+    requests: total(await query('sum(http_server_request_duration_seconds_count{job="shop/gateway"})')),
+  })
+  let before = await count()
+  await eventually(
+    'requests without spans',
+    async () => {
+      // What was begun before has been told, made into metrics and scraped.
+      await pause(11_000)
+      const now = await count()
+      const only = now.requests > before.requests && now.spans === before.spans
+      before = now
+      return only
+    },
+    90_000,
+  )
+}, 110_000)
 
 test('what is told while the Collector is away waits on the disk, also while Thalamus restarts, and comes to Jaeger', async () => {
   await fetch(`${local.url('stock', 8082)}/fault?errors=0`, { method: 'PUT' })

@@ -97,7 +97,8 @@ export class Server implements AsyncDisposable {
       this.child.on('error', error => resolve(error.message))
       this.child.on('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'))
     })
-    process.once('exit', this.#kill)
+    if (started.size === 0) process.on('exit', killAll)
+    started.add(this)
   }
 
   /** @throws when it ends before it is ready, or is not ready in time, with all it printed. */
@@ -135,15 +136,22 @@ export class Server implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#kill()
+    this.kill()
     await this.#ended
-    process.off('exit', this.#kill)
+    started.delete(this)
+    if (started.size === 0) process.off('exit', killAll)
     this.folder?.[Symbol.dispose]()
   }
 
-  readonly #kill = () => {
+  kill(): void {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL')
   }
+}
+
+/** What a test that is cut short would leave behind. */
+const started = new Set<Server>()
+const killAll = () => {
+  for (const server of started) server.kill()
 }
 
 /** Runs a program to its end. @throws when it fails, with what it printed. */
