@@ -4,7 +4,7 @@
  */
 import { type MeterProvider, metrics } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
-import type { MetricProducer } from '@opentelemetry/sdk-metrics'
+import type { MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { counter, type Definition } from './definition.ts'
 import { type Bound, handleOf, type Instrument, Live } from './instrument.ts'
@@ -85,17 +85,16 @@ export class Recorder {
     return { [Symbol.dispose]: () => void this.#followers.delete(follower) }
   }
 
+  /** The histograms as they are now. */
+  histograms(): ResourceMetrics['scopeMetrics'] {
+    const histograms = this.series().filter(({ definition }) => definition.kind === 'histogram')
+    const metrics = metricsOf(histograms, this.#clock.now())
+    return metrics.length === 0 ? [] : [{ scope: { name: scopeName }, metrics }]
+  }
+
   /** The histograms, for the `metricProducers` of a reader; counters and gauges come by `observe`. */
   readonly producer: MetricProducer = {
-    collect: async () => {
-      const nowMs = this.#clock.now()
-      const produced = metricsOf(
-        this.series().filter(({ definition }) => definition.kind === 'histogram'),
-        nowMs,
-      )
-      const scopeMetrics = produced.length === 0 ? [] : [{ scope: { name: scopeName }, metrics: produced }]
-      return { resourceMetrics: { resource: emptyResource(), scopeMetrics }, errors: [] }
-    },
+    collect: async () => ({ resourceMetrics: { resource: emptyResource(), scopeMetrics: this.histograms() }, errors: [] }),
   }
 
   /** Tells everything to `provider`, the global one without it, until disposed of; what a histogram got before is not told. */

@@ -25,6 +25,7 @@ import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
 import { application, describe } from './resource.ts'
 import { type Environment, readSettings, type Settings } from './settings.ts'
 import { openSignals, type Signals } from './signals.ts'
+import { typed } from './typed.ts'
 
 /** @throws where it cannot be done; then nothing is registered */
 export async function begin(env: Environment): Promise<void> {
@@ -59,7 +60,7 @@ export async function begin(env: Environment): Promise<void> {
   sdk.start()
   const ends: Disposable[] = [watchHttp(httpOptions(settings, manager, tracing, signals.readers.length > 0, version))]
   const how = await hookModules([{ instrumentation: own, from: import.meta.url }, ...found.instrumentations])
-  if (signals.readers.length > 0) ends.push(await measureProcess())
+  if (signals.readers.length > 0) ends.push(await measureProcess(), typed.listen())
   if (signals.logProcessors.length > 0) ends.push(watchConsole(logs.getLogger('console')))
   let standing = true
   own.watch(() => {

@@ -16,6 +16,7 @@ import { Raw } from '../model/raw.ts'
 import { createReader } from '../otlp/reader.ts'
 import { encode } from '../otlp/write.ts'
 import { metricsRequest } from '../receivers/self/request.ts'
+import { typed } from './typed.ts'
 
 /** [ms] a series that has not been seen for so long leaves the page */
 const expirationMs = 5 * 60_000
@@ -40,6 +41,10 @@ export class PageReader extends MetricReader {
   )
   readonly #escaped = new EscapedLabels()
   #server: Server | undefined
+
+  constructor() {
+    super({ metricProducers: [typed.producer] })
+  }
 
   /**
    * @param next whether another port may be taken where this one is not free

@@ -3,6 +3,7 @@ import type { Attributes, HrTime } from '@opentelemetry/api'
 import { millisToHrTime } from '@opentelemetry/core'
 import { type MetricData, MetricReader, type PushMetricExporter, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { systemClock } from '../lib/clock.ts'
+import { typed } from './typed.ts'
 
 export class SendingReader extends MetricReader {
   readonly #send: (metrics: ResourceMetrics) => Promise<void>
@@ -14,6 +15,7 @@ export class SendingReader extends MetricReader {
       ...(preferences.selectAggregationTemporality && {
         aggregationTemporalitySelector: preferences.selectAggregationTemporality.bind(preferences),
       }),
+      metricProducers: [typed.producer],
     })
     this.#send = send
   }
@@ -57,7 +59,7 @@ function readNow(reader: unknown): ResourceMetrics | undefined {
       const metrics = state.metricStorageRegistry.getStorages(collector).map(storage => storage.collect(collector, time))
       return { scope: state._instrumentationScope, metrics: metrics.filter(metric => metric != null) }
     })
-    const told = scopeMetrics.filter(({ metrics }) => metrics.length > 0)
+    const told = [...scopeMetrics, ...typed.histograms()].filter(({ metrics }) => metrics.length > 0)
     return told.length === 0 ? undefined : { resource, scopeMetrics: told }
   } catch {
     return undefined

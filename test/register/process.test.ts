@@ -215,6 +215,34 @@ describe('metrics that are pulled', () => {
   )
 })
 
+test.each(['otlp', 'prometheus'])('typed instruments go where the metrics go: %s', async exporter => {
+  project.write(
+    'typed.mjs',
+    `import { instruments } from 'thalamus'
+     instruments.cache.requests.with({ hit: true }).add(3)
+     instruments.device.latency.with({ 'stream.id': 'eeg-1' }).record(0.02)
+     if (process.argv[2]) process.stdout.write(await (await fetch(process.argv[2])).text())`,
+  )
+  const port = await freePort()
+  const env = {
+    OTEL_METRICS_EXPORTER: exporter,
+    OTEL_EXPORTER_PROMETHEUS_PORT: `${port}`,
+    OTEL_LOGS_EXPORTER: 'none',
+    OTEL_LOG_LEVEL: 'error',
+  }
+  const args = exporter === 'prometheus' ? [`http://localhost:${port}/metrics`] : []
+  const { stdout, stderr } = await project.run('typed.mjs', { ...toSink(env), args })
+  expect(stderr).toBe('')
+  if (exporter === 'prometheus') {
+    expect(stdout).toMatch(/^cache_requests_total\{.*\} 3$/m)
+    expect(stdout).toMatch(/^neural_device_latency_seconds_count\{.*\} 1$/m)
+  } else {
+    const found = metricsOf(sink)
+    expect(found.get('cache.requests')?.points).toMatchObject([{ attributes: { hit: true } }])
+    expect(found.get('neural.device.latency')?.points).toMatchObject([{ attributes: { 'stream.id': 'eeg-1' }, count: 1 }])
+  }
+})
+
 describe('thalamus exec', () => {
   test('runs what it is given in its place, with all Node programs below instrumented', async () => {
     project.write(
