@@ -72,8 +72,10 @@ export interface Started {
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** Asked again and again until it is true. */
-  ready(): Promise<boolean>
+  /** Asked again and again until it is true. @param output what it has printed until now */
+  ready(output: string): Promise<boolean>
+  /** within which it is ready; 30,000 unless given */
+  readonly limitMs?: number
 }
 
 export class Server implements AsyncDisposable {
@@ -109,7 +111,7 @@ export class Server implements AsyncDisposable {
       ended = code
     })
     try {
-      await eventually(`${what.file} is ready`, () => ended !== undefined || what.ready(), 30_000)
+      await eventually(`${what.file} is ready`, () => ended !== undefined || what.ready(server.output), what.limitMs ?? 30_000)
       if (ended !== undefined) throw new Error(`ended with ${ended} before it was ready`)
     } catch (error) {
       await server[Symbol.asyncDispose]()
