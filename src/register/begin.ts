@@ -59,7 +59,7 @@ export async function begin(env: Environment): Promise<void> {
   })
   sdk.start()
   const ends: Disposable[] = [watchHttp(httpOptions(settings, manager, tracing, signals.readers.length > 0, version))]
-  const how = await hookModules([{ instrumentation: own, from: import.meta.url }, ...found.instrumentations])
+  const how = await hookModules([...found.instrumentations, { instrumentation: own, from: import.meta.url }])
   if (signals.readers.length > 0) ends.push(await measureProcess(), typed.listen())
   if (signals.logProcessors.length > 0) ends.push(watchConsole(logs.getLogger('console')))
   let standing = true

@@ -28,8 +28,9 @@ export async function hookModules(hooked: readonly Hooked[]): Promise<Hooking> {
     if (supportsSyncHooks()) {
       register({ include })
       how = 'synchronous'
-    } else if (typeof module.register === 'function') {
-      // Older than 22.22.3 and 24.11.1: the loader of a thread of its own, slower to start, with the same list.
+    } else if (how === 'none' && typeof module.register === 'function') {
+      // Older than 22.22.3 and 24.11.1: the loader of a thread of its own, slower to start, with the same list. It is there once; of
+      // several copies the first one's, which is that of the community's instrumentations.
       module.register(new URL('./hook.mjs', pathToFileURL(copy)), { data: { include } })
       how = 'asynchronous'
     }

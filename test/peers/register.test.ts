@@ -232,6 +232,24 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('.%s', kind => {
   })
 })
 
+/** The oldest that is supported: it has no synchronous hooks that do. */
+describe('on Node 22.15', () => {
+  test.each((['mjs', 'cjs'] as const).flatMap(kind => Object.keys(cases).map(name => [name, kind] as const)))(
+    '%s.%s',
+    async (name, kind) => {
+      const { uses, body, spans: expected } = cases[name]!
+      const text = `${uses.map(([what, from]) => kinds[kind](what, from)).join('\n')}\n;(async () => {\n${body}\n})()\n`
+      const path = project.write(`${name}.${kind}`, text)
+      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url, OTEL_LOG_LEVEL: 'error', POSTGRES: `${ports.postgres}`, REDIS: `${ports.redis}` }
+      const node = join(project.folder, 'node_modules/node22/bin/node')
+      const { code, stderr } = await project.command(node, ['--import', 'thalamus/register', path], env).ended
+      expect([code, stderr]).toEqual([0, ''])
+      const shown = spansOf(sink).map(({ kind, name, scope }) => `${kind} ${name} ${scope.replace(/^.*(instrumentation-|\/)/, '')}`)
+      expect(shown.toSorted()).toEqual(expected)
+    },
+  )
+})
+
 test('metrics alone: routes without a hook', async () => {
   for (const name of ['express', 'fastify']) {
     const { uses, body } = cases[name]!
