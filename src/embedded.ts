@@ -9,8 +9,9 @@ import { Handed } from './component/handed.ts'
 import { aliases, components } from './components.ts'
 import { Ending, type Env, type FromPipeline, type Seat, type ToPipeline } from './embed/messages.ts'
 import { Mirror } from './embed/mirror.ts'
+import { firstFree } from './embed/ports.ts'
 import { systemClock } from './lib/clock.ts'
-import { signals } from './model/signal.ts'
+import { type Signal, signals } from './model/signal.ts'
 import { nodeFiles, systemLog, systemWorld } from './world.ts'
 
 const port = parentPort!
@@ -56,7 +57,7 @@ function take({ ticket, signal, body }: ToPipeline & { is: 'request' }): void {
 /** [requests] whose verdicts are kept for a main thread that stands still before it has heard them; it has a few open at most */
 const keptVerdicts = 1024
 
-function configuration(): Promise<Configuration> | Configuration {
+async function configuration(): Promise<Configuration> {
   const { configured } = seat
   const read = (sources: readonly { name: string; text: string }[], more: { sets?: readonly string[]; env?: Env } = {}) =>
     loadConfiguration(sources, { sets: [], env: {}, ...more, readFile: nodeFiles.readSync, factories: components, aliases })
@@ -67,9 +68,10 @@ function configuration(): Promise<Configuration> | Configuration {
       { sets, env },
     )
   }
-  if (configured.by === 'files') return readFiles(configured.paths).then(sources => read(sources, { env: configured.env }))
+  if (configured.by === 'files') return read(await readFiles(configured.paths), { env: configured.env })
   const { forward, moves } = configured
-  return freePorts(moves).then(ports => read([{ name: 'embedded configuration', text: embeddedConfiguration(ports, forward) }]))
+  const ports = moves ? { otlp: await firstFree(4318), page: await firstFree(9464) } : { otlp: 4318, page: 9464 }
+  return read([{ name: 'embedded configuration', text: embeddedConfiguration(ports, forward) }])
 }
 
 async function readFiles(paths: readonly string[]) {
@@ -84,17 +86,24 @@ async function readFiles(paths: readonly string[]) {
   )
 }
 
-async function freePorts(moves: boolean): Promise<{ otlp: number; page: number }> {
-  const { firstFree } = await import('./embed/ports.ts')
-  return moves ? { otlp: await firstFree(4318), page: await firstFree(9464) } : { otlp: 4318, page: 9464 }
-}
-
 /** It shares the process: one thread, and no longer at the end than the process waits. */
 function asGuest(of: Configuration): Configuration {
   return { ...of, service: { ...of.service, workers: 1, shutdownTimeoutMs: Math.min(of.service.shutdownTimeoutMs, seat.drainMs) } }
 }
 
-async function run(): Promise<void> {
+/** Ports that were free may have been taken since: of services that start together each finds its own. */
+async function started(): Promise<App> {
+  const moves = seat.configured.by === 'default' && seat.configured.moves
+  for (let left = moves ? 20 : 0; ; left--) {
+    try {
+      return await startOnce()
+    } catch (error) {
+      if (left === 0 || !(error instanceof StartError) || !error.taken) throw error
+    }
+  }
+}
+
+async function startOnce(): Promise<App> {
   const checked = asGuest(await configuration())
   const { logs } = checked.service.telemetry
   const world = systemWorld(systemLog(), logs)
@@ -102,10 +111,22 @@ async function run(): Promise<void> {
     const { usedBytes, limitBytes } = world.memory(collect)
     return { usedBytes, limitBytes: Math.min(limitBytes, seat.memoryBytes) }
   }
-  const app = await start(checked, { ...world, memory, handed, recorded: mirror })
+  return start(checked, { ...world, memory, handed, recorded: mirror })
+}
+
+/** It would be dropped, for want of a pipeline. */
+const unheard = (app: App, signal: Signal) => app.unheard.some(of => of.signal === signal && of.receiver.split('/')[0] === 'otlp')
+
+async function run(): Promise<void> {
+  const app = await started()
   running = true
   for (const request of early.splice(0)) take(request)
-  say({ is: 'started', listening: app.listening, unheard: app.unheard, takes: signals.filter(signal => handed.takes(signal)) })
+  say({
+    is: 'started',
+    listening: app.listening,
+    unheard: app.unheard,
+    takes: signals.filter(signal => handed.takes(signal) && !unheard(app, signal)),
+  })
   stopping = message => void stop(app, message)
   if (stopFirst !== undefined) stopping(stopFirst)
 }

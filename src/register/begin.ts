@@ -16,6 +16,7 @@ import { NodeSDK } from '@opentelemetry/sdk-node'
 import type { Sampler } from '@opentelemetry/sdk-trace'
 import { systemClock } from '../lib/clock.ts'
 import { watchConsole } from './console.ts'
+import { type Embedding, withEmbedding } from './embedding.ts'
 import { onEnding } from './endings.ts'
 import { hookModules } from './hooks.ts'
 import { watchHttp } from './http.ts'
@@ -23,21 +24,25 @@ import { type Found, findInstrumentations } from './instrumentations.ts'
 import { everyUnheld, readJson, say } from './outside.ts'
 import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
 import { application, describe } from './resource.ts'
-import { type Environment, readSettings, type Settings } from './settings.ts'
+import type { Settings } from './settings.ts'
 import { openSignals, type Signals } from './signals.ts'
 import { typed } from './typed.ts'
 
 /** @throws where it cannot be done; then nothing is registered */
-export async function begin(env: Environment): Promise<void> {
-  const settings = readSettings(env)
-  const problems = [...settings.problems]
+export async function begin(asked: Settings, embedding: Promise<Embedding> | undefined): Promise<void> {
+  const problems = [...asked.problems]
   if (somebodyRegistered()) {
-    if (settings.warnings) say('thalamus: another OpenTelemetry SDK is registered already: this process is left to it')
+    const embedded = await embedding
+    if (embedded?.is === 'here') void embedded.pipeline.stop()
+    if (asked.warnings) say('thalamus: another OpenTelemetry SDK is registered already: this process is left to it')
     return
   }
   const app = application(process.argv[1], process.cwd())
-  const found = findInstrumentations(app, process.cwd(), settings)
-  const signals = await openSignals(settings, problems)
+  const found = findInstrumentations(app, process.cwd(), asked)
+  const embedded = await embedding
+  const settings = embedded === undefined ? asked : withEmbedding(asked, embedded, problems)
+  const pipeline = embedded?.is === 'here' ? embedded.pipeline : undefined
+  const signals = await openSignals(settings, problems, pipeline)
   const manager = new AsyncLocalStorageContextManager()
   const version = String(readJson(new URL('../../package.json', import.meta.url).pathname)?.['version'] ?? '')
   const resource = await describe(app, settings.detectors, { ...about(), instance: randomUUID() }, version)
@@ -68,6 +73,7 @@ export async function begin(env: Environment): Promise<void> {
     for (const end of ends) end[Symbol.dispose]()
     standAside(found)
     signals.close()
+    void pipeline?.stop()
     if (settings.warnings) say(`thalamus: ${service} registers an OpenTelemetry SDK of its own: it is left to it`)
   })
   onEnding(() => {
@@ -75,7 +81,7 @@ export async function begin(env: Environment): Promise<void> {
   })
   // Children that are forked say nothing: their parent has.
   const forked = process.send !== undefined
-  if (settings.startLine && !forked) say(startLine(service, found, { tracing, ...signals, how, problems }))
+  if (settings.startLine && !forked) say(startLine(service, found, { tracing, ...signals, how, problems, embedded }))
   else if (problems.length > 0 && settings.warnings && !forked) say(`thalamus: ${problems.join('; ')}`)
 }
 
@@ -145,7 +151,12 @@ function standAside({ instrumentations }: Found): void {
 function startLine(
   service: string,
   found: Found,
-  of: Pick<Signals, 'places' | 'logProcessors' | 'readers'> & { tracing: boolean; how: string; problems: readonly string[] },
+  of: Pick<Signals, 'places' | 'logProcessors' | 'readers'> & {
+    tracing: boolean
+    how: string
+    problems: readonly string[]
+    embedded: Embedding | undefined
+  },
 ): string {
   const what = [
     ...(of.tracing || of.readers.length > 0 ? ['http', 'fetch'] : []),
@@ -155,6 +166,8 @@ function startLine(
   const to = [...Map.groupBy(of.places, ({ to }) => to.replace(/\/v1\/(traces|metrics|logs)$/, ''))].map(
     ([place, signals]) => `${signals.map(({ signal }) => signal).join(', ')} to ${place}`,
   )
+  // Where the pipeline's own exporters serve, and it receives.
+  if (of.embedded?.is === 'here') to.push(...of.embedded.started.listening.map(({ component, url }) => `${component} on ${url}`))
   const not = [...found.failed, ...of.problems]
   if (found.missed.length > 0) not.push(`${found.missed.join(', ')}: npm install @opentelemetry/auto-instrumentations-node`)
   if (of.how === 'none') not.push('ES modules: this Node has no hooks for them')

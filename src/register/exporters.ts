@@ -8,6 +8,7 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import type { Signal } from '../model/signal.ts'
 import { Delivery, type Exporter } from './delivery.ts'
 import { afterUnheld } from './outside.ts'
+import { points } from './rows.ts'
 import type { Destination } from './settings.ts'
 
 export async function traceDelivery(destination: Destination): Promise<Delivery<readonly ReadableSpan[]>> {
@@ -22,7 +23,7 @@ export async function traceDelivery(destination: Destination): Promise<Delivery<
   return delivery(
     'traces',
     destination,
-    new OTLPTraceExporter(unheld()),
+    new OTLPTraceExporter(options(destination)),
     (spans: readonly ReadableSpan[]) => serializer.serializeRequest([...spans]),
     length,
   )
@@ -40,7 +41,7 @@ export async function logDelivery(destination: Destination): Promise<Delivery<re
   return delivery(
     'logs',
     destination,
-    new OTLPLogExporter(unheld()),
+    new OTLPLogExporter(options(destination)),
     (records: readonly ReadableLogRecord[]) => serializer.serializeRequest([...records]),
     length,
   )
@@ -58,14 +59,11 @@ export async function metricDelivery(
         ? await import('@opentelemetry/exporter-metrics-otlp-proto')
         : await import('@opentelemetry/exporter-metrics-otlp-http')
   const serializer = destination.protocol === 'http/json' ? JsonMetricsSerializer : ProtobufMetricsSerializer
-  const exporter: PushMetricExporter = new OTLPMetricExporter(unheld())
+  const exporter: PushMetricExporter = new OTLPMetricExporter(options(destination))
   return { delivery: delivery('metrics', destination, exporter, metrics => serializer.serializeRequest(metrics), points), exporter }
 }
 
 const length = (rows: { readonly length: number }) => rows.length
-
-export const points = ({ scopeMetrics }: ResourceMetrics): number =>
-  scopeMetrics.reduce((sum, { metrics }) => sum + metrics.reduce((all, { dataPoints }) => all + dataPoints.length, 0), 0)
 
 function delivery<L>(
   signal: Signal,
@@ -77,6 +75,8 @@ function delivery<L>(
   unholdRetries(exporter)
   return new Delivery<L>({ signal, destination, exporter: exporter as Exporter<L>, encode, rowsOf })
 }
+
+const options = ({ given, url }: Destination) => ({ ...unheld(), ...(given === true && { url }) })
 
 /** Connections that wait for an answer do not keep the process alive; everything else the exporter reads from the environment itself. */
 function unheld(): object {

@@ -9,7 +9,10 @@ export class SendingReader extends MetricReader {
   readonly #send: (metrics: ResourceMetrics) => Promise<void>
   #running: Promise<void> | undefined
 
-  constructor(preferences: PushMetricExporter, send: (metrics: ResourceMetrics) => Promise<void>) {
+  constructor(
+    preferences: Pick<PushMetricExporter, 'selectAggregation' | 'selectAggregationTemporality'>,
+    send: (metrics: ResourceMetrics) => Promise<void>,
+  ) {
     super({
       ...(preferences.selectAggregation && { aggregationSelector: preferences.selectAggregation.bind(preferences) }),
       ...(preferences.selectAggregationTemporality && {

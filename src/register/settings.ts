@@ -23,6 +23,18 @@ export interface Destination {
   readonly certificate: string | undefined
   readonly clientCertificate: string | undefined
   readonly clientKey: string | undefined
+  /** not by the environment, which exporters read themselves */
+  readonly given?: boolean
+}
+
+/** The pipeline runs in this process. */
+export interface Embed {
+  /** paths of files; none: the default */
+  readonly configs: readonly string[]
+  /** [MiB] */
+  readonly memoryMiB: number
+  /** where the default pipeline sends what it takes */
+  readonly forward: { readonly endpoint: string; readonly headers: Readonly<Record<string, string>> } | undefined
 }
 
 /** How what is recorded waits until it is sent. */
@@ -52,6 +64,8 @@ export interface Settings {
   readonly disabled: ReadonlySet<string>
   /** paths, `*` at the end stands for anything, whose requests are neither traced nor measured */
   readonly ignoredPaths: readonly string[]
+  /** undefined: the pipeline runs elsewhere */
+  readonly embed: Embed | undefined
   /** say what was instrumented */
   readonly startLine: boolean
   /** say what went wrong */
@@ -102,6 +116,7 @@ export function readSettings(env: Environment): Settings {
   const unknown = detectors.filter(name => !['all', 'none', ...knownDetectors].includes(name))
   if (unknown.length > 0)
     problems.push(`OTEL_NODE_RESOURCE_DETECTORS: ${unknown.join(', ')} cannot be had; known: ${knownDetectors.join(', ')}, all`)
+  const embed = embedding(text, list, number, problems)
   const level = (text('OTEL_LOG_LEVEL') ?? 'info').toLowerCase()
   const propagators = words('OTEL_PROPAGATORS', 'tracecontext,baggage', knownPropagators)
   return {
@@ -115,7 +130,7 @@ export function readSettings(env: Environment): Settings {
     },
     spans: batching('OTEL_BSP', 5000),
     records: batching('OTEL_BLRP', 1000),
-    metricIntervalMs: number('OTEL_METRIC_EXPORT_INTERVAL', 60_000),
+    metricIntervalMs: number('OTEL_METRIC_EXPORT_INTERVAL', embed === undefined ? 60_000 : 10_000),
     prometheus: {
       host: text('OTEL_EXPORTER_PROMETHEUS_HOST') ?? 'localhost',
       port: number('OTEL_EXPORTER_PROMETHEUS_PORT', 9464, 0),
@@ -131,6 +146,7 @@ export function readSettings(env: Environment): Settings {
       .split(',')
       .map(path => path.trim())
       .filter(Boolean),
+    embed,
     startLine: !['none', 'error', 'warn'].includes(level),
     warnings: level !== 'none',
     problems,
@@ -138,6 +154,28 @@ export function readSettings(env: Environment): Settings {
 }
 
 type Text = (name: string) => string | undefined
+
+function embedding(
+  text: Text,
+  list: (name: string, fallback: string) => string[],
+  number: (name: string, fallback: number, least?: number) => number,
+  problems: string[],
+): Embed | undefined {
+  const asked = (text('THALAMUS_EMBED') ?? 'false').toLowerCase()
+  if (!['0', '1', 'false', 'true'].includes(asked))
+    problems.push(`THALAMUS_EMBED: must be true or false, got ${JSON.stringify(asked)}; it is false`)
+  if (asked !== '1' && asked !== 'true') return undefined
+  const endpoint = text('OTEL_EXPORTER_OTLP_ENDPOINT')
+  const configs = list('THALAMUS_CONFIG', '')
+  const grpc = text('OTEL_EXPORTER_OTLP_PROTOCOL') === 'grpc'
+  if (grpc && endpoint !== undefined && configs.length === 0)
+    problems.push('OTEL_EXPORTER_OTLP_PROTOCOL: the embedded pipeline forwards over HTTP; for gRPC name an exporter in THALAMUS_CONFIG')
+  return {
+    configs,
+    memoryMiB: number('THALAMUS_EMBED_MEMORY_MIB', 256, 64),
+    forward: endpoint === undefined || grpc ? undefined : { endpoint, headers: pairs(text('OTEL_EXPORTER_OTLP_HEADERS')) },
+  }
+}
 
 function destination(signal: Signal, text: Text, number: (name: string, fallback: number) => number, problems: string[]): Destination {
   /** What is said for the one signal goes before what is said for all. */

@@ -2,6 +2,7 @@
 import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { IMetricReader } from '@opentelemetry/sdk-metrics'
 import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
+import { type Pipeline, patienceMs } from '../embed/pipeline.ts'
 import type { Signal } from '../model/signal.ts'
 import { cleanAttributes } from './clean.ts'
 import type { Delivery } from './delivery.ts'
@@ -22,8 +23,9 @@ export interface Signals {
   close(): void
 }
 
-export async function openSignals(settings: Settings, problems: string[]): Promise<Signals> {
-  const opened = new Opened(settings)
+/** `pipeline`: of this process, which what goes over OTLP is handed to instead */
+export async function openSignals(settings: Settings, problems: string[], pipeline?: Pipeline): Promise<Signals> {
+  const opened = new Opened(settings, pipeline)
   for (const name of settings.traces) await (name === 'otlp' ? opened.traces() : opened.printTraces())
   for (const name of settings.logs) await (name === 'otlp' ? opened.logs() : opened.printLogs())
   for (const name of settings.metrics) {
@@ -54,18 +56,24 @@ class Opened implements Signals {
   readonly readers: IMetricReader[] = []
   readonly places: { signal: Signal; to: string }[] = []
   readonly #settings: Settings
+  readonly #pipeline: Pipeline | undefined
   readonly #tallies: Tally[] = []
   readonly #queues: { readonly dropped: number; close(): void }[] = []
   readonly #waiting: (() => Last[])[] = []
   readonly #closing: (() => void)[] = []
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, pipeline: Pipeline | undefined) {
     this.#settings = settings
+    this.#pipeline = pipeline
   }
 
   async traces(): Promise<void> {
-    const { traceDelivery } = await import('./exporters.ts')
-    const queue = this.#queue<ReadableSpan>(await traceDelivery(this.#settings.destinations.traces), this.#settings.spans)
+    const to = this.#settings.destinations.traces
+    const delivery =
+      this.#pipeline === undefined
+        ? await (await import('./exporters.ts')).traceDelivery(to)
+        : (await import('./handing.ts')).handedTraces(this.#pipeline, to)
+    const queue = this.#queue<ReadableSpan>(delivery, this.#settings.spans)
     this.spanProcessors.push({
       onStart() {},
       onEnd(span) {
@@ -80,14 +88,22 @@ class Opened implements Signals {
   }
 
   async logs(): Promise<void> {
-    const { logDelivery } = await import('./exporters.ts')
-    const queue = this.#queue<ReadableLogRecord>(await logDelivery(this.#settings.destinations.logs), this.#settings.records)
+    const to = this.#settings.destinations.logs
+    const delivery =
+      this.#pipeline === undefined
+        ? await (await import('./exporters.ts')).logDelivery(to)
+        : (await import('./handing.ts')).handedLogs(this.#pipeline, to)
+    const queue = this.#queue<ReadableLogRecord>(delivery, this.#settings.records)
     this.logProcessors.push({ onEmit: record => queue.add(record), forceFlush: () => queue.flush(), shutdown: () => queue.flush() })
   }
 
   async metrics(): Promise<void> {
-    const [{ metricDelivery }, { SendingReader }] = await Promise.all([import('./exporters.ts'), import('./reading.ts')])
-    const { delivery, exporter } = await metricDelivery(this.#settings.destinations.metrics)
+    const { SendingReader } = await import('./reading.ts')
+    const to = this.#settings.destinations.metrics
+    const { delivery, exporter } =
+      this.#pipeline === undefined
+        ? await (await import('./exporters.ts')).metricDelivery(to)
+        : { delivery: (await import('./handing.ts')).handedMetrics(this.#pipeline, to), exporter: {} }
     const reader = new SendingReader(exporter, load => delivery.send(load))
     const timer = everyUnheld(this.#settings.metricIntervalMs, () => void reader.run())
     this.#closing.push(() => timer[Symbol.dispose]())
@@ -134,9 +150,12 @@ class Opened implements Signals {
     for (const last of all) if (last.load === undefined) last.lose(new Error('it could not be encoded'))
     const verdicts = ready.length === 0 ? [] : deliverNow(ready.map(({ load }) => load as LastLoad))
     for (const [i, verdict] of verdicts.entries()) if (verdict !== true) ready[i]!.lose(new Error(verdict))
+    const inside = this.#pipeline?.stopNow()
     const words = this.#tallies
       .filter(({ lost }) => lost > 0)
       .map(({ lost, signal, destination, reason }) => `${lost} ${rows[signal]} to ${destination.url} (${reason})`)
+    for (const { signal, rows: left } of inside?.undelivered ?? []) words.push(`${left} ${rows[signal]} that the pipeline held`)
+    if (inside?.late === true) words.push(`what the pipeline held: it was not done within ${patienceMs / 1000} s`)
     const dropped = this.#queues.reduce((sum, queue) => sum + queue.dropped, 0)
     if (dropped > 0) words.push(`${dropped} that found their queue full`)
     if (aloud && words.length > 0) say(`thalamus: not delivered: ${words.join(', ')}`)
@@ -158,6 +177,14 @@ class Opened implements Signals {
     this.#tallies.push(delivery)
     this.#closing.push(() => void delivery.close())
     this.places.push({ signal: delivery.signal, to: delivery.destination.url })
+    if (this.#pipeline !== undefined) {
+      // It has what is under way, and answers while this thread stands still.
+      this.#waiting.push(() => {
+        for (const load of take()) void delivery.send(load)
+        return []
+      })
+      return
+    }
     // What is under way may have arrived: it is sent again, because nobody will hear the answer.
     this.#waiting.push(() => {
       const underWay = [...delivery.underWay]
