@@ -33,6 +33,7 @@ type Result struct {
 	Seconds    float64 `json:"seconds"`
 	CPUSeconds float64 `json:"cpuSeconds"`
 	P50        float64 `json:"p50ms"`
+	P95        float64 `json:"p95ms"`
 	P99        float64 `json:"p99ms"`
 	RSS        int     `json:"rssBytes"`
 	BodyBytes  int     `json:"bodyBytes"`
@@ -47,7 +48,10 @@ type tally struct {
 }
 
 func load(o options) (Result, error) {
-	bodies := makeBodies(o)
+	bodies := []body{{}}
+	if o.get == "" {
+		bodies = makeBodies(o)
+	}
 	bodyBytes := len(bodies[0].bytes)
 	senders, err := connect(o, bodies)
 	if err != nil {
@@ -93,6 +97,10 @@ func connect(o options, bodies []body) ([]sender, error) {
 		encoding = "Content-Encoding: gzip\r\n"
 	}
 	for i, b := range bodies {
+		if o.get != "" {
+			requests[i] = []byte(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", o.get, o.to))
+			continue
+		}
 		head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-protobuf\r\n%sContent-Length: %d\r\n\r\n", path, o.to, encoding, len(b.bytes))
 		requests[i] = append([]byte(head), b.bytes...)
 		// Only the rendered request is kept: with hundreds of thousands of series a second copy would not fit.
@@ -130,7 +138,7 @@ func run(o options, senders []sender, bodies []body, length time.Duration, ticke
 		all = append(all, t.latencies...)
 	}
 	sort.Slice(all, func(a, b int) bool { return all[a] < all[b] })
-	result.P50, result.P99 = quantile(all, 0.5), quantile(all, 0.99)
+	result.P50, result.P95, result.P99 = quantile(all, 0.5), quantile(all, 0.95), quantile(all, 0.99)
 	return result
 }
 

@@ -3,6 +3,7 @@
 //
 //	loader load -to 127.0.0.1:4318 -pid 123 -sink 127.0.0.1:9999 -points 110   prints one line of JSON
 //	loader sink -listen 127.0.0.1:9999                                         counts rows until it is stopped
+//	loader load -to 127.0.0.1:8080 -pid 123 -get /items -rate 1000             the same of any HTTP server
 //	loader body -points 110                                                    writes one body to standard output
 package main
 
@@ -16,7 +17,7 @@ import (
 )
 
 type options struct {
-	to, sink, signal             string
+	to, sink, signal, get        string
 	grpc, gzip                   bool
 	pid, points, bodies, sources int
 	connections, streams         int
@@ -35,6 +36,7 @@ func main() {
 	flags.StringVar(&o.to, "to", "", "host:port of the server under test")
 	flags.StringVar(&o.sink, "sink", "", "host:port of the sink behind it; empty: nothing is checked")
 	flags.StringVar(&o.signal, "signal", "metrics", "metrics or traces")
+	flags.StringVar(&o.get, "get", "", "a path that is asked for instead: any HTTP server")
 	flags.BoolVar(&o.grpc, "grpc", false, "gRPC instead of HTTP/1.1")
 	flags.BoolVar(&o.gzip, "gzip", false, "compress the bodies (HTTP)")
 	flags.IntVar(&o.pid, "pid", 0, "process whose CPU time and memory are read")
