@@ -15,6 +15,7 @@ import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } 
 import { NodeSDK } from '@opentelemetry/sdk-node'
 import type { Sampler } from '@opentelemetry/sdk-trace'
 import { systemClock } from '../lib/clock.ts'
+import { keepBudget, libraries, Restartable } from './budget.ts'
 import { watchConsole } from './console.ts'
 import { type Embedding, withEmbedding } from './embedding.ts'
 import { onEnding } from './endings.ts'
@@ -22,10 +23,12 @@ import { hookModules } from './hooks.ts'
 import { watchHttp } from './http.ts'
 import { type Found, findInstrumentations } from './instrumentations.ts'
 import { everyUnheld, readJson, say } from './outside.ts'
+import type { Part } from './overhead.ts'
 import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
 import { application, describe } from './resource.ts'
 import type { Settings } from './settings.ts'
 import { openSignals, type Signals } from './signals.ts'
+import { Spending } from './spending.ts'
 import { typed } from './typed.ts'
 
 /** @throws where it cannot be done; then nothing is registered */
@@ -63,10 +66,41 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
     ...(sampler !== undefined && { sampler }),
   })
   sdk.start()
-  const ends: Disposable[] = [watchHttp(httpOptions(settings, manager, tracing, signals.readers.length > 0, version))]
+  const measuring = signals.readers.length > 0
+  let budget: ReturnType<typeof keepBudget> | undefined
+  const spending = settings.overheadMs === undefined ? undefined : new Spending(systemClock.monotonic, ms => budget?.record(ms))
+  const http = (traced: boolean) =>
+    new Restartable(() => watchHttp({ ...httpOptions(settings, manager, traced, measuring, version), spending }))
+  let requests = http(tracing)
+  const ends: Disposable[] = [{ [Symbol.dispose]: () => requests.off() }]
   const how = await hookModules([...found.instrumentations, { instrumentation: own, from: import.meta.url }])
-  if (signals.readers.length > 0) ends.push(await measureProcess(), typed.listen())
-  if (signals.logProcessors.length > 0) ends.push(watchConsole(logs.getLogger('console')))
+  if (measuring) ends.push(await measureProcess(), typed.listen())
+  const printed =
+    signals.logProcessors.length > 0 ? new Restartable(() => watchConsole(logs.getLogger('console'), console, spending)) : undefined
+  if (printed !== undefined) ends.push(printed)
+  if (settings.overheadMs !== undefined && spending !== undefined) {
+    const tracers = spending.tracers(trace.getTracerProvider())
+    const spansOfLibraries = libraries(found, tracers)
+    const untraced = (traced: boolean) => {
+      requests.off()
+      requests = http(traced)
+    }
+    const parts: Part[] = []
+    if (tracing && found.instrumentations.length > 0) {
+      spansOfLibraries.on()
+      parts.push(spansOfLibraries)
+    }
+    if (printed !== undefined) parts.push({ name: 'records of the console', off: () => printed.off(), on: () => printed.on() })
+    if (tracing) parts.push({ name: 'spans of requests', off: () => untraced(false), on: () => untraced(true) })
+    if (measuring) parts.push({ name: 'durations of requests', off: () => requests.off(), on: () => requests.on() })
+    budget = keepBudget(
+      settings.overheadMs,
+      parts,
+      measuring ? metrics.getMeter('thalamus/overhead', version) : undefined,
+      settings.warnings,
+    )
+    ends.push(budget)
+  }
   let standing = true
   own.watch(() => {
     standing = false

@@ -1,6 +1,7 @@
 /** What the application prints with `console` as log records, beside what is printed, with the ids of the current span. */
 import { format } from 'node:util'
 import { type Logger, SeverityNumber } from '@opentelemetry/api'
+import type { Spending } from './spending.ts'
 
 const levels = {
   trace: SeverityNumber.TRACE,
@@ -14,7 +15,7 @@ const levels = {
 const maxBody = 65_536
 
 /** @returns what ends it */
-export function watchConsole(logger: Logger, of: Console = console): Disposable {
+export function watchConsole(logger: Logger, of: Console = console, spending?: Spending): Disposable {
   let recording = false
   const originals = Object.entries(levels).map(([name, severityNumber]) => {
     const method = name as keyof typeof levels
@@ -26,7 +27,9 @@ export function watchConsole(logger: Logger, of: Console = console): Disposable 
       if (recording) return
       recording = true
       try {
-        logger.emit({ severityNumber, severityText, body: format(...args).slice(0, maxBody) })
+        const emit = () => logger.emit({ severityNumber, severityText, body: format(...args).slice(0, maxBody) })
+        if (spending === undefined) emit()
+        else spending.timed(emit)
       } catch {
       } finally {
         recording = false

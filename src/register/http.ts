@@ -22,6 +22,7 @@ import {
 } from '@opentelemetry/api'
 import { isTracingSuppressed, type RPCMetadata, RPCType, setRPCMetadata, suppressTracing } from '@opentelemetry/core'
 import { cleanQuery, cleanUrl } from './clean.ts'
+import type { Cost, Spending } from './spending.ts'
 
 export interface HttpOptions {
   readonly meter: Meter | undefined
@@ -31,6 +32,8 @@ export interface HttpOptions {
   readonly enter: (context: Context) => void
   /** [ms] never goes back */
   readonly monotonic: () => number
+  /** what this takes of each request is told here; none: nothing is timed */
+  readonly spending?: Spending | undefined
   /** whether requests for a path are neither measured nor traced */
   readonly ignores: (path: string) => boolean
 }
@@ -46,11 +49,20 @@ export function watchHttp(options: HttpOptions): Disposable {
   const channels = { ...serverChannels(options, histogram('server')), ...clientChannels(options, histogram('client')) }
   const listeners = Object.entries(channels).map(([name, take]) => {
     // Whatever is wrong here, the request goes on.
-    const listener = (message: unknown) => {
+    const safe = (message: unknown) => {
       try {
         take(message as never)
       } catch {}
     }
+    const { spending } = options
+    const listener =
+      spending === undefined
+        ? safe
+        : (message: unknown) =>
+            spending.timed(
+              () => safe(message),
+              () => costOf(message),
+            )
     subscribe(name, listener)
     return [name, listener] as const
   })
@@ -61,6 +73,12 @@ export function watchHttp(options: HttpOptions): Disposable {
   }
 }
 
+/** A server's request has its own; whose a client's is, its context says. */
+function costOf(message: unknown): Cost | undefined {
+  const { request } = message as { request?: Partial<Message> & { raw?: Message } }
+  return request?.[served] ?? request?.raw?.[served]
+}
+
 type Channels = Readonly<Record<string, (message: never) => void>>
 
 const known = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'])
@@ -69,15 +87,15 @@ const known = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIO
 interface Begun {
   readonly startMs: number
   readonly method: string
-  readonly span: Span | undefined
+  span: Span | undefined
 }
 
 // --- server
 
-interface Served extends Begun {
+interface Served extends Begun, Cost {
   readonly scheme: string
   /** where instrumentations of frameworks leave the route */
-  readonly metadata: RPCMetadata | undefined
+  metadata: RPCMetadata | undefined
   route: string | undefined
 }
 
@@ -85,7 +103,7 @@ const served = Symbol('thalamus.served')
 const inside = Symbol('thalamus.inside')
 type Message = IncomingMessage & { [served]?: Served; baseUrl?: unknown; route?: { path?: unknown } }
 
-function serverChannels({ tracer, enter, monotonic, ignores }: HttpOptions, durations: Histogram | undefined): Channels {
+function serverChannels({ tracer, enter, monotonic, ignores, spending }: HttpOptions, durations: Histogram | undefined): Channels {
   /** What a request's events find, bodies that arrive later among them: they come out of the connection, which knows no request. */
   function emitInside(this: EventEmitter & { [inside]: Context }, ...event: Parameters<EventEmitter['emit']>): boolean {
     return context.with(this[inside], plainEmit, this, ...event)
@@ -104,8 +122,17 @@ function serverChannels({ tracer, enter, monotonic, ignores }: HttpOptions, dura
     const begun = request[served]
     if (begun === undefined) return
     delete request[served]
+    if (spending === undefined) return finish(request, this, begun)
+    spending.timed(
+      () => finish(request, this, begun),
+      () => begun,
+    )
+    spending.finished(begun)
+  }
+
+  function finish(request: Message, response: ServerResponse, begun: Served): void {
     const route = begun.route ?? begun.metadata?.route ?? expressRoute(request)
-    const status = this.headersSent ? this.statusCode : undefined
+    const status = response.headersSent ? response.statusCode : undefined
     const outcome: Attributes = {}
     if (status !== undefined) outcome['http.response.status_code'] = status
     if (route !== undefined) outcome['http.route'] = route
@@ -133,16 +160,17 @@ function serverChannels({ tracer, enter, monotonic, ignores }: HttpOptions, dura
       }
       const method = known.has(request.method ?? '') ? request.method! : '_OTHER'
       const scheme = 'encrypted' in request.socket ? 'https' : 'http'
-      let span: Span | undefined
-      let metadata: RPCMetadata | undefined
+      const begun: Served = { startMs: monotonic(), method, scheme, span: undefined, metadata: undefined, route: undefined, costMs: 0 }
       if (tracer !== undefined) {
         const parent = propagation.extract(ROOT_CONTEXT, request.headers)
         const attributes = serverAttributes(request, method, scheme, path, query)
-        span = tracer.startSpan(nameOf(method), { kind: SpanKind.SERVER, attributes }, parent)
-        metadata = { type: RPCType.HTTP, span }
-        goInside(setRPCMetadata(trace.setSpan(parent, span), metadata), request, response)
+        const span = tracer.startSpan(nameOf(method), { kind: SpanKind.SERVER, attributes }, parent)
+        begun.span = span
+        begun.metadata = { type: RPCType.HTTP, span }
+        const of = setRPCMetadata(trace.setSpan(parent, span), begun.metadata)
+        goInside(spending === undefined ? of : spending.within(of, begun), request, response)
       }
-      request[served] = { startMs: monotonic(), method, scheme, span, metadata, route: undefined }
+      request[served] = begun
       response.once('close', end)
     },
     /** Fastify tells which route it was. */

@@ -66,6 +66,8 @@ export interface Settings {
   readonly ignoredPaths: readonly string[]
   /** undefined: the pipeline runs elsewhere */
   readonly embed: Embed | undefined
+  /** [ms] what instrumentation may take of a request, p99; undefined: it is not timed */
+  readonly overheadMs: number | undefined
   /** say what was instrumented */
   readonly startLine: boolean
   /** say what went wrong */
@@ -147,6 +149,7 @@ export function readSettings(env: Environment): Settings {
       .map(path => path.trim())
       .filter(Boolean),
     embed,
+    overheadMs: text('THALAMUS_OVERHEAD_P99_MS') === undefined ? undefined : number('THALAMUS_OVERHEAD_P99_MS', 1, 0.001),
     startLine: !['none', 'error', 'warn'].includes(level),
     warnings: level !== 'none',
     problems,

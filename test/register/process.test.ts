@@ -370,3 +370,32 @@ function freePort(): Promise<number> {
     }),
   )
 }
+
+test('over its budget instrumentation is left out part by part, and says so', async () => {
+  project.write(
+    'busy.mjs',
+    `import { createServer } from 'node:http'
+     const server = createServer((request, response) => { console.log(request.url); response.end('ok') })
+     server.listen(0, '127.0.0.1', async () => {
+       const url = 'http://127.0.0.1:' + server.address().port
+       process.on('SIGTERM', () => process.exit(0))
+       for (;;) await (await fetch(url + '/a')).text()
+     })`,
+  )
+  const running = project.start(
+    'busy.mjs',
+    toSink({ OTEL_LOG_LEVEL: 'warn', THALAMUS_OVERHEAD_P99_MS: '0.001', OTEL_METRIC_EXPORT_INTERVAL: '50' }),
+  )
+  await running.printed('durations of requests are left out')
+  await sink.until(
+    () =>
+      metricsOf(sink)
+        .get('thalamus.overhead.shed')
+        ?.points.every(({ value }) => value === 1) ?? false,
+  )
+  running.kill('SIGTERM')
+  const { code, stderr } = await running.ended
+  expect(code).toBe(0)
+  const parts = stderr.split('\n').flatMap(line => /more than 0\.001 ms: (.*) are left out$/.exec(line)?.[1] ?? [])
+  expect(parts).toEqual(['records of the console', 'spans of requests', 'durations of requests'])
+}, 60_000)
