@@ -11,7 +11,7 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as later } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { program } from '../test/peers/tools.ts'
-import { Local, ROOT } from './local.ts'
+import { Local, ROOT, readCompose } from './local.ts'
 import { layOutShop } from './project.ts'
 
 const usage = `npm run demo -- [--rate N] [--seconds N]
@@ -22,6 +22,8 @@ const usage = `npm run demo -- [--rate N] [--seconds N]
 const others = { jaeger: 'jaeger', 'otel-collector': 'otelcol', alertmanager: 'alertmanager', prometheus: 'prometheus' } as const
 const READY_MS = 30_000
 const END_MS = 10_000
+/** More than all services have together. */
+const MOST_PORTS = 60
 
 const options = readArguments()
 const folder = mkdtempSync(join(tmpdir(), 'thalamus-demo-'))
@@ -55,15 +57,16 @@ function readArguments(): { rate: string; seconds: string } {
 
 async function run(): Promise<void> {
   const installed = new Map(Object.entries(others).flatMap(([service, name]) => (find(name) === undefined ? [] : [[service, find(name)!]])))
-  const ports = await choosePorts()
-  // Without a Collector between them, Thalamus sends to Jaeger itself.
-  const collector = installed.has('otel-collector') ? 'otel-collector' : 'jaeger'
-  const local = new Local(folder, (service, port) => ports(service === 'otel-collector' ? collector : service, port))
   console.log('demo: compiling')
   const shop = layOutShop(join(folder, 'project'))
+  const ports = await Ports.take(readCompose())
+  // Without a Collector between them, Thalamus sends to Jaeger itself.
+  const collector = installed.has('otel-collector') ? 'otel-collector' : 'jaeger'
+  const local = new Local(folder, (service, port) => ports.of(service === 'otel-collector' ? collector : service, port))
 
   for (const [service, file] of installed) {
     const { args, env } = local.prepare(service)
+    await ports.release(service)
     try {
       await startOne(service, file, args, env, portsOf(local, service))
     } catch (error) {
@@ -75,6 +78,7 @@ async function run(): Promise<void> {
   const kept = installed.has('jaeger')
   for (const service of ['thalamus', 'stock', 'orders', 'gateway'] as const) {
     const { args, env } = local.prepare(service)
+    await ports.release(service)
     const [first, cwd] = service === 'thalamus' ? [[join(ROOT, 'bin/thalamus.js')], ROOT] : [[], shop]
     const sets = service === 'thalamus' && !kept ? withNowhereToGo : []
     const alone = kept ? {} : { OTEL_TRACES_SAMPLER: 'parentbased_always_on' }
@@ -111,27 +115,55 @@ function find(name: 'jaeger' | 'otelcol' | 'alertmanager' | 'prometheus'): strin
   }
 }
 
-/** A published port is itself where it is free; for the others some are taken from where the kernel takes none by itself. */
-async function choosePorts(): Promise<(service: string, port: number) => number> {
-  const given = new Map<string, number>()
-  for (const [service, { ports = [] }] of Object.entries(new Local(folder, () => 0).services)) {
-    for (const [, port = ''] of ports.map(port => port.split(':')))
-      if (await isFree(Number(port))) given.set(`${service}:${port}`, Number(port))
+/**
+ * A published port is itself where it is free; for the others some are taken from where the kernel takes none by itself. They are held
+ * until their service begins, so that nobody else has them by then.
+ */
+class Ports {
+  readonly #given = new Map<string, Held>()
+  readonly #more: Held[] = []
+
+  static async take(services: Local['services']): Promise<Ports> {
+    const ports = new Ports()
+    for (const [service, { ports: published = [] }] of Object.entries(services)) {
+      for (const [, port = ''] of published.map(text => text.split(':'))) {
+        const held = await hold(Number(port))
+        if (held !== undefined) ports.#given.set(`${service}:${port}`, held)
+      }
+    }
+    for (let port = 20_000 + (process.pid % 10_000); ports.#more.length < MOST_PORTS; port++) {
+      const held = await hold(port)
+      if (held !== undefined) ports.#more.push(held)
+    }
+    return ports
   }
-  const more: number[] = []
-  for (let port = 20_000 + (process.pid % 10_000); more.length < 60; port++) if (await isFree(port)) more.push(port)
-  return (service, port) => {
+
+  of(service: string, port: number): number {
     const key = `${service}:${port}`
-    if (!given.has(key)) given.set(key, more.pop()!)
-    return given.get(key)!
+    const held = this.#given.get(key) ?? this.#more.pop()!
+    this.#given.set(key, held)
+    return held.port
+  }
+
+  /** Lets go of those of a service, which is about to listen on them. */
+  async release(service: string): Promise<void> {
+    for (const [key, { letGo }] of this.#given) if (key.startsWith(`${service}:`)) await letGo()
   }
 }
 
-const isFree = (port: number) =>
-  new Promise<boolean>(resolve => {
-    const server = createServer()
-    server.on('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+interface Held {
+  readonly port: number
+  letGo(): Promise<unknown>
+}
+
+/** @returns undefined where somebody has it */
+const hold = (port: number) =>
+  new Promise<Held | undefined>(resolve => {
+    // Whoever comes too early finds nobody.
+    const server = createServer(socket => socket.destroy())
+    const letGo = () => new Promise(closed => server.close(closed))
+    server.on('error', () => resolve(undefined))
+    server.listen(port, '127.0.0.1', () => resolve({ port, letGo }))
   })
 
 const listens = (port: number) =>

@@ -29,8 +29,8 @@ const TELEMETRYGEN = 'github.com/open-telemetry/opentelemetry-collector-contrib/
 const JAEGER = 'github.com/jaegertracing/jaeger@v1.76.0'
 const PROMETHEUS = 'github.com/prometheus/prometheus@v0.314.0'
 const PROMETHEUS_VERSION = '3.14.0'
-const ALERTMANAGER = 'github.com/prometheus/alertmanager@v0.34.2'
-const ALERTMANAGER_VERSION = '0.34.2'
+const ALERTMANAGER = 'github.com/prometheus/alertmanager@v0.34.1'
+const ALERTMANAGER_VERSION = '0.34.1'
 /** No cloud discovery: files, HTTP and static targets stay. */
 const PROMETHEUS_TAGS = 'remove_all_sd'
 
