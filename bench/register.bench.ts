@@ -1,6 +1,6 @@
 /**
  * What `--import thalamus/register` costs a service: CPU until it listens, and CPU of each request, beside the same service bare and under
- * OpenTelemetry's own register. All from the packed package. `npm run bench -- register [--write]`
+ * OpenTelemetry's own register. All from the packed package. `npm run bench -- register [--write] [--rounds N]`
  */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,8 +15,8 @@ import { pack } from '../test/kit/packed.ts'
 import { Project } from '../test/register/kit.ts'
 import { machine, median, spread, writeBetween } from './kit.ts'
 
-const STARTS = 7
-const ROUNDS = 7
+/** of both; `--rounds N` has fewer */
+let rounds = 7
 const REQUESTS = 2000
 const CONNECTIONS = 10
 const must = { startSeconds: 0.6, metricsMicros: 50, ofPlain: 0.7 }
@@ -135,7 +135,11 @@ class Running {
 }
 
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { write: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({
+    args: [...args],
+    options: { write: { type: 'boolean', default: false }, rounds: { type: 'string', default: '7' } },
+  })
+  rounds = Number(values.rounds)
   const sink = createServer((request, response) => request.resume().on('end', () => response.end('{}'))).listen(0, '127.0.0.1')
   await once(sink, 'listening')
   const endpoint = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`
@@ -168,7 +172,7 @@ type Figures = ReadonlyMap<string, number[]>
 /** In turn, so that whatever else the machine does falls on all alike; the first round fills the cache and does not count. */
 async function starts(project: Project, endpoint: string): Promise<{ cpu: Figures; rss: Figures }> {
   const [cpu, rss] = [new Map<string, number[]>(), new Map<string, number[]>()]
-  for (let round = 0; round <= STARTS; round++)
+  for (let round = 0; round <= rounds; round++)
     for (const way of ways) {
       const running = await Running.start(project, 'express', way, endpoint)
       await running.stop()
@@ -184,7 +188,7 @@ async function requests(project: Project, endpoint: string): Promise<Figures> {
   for (const service of ['http', 'express'] as const) {
     const running: [string, Running][] = []
     for (const way of ways) running.push([way.name, await Running.start(project, service, way, endpoint)])
-    for (let round = -2; round < ROUNDS; round++)
+    for (let round = -2; round < rounds; round++)
       for (const [name, one] of running) {
         const took = await one.round()
         if (round >= 0) push(micros, `${service} ${name}`, took)
@@ -215,7 +219,7 @@ function table({ cpu, rss }: { cpu: Figures; rss: Figures }, micros: Figures): s
       added(micros, 'thalamus, metrics and traces', `${service} `) / added(micros, "OpenTelemetry's, metrics and traces", `${service} `),
   )
   return [
-    `${machine()}. Start: express, until it listens, compile cache warm, medians of ${STARTS}. Requests: ${REQUESTS} over ${CONNECTIONS} connections, medians of ${ROUNDS} rounds in turn. With half the spread. \`npm run bench -- register\`.`,
+    `${machine()}. Start: express, until it listens, compile cache warm, medians of ${rounds}. Requests: ${REQUESTS} over ${CONNECTIONS} connections, medians of ${rounds} rounds in turn. With half the spread. \`npm run bench -- register\`.`,
     '',
     '| | start: CPU s | added | RSS MiB | http: µs a request | added | express: µs a request | added |',
     '|---|---|---|---|---|---|---|---|',
