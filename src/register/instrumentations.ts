@@ -32,9 +32,8 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
 /** Without a word from the user: ours, and noise. */
 const ours: ReadonlySet<string> = new Set(['http', 'undici', 'host-metrics', 'runtime-node'])
 const noise: ReadonlySet<string> = new Set(['fs', 'net', 'dns', 'aws-lambda'])
-/** Libraries that people look for in a trace: where one is used and nothing instruments it, it is said. */
+/** Libraries that people look for in a trace: where one is used and nothing instruments it, it is said. Express and fastify are not among them: their routes are known without. */
 const wellKnown = [
-  'express',
   'koa',
   '@hapi/hapi',
   '@nestjs/core',
