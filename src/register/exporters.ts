@@ -88,12 +88,13 @@ function unheld(): object {
       socket?.unref?.()
       return socket
     }
-    return Object.assign(made, {
-      // An agent holds a socket again whenever it hands it out.
-      reuseSocket(socket: { ref(): void; unref(): void }) {
-        socket.unref()
-      },
-    })
+    // An agent holds a socket again whenever it hands it out. What else it does then must be done too: a guard on idle sockets comes off.
+    const reuse = made.reuseSocket.bind(made)
+    made.reuseSocket = (socket, request) => {
+      reuse(socket, request)
+      ;(socket as Duplex & { unref?: () => void }).unref?.()
+    }
+    return made
   }
   return { httpAgentOptions: agent }
 }
