@@ -6,20 +6,19 @@ import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
 import { counter, gauge } from '../instruments/definition.ts'
 import { Recorder } from '../instruments/recorder.ts'
+import { delayResolutionMs, type LoopDelay, loopDelays } from '../lib/runtime.ts'
 
-/** [ms] how often the loop's delay is looked at: a wake-up, outside of JavaScript */
-const resolution = 20
 /** [ms] how often the figures are written */
 export const probeMs = 1000
 
-const delay = (name: string) => gauge(`nodejs.eventloop.delay.${name}`, 's', `Event loop delay, ${name}.`)
+const delay = ({ name, description }: LoopDelay) => gauge(`nodejs.eventloop.delay.${name}`, 's', description)
 const definitions = {
   utilization: gauge('nodejs.eventloop.utilization', '1', 'Event loop utilization since the last reading.'),
   time: counter('nodejs.eventloop.time', 's', 'Cumulative time that the event loop was active or idle.', ['nodejs.eventloop.state']),
-  mean: delay('mean'),
-  p50: delay('p50'),
-  p99: delay('p99'),
-  max: delay('max'),
+  mean: delay(loopDelays.mean),
+  p50: delay(loopDelays.p50),
+  p99: delay(loopDelays.p99),
+  max: delay(loopDelays.max),
   used: gauge('v8js.memory.heap.used', 'By', 'Heap memory in use.'),
   limit: gauge('v8js.memory.heap.limit', 'By', 'What the heap may grow to.'),
 }
@@ -38,7 +37,7 @@ export function startProbe(every: (ms: number, run: () => void) => Disposable): 
     active: time.with({ 'nodejs.eventloop.state': 'active' }),
     idle: time.with({ 'nodejs.eventloop.state': 'idle' }),
   }
-  const histogram = monitorEventLoopDelay({ resolution })
+  const histogram = monitorEventLoopDelay({ resolution: delayResolutionMs })
   histogram.enable()
   let before = performance.eventLoopUtilization()
   const read = () => {
@@ -51,11 +50,10 @@ export function startProbe(every: (ms: number, run: () => void) => Disposable): 
     of.used.set(heap.used_heap_size)
     of.limit.set(heap.heap_size_limit)
     if (histogram.count === 0) return
-    const seconds = (nanos: number) => Math.max(0, nanos / 1e9 - (resolution - 1) / 1000)
-    of.mean.set(seconds(histogram.mean))
-    of.p50.set(seconds(histogram.percentile(50)))
-    of.p99.set(seconds(histogram.percentile(99)))
-    of.max.set(seconds(histogram.max))
+    of.mean.set(loopDelays.mean.of(histogram))
+    of.p50.set(loopDelays.p50.of(histogram))
+    of.p99.set(loopDelays.p99.of(histogram))
+    of.max.set(loopDelays.max.of(histogram))
     histogram.reset()
   }
   read()

@@ -2,34 +2,21 @@
 import { monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks'
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8'
 import type { Meter } from '@opentelemetry/api'
-
-/** [ms] how often the loop's delay is looked at: a wake-up, outside of JavaScript */
-const resolution = 20
-/** By `detail.kind` of Node's performance entries. */
-const collections: Readonly<Record<number, string>> = { 1: 'minor', 4: 'major', 8: 'incremental', 16: 'weakcb' }
+import { delayResolutionMs, gcBounds, gcTypeOf, loopDelays } from '../lib/runtime.ts'
 
 /** @returns what ends it */
 export function watchRuntime(meter: Meter): Disposable {
-  const delay = monitorEventLoopDelay({ resolution })
+  const delay = monitorEventLoopDelay({ resolution: delayResolutionMs })
   delay.enable()
-  const figures: Readonly<Record<string, () => number>> = {
-    min: () => delay.min,
-    max: () => delay.max,
-    mean: () => delay.mean,
-    stddev: () => delay.stddev,
-    p50: () => delay.percentile(50),
-    p90: () => delay.percentile(90),
-    p99: () => delay.percentile(99),
-  }
-  const delays = Object.entries(figures).map(([name, read]) => ({
-    gauge: meter.createObservableGauge(`nodejs.eventloop.delay.${name}`, { unit: 's', description: `Event loop delay, ${name}.` }),
-    read,
+  const delays = Object.values(loopDelays).map(({ name, description, of }) => ({
+    gauge: meter.createObservableGauge(`nodejs.eventloop.delay.${name}`, { unit: 's', description }),
+    of,
   }))
   meter.addBatchObservableCallback(
     result => {
       // Before it has waited once it has seen nothing.
       if (delay.count === 0) return
-      for (const { gauge, read } of delays) result.observe(gauge, Math.max(0, read() / 1e9 - (resolution - 1) / 1000))
+      for (const { gauge, of } of delays) result.observe(gauge, of(delay))
       delay.reset()
     },
     delays.map(({ gauge }) => gauge),
@@ -76,12 +63,12 @@ export function watchRuntime(meter: Meter): Disposable {
   const pauses = meter.createHistogram('v8js.gc.duration', {
     unit: 's',
     description: 'Garbage collection, by kind.',
-    advice: { explicitBucketBoundaries: [0.001, 0.01, 0.1, 1] },
+    advice: { explicitBucketBoundaries: [...gcBounds] },
   })
   const observer = new PerformanceObserver(list => {
     for (const entry of list.getEntries()) {
       const kind = (entry as { detail?: { kind?: number } }).detail?.kind ?? 0
-      pauses.record(entry.duration / 1000, { 'v8js.gc.type': collections[kind] ?? 'unknown' })
+      pauses.record(entry.duration / 1000, { 'v8js.gc.type': gcTypeOf(kind) })
     }
   })
   observer.observe({ entryTypes: ['gc'] })

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { type EventLoopUtilization, monitorEventLoopDelay, PerformanceObserver, performance } from 'node:perf_hooks'
 import { getHeapSpaceStatistics } from 'node:v8'
+import { delayResolutionMs, gcBounds, gcTypeOf, loopDelays } from '../../lib/runtime.ts'
 import { type Attributes, counter, type Distribution, gauge, histogram, level, type Points, secondsCounter } from './points.ts'
 import { parsePidIo, parsePidStat } from './proc.ts'
 import { type Scraper, Slow, Source, type Surroundings } from './scraper.ts'
@@ -97,17 +98,9 @@ class CpuShare {
   }
 }
 
-type Delays = ReturnType<typeof monitorEventLoopDelay>
-const delay = (word: string, what: string) => gauge(`nodejs.eventloop.delay.${word}`, 's', `Event loop ${what} delay.`)
-const delays = [
-  [delay('min', 'minimum'), h => late(h.min)],
-  [delay('max', 'maximum'), h => late(h.max)],
-  [delay('mean', 'mean'), h => late(h.mean)],
-  [delay('stddev', 'standard deviation of the'), h => h.stddev / 1e9],
-  [delay('p50', '50th percentile of the'), h => late(h.percentile(50))],
-  [delay('p90', '90th percentile of the'), h => late(h.percentile(90))],
-  [delay('p99', '99th percentile of the'), h => late(h.percentile(99))],
-] as const satisfies readonly (readonly [ReturnType<typeof delay>, (h: Delays) => number])[]
+const delays = Object.values(loopDelays).map(
+  ({ name, description, of }) => [gauge(`nodejs.eventloop.delay.${name}`, 's', description), of] as const,
+)
 const loopUtilization = gauge(
   'nodejs.eventloop.utilization',
   '1',
@@ -121,17 +114,8 @@ const heapAvailable = level('v8js.memory.heap.space.available_size', 'By', 'Heap
 const heapPhysical = level('v8js.memory.heap.space.physical_size', 'By', 'Committed size of a heap space.')
 const gcDuration = histogram('v8js.gc.duration', 's', 'Garbage collection duration.')
 
-/** [ms] how finely delays of the event loop are measured: fifty times a second costs nothing to speak of */
-const DELAY_RESOLUTION_MS = 20
-/** [s] The histogram holds the [ns] from one tick of its timer to the next: what is over the timer's own wait is the delay. */
-const late = (ns: number) => Math.max(0, ns / 1e9 - DELAY_RESOLUTION_MS / 1000)
-/** [s] */
-const gcBounds = [0.01, 0.1, 1, 10] as const
-/** The kinds of collection by the numbers that Node gives them. */
-const gcTypes: Readonly<Record<number, string>> = { 1: 'minor', 2: 'minor', 4: 'major', 8: 'incremental', 16: 'weakcb' }
-
 class Runtime {
-  readonly #delay: Delays = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
+  readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs })
   readonly #collections = new Map<string, { attributes: Attributes; count: number; sum: number; buckets: number[] }>()
   readonly #observer = new PerformanceObserver(list => {
     for (const entry of list.getEntries() as unknown as readonly { duration: number; detail: { kind: number } }[]) {
@@ -183,7 +167,7 @@ class Runtime {
   }
 
   #collected(kind: number, seconds: number): void {
-    const type = gcTypes[kind] ?? 'minor'
+    const type = gcTypeOf(kind)
     let found = this.#collections.get(type)
     if (found === undefined) {
       found = { attributes: one('v8js.gc.type', type), count: 0, sum: 0, buckets: [0, 0, 0, 0, 0] }
