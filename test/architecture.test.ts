@@ -9,6 +9,8 @@ const floors: Readonly<Record<string, number>> = {
   component: 2,
   otlp: 2,
   // These read bytes through otlp.
+  promql: 2,
+  store: 2.5,
   exposition: 2.5,
   ottl: 2.5,
   attributes: 2.5,

@@ -1,0 +1,50 @@
+import { Re2 } from '../lib/re2.ts'
+
+/** Label matchers as PromQL writes them. A missing label has the empty value. */
+export interface Matcher {
+  readonly name: string
+  readonly op: '=' | '!=' | '=~' | '!~'
+  /** for `=~` and `!~` a regular expression in Go's syntax (RE2) that must match the whole value, where `.` matches a line feed too */
+  readonly value: string
+}
+
+/** @throws {RegexError} where the expression is none */
+export function valueTest({ op, value }: Matcher): (text: string) => boolean {
+  switch (op) {
+    case '=':
+      return text => text === value
+    case '!=':
+      return text => text !== value
+    case '=~':
+      return wholeMatch(value)
+    case '!~': {
+      const matches = wholeMatch(value)
+      return text => !matches(text)
+    }
+  }
+}
+
+/**
+ * The values that a matcher can match, where it names them one by one (`=`, or `=~"a|b|c"` of plain texts); undefined where it doesn't.
+ * An index looks these up instead of testing every value that a label has.
+ */
+export function namedValues({ op, value }: Matcher): readonly string[] | undefined {
+  if (op === '=') return [value]
+  return op === '=~' ? plainAlternatives(value) : undefined
+}
+
+function wholeMatch(pattern: string): (text: string) => boolean {
+  // Compiled even where it is not needed, so that a wrong expression is told from a right one in one place.
+  const regex = new Re2(`^(?s:${pattern})$`)
+  const plain = plainAlternatives(pattern)
+  if (plain !== undefined) {
+    const values = new Set(plain)
+    return text => values.has(text)
+  }
+  if (pattern === '.*') return () => true
+  if (pattern === '.+') return text => text !== ''
+  return text => regex.test(text)
+}
+
+const plainAlternatives = (pattern: string): readonly string[] | undefined =>
+  /^[\w:/ @%&~"'<>=,;!#-]*(\|[\w:/ @%&~"'<>=,;!#-]*)*$/.test(pattern) ? pattern.split('|') : undefined

@@ -1,0 +1,72 @@
+import type { Queryable } from '../model/query.ts'
+import type { Annotation } from './annotations.ts'
+import type { Expr } from './ast.ts'
+import type { QueryValue } from './value.ts'
+
+/** Everything that bounds a query or turns something on. Defaults are Prometheus's. */
+export interface EngineOptions {
+  /** [ms] how far an instant selector looks back (5 minutes) */
+  readonly lookback: number
+  /** [ms] step of a subquery that names none: the global evaluation interval (1 minute) */
+  readonly defaultStep: number
+  /** [samples] held at one time (50,000,000) */
+  readonly maxSamples: number
+  /** [ms] (2 minutes) */
+  readonly timeout: number
+  /** Names go at the end of the whole expression instead of at each step (off). */
+  readonly delayedNameRemoval: boolean
+  /** `rate` and the like use start timestamps (off) */
+  readonly startTimestamps: boolean
+  readonly now: () => number
+}
+
+export interface InstantQuery {
+  readonly expr: Expr
+  /** the text that `expr` came from: positions are shown with it */
+  readonly text: string
+  /** epoch ms */
+  readonly time: number
+  readonly signal?: AbortSignal
+}
+
+export interface RangeQuery {
+  readonly expr: Expr
+  readonly text: string
+  /** epoch ms */
+  readonly start: number
+  readonly end: number
+  /** [ms] > 0 */
+  readonly step: number
+  readonly signal?: AbortSignal
+}
+
+export interface QueryResult {
+  readonly value: QueryValue
+  readonly annotations: readonly Annotation[]
+  readonly stats: QueryStats
+}
+
+export interface QueryStats {
+  /** [samples] read, and the most held at one time */
+  readonly samples: number
+  readonly peakSamples: number
+  /** [ms] */
+  readonly elapsed: number
+}
+
+/** Evaluates expressions over a Queryable. @throws {QueryError} with Prometheus's wording */
+export interface Engine {
+  instant(queryable: Queryable, query: InstantQuery): Promise<QueryResult>
+  range(queryable: Queryable, query: RangeQuery): Promise<QueryResult>
+}
+
+/** A question that has no answer. */
+export class QueryError extends Error {
+  override readonly name = 'QueryError'
+  /** `bad_data`: the question is wrong; `execution`: it fails on these data; the others say what ended it. */
+  readonly type: 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal'
+  constructor(type: QueryError['type'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.type = type
+  }
+}

@@ -1,0 +1,82 @@
+import type { Samples } from '../model/query.ts'
+import type { Annotations } from './annotations.ts'
+import type { Position } from './ast.ts'
+import type { Grid, Row } from './value.ts'
+
+/**
+ * What a PromQL function is to the engine: work over the columns of one series (or of all), at every step of the query at once.
+ * The engine finds samples, windows, parameters and labels; a function only computes. A new one: its signature in signatures.ts, its work in functions/.
+ */
+export type PromqlFunction = WindowFunction | SampleFunction | WholeFunction
+
+/** Of a range vector, series by series: rate, max_over_time, … */
+export interface WindowFunction {
+  readonly kind: 'window'
+  /** The result loses the metric's name (nearly always; not last_over_time, first_over_time). */
+  readonly dropName: boolean
+  /** Fills `out` at every step where there is a result; it comes with all steps ABSENT. */
+  run(windows: Windows, out: MutableRow, cx: FunctionContext): void
+}
+
+/** Of an instant vector, sample by sample: abs, clamp, histogram_count, hour, … */
+export interface SampleFunction {
+  readonly kind: 'sample'
+  readonly dropName: boolean
+  run(row: Row, out: MutableRow, cx: FunctionContext): void
+}
+
+/** Of whole vectors: sort, label_replace, absent, histogram_quantile, info, vector, scalar, time, … */
+export interface WholeFunction {
+  readonly kind: 'whole'
+  run(args: readonly Argument[], cx: FunctionContext): readonly Row[] | Promise<readonly Row[]>
+}
+
+export type Argument =
+  | { readonly type: 'vector'; readonly rows: readonly Row[] }
+  | { readonly type: 'matrix'; readonly windows: readonly Windows[] }
+  /** [steps] */
+  | { readonly type: 'scalar'; readonly values: Float64Array }
+  | { readonly type: 'string'; readonly value: string }
+
+/** A range vector's one series with, for every step, which samples lie in (from, to]. */
+export interface Windows {
+  readonly grid: Grid
+  readonly labels: Row['labels']
+  /** stale markers are taken out; reaches beyond the windows where the selector is anchored or smoothed, so that neighbours can be seen */
+  readonly samples: Samples
+  /** [steps] first sample of the window */
+  readonly lo: Int32Array
+  /** [steps] one past the last; equal to `lo` where the window is empty */
+  readonly hi: Int32Array
+  /** [steps] epoch ms, exclusive: time of the step − offset − range, or as `@` says */
+  readonly from: Float64Array
+  /** [steps] epoch ms, inclusive */
+  readonly to: Float64Array
+  /** [ms] */
+  readonly range: number
+  readonly modifier: 'anchored' | 'smoothed' | undefined
+}
+
+/** A row being made. */
+export interface MutableRow {
+  labels: Row['labels']
+  dropName: boolean
+  readonly kind: Uint8Array
+  readonly value: Float64Array
+  histograms: Row['histograms']
+}
+
+export interface FunctionContext {
+  readonly grid: Grid
+  /** the scalar parameters in order, of every function kind: [parameters][steps] */
+  readonly scalars: readonly Float64Array[]
+  /** the string parameters in order */
+  readonly strings: readonly string[]
+  readonly annotations: Annotations
+  /** of the call */
+  readonly position: Position
+  /** of each argument: annotations point at one of them */
+  readonly positions: readonly Position[]
+  /** [ms] how far an instant selector looks back */
+  readonly lookback: number
+}
