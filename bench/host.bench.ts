@@ -7,6 +7,7 @@ import { Budget } from '../src/component/budget.ts'
 import type { Consumer, Context } from '../src/component/component.ts'
 import { Ledger } from '../src/component/ledger.ts'
 import { createOwnTelemetry } from '../src/component/own-telemetry.ts'
+import { OfferedStores } from '../src/component/queries.ts'
 import { nodeDisk } from '../src/disk.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { createReader } from '../src/otlp/reader.ts'
@@ -50,6 +51,7 @@ const cx: Context = {
   account: signal => ledger.account('receiver', 'host', signal),
   mount() {},
   authenticator: () => undefined,
+  queries: new OfferedStores(),
   memory,
   listening() {},
   status: () => ({ ready: true, problems: new Map() }),

@@ -16,6 +16,7 @@ import type { Handed } from './component/handed.ts'
 import { type Account, type Kind, Ledger } from './component/ledger.ts'
 import type { SharedPorts } from './component/listen.ts'
 import { createOwnTelemetry } from './component/own-telemetry.ts'
+import { OfferedStores, type Queries } from './component/queries.ts'
 import type { Storage } from './component/storage.ts'
 import type { Recorded } from './component/telemetry.ts'
 import { Tenancy } from './component/tenancy.ts'
@@ -40,6 +41,8 @@ export interface World {
   readonly disk: Disk
   /** `collect` frees what nobody refers to first */
   readonly memory: (collect?: boolean) => MemoryUse
+  /** who answers questions about series beside what the configuration brings; components offer themselves here too */
+  readonly queries?: Queries
   /** a logger for one component */
   readonly log: (component: string) => Logger
   /** from here on, the least important lines that all of them write; without it a reload does not change that */
@@ -133,6 +136,7 @@ class Running implements App {
   readonly #graph: Graph
   /** what instances were given, to be taken back when they are gone */
   readonly #tenancies = new Map<Context, Tenancy>()
+  readonly #queries: Queries
   readonly #budget: Budget
   /** what all threads use, where there are several */
   readonly #use: SharedUse | undefined
@@ -159,6 +163,7 @@ class Running implements App {
   constructor(configuration: Configuration, world: World, load: () => Promise<Configuration>) {
     this.#configuration = configuration
     this.#world = world
+    this.#queries = world.queries ?? new OfferedStores()
     this.#load = load
     const { service } = configuration
     this.#since = world.clock.monotonic()
@@ -536,6 +541,7 @@ class Running implements App {
       mount: (path, handler) => tenancy.keep(this.#api.mount(path, handler)),
       authenticator: name => this.#authenticator(name),
       storage: name => this.#storage(name),
+      queries: tenancy.queries(this.#queries),
       memory: this.#memory,
       ports: world.seat?.ports,
       handed: world.handed,

@@ -13,6 +13,7 @@ import type { Disk } from './disk.ts'
 import type { Handed } from './handed.ts'
 import type { Account } from './ledger.ts'
 import type { SharedPorts } from './listen.ts'
+import type { Queries } from './queries.ts'
 import type { Room } from './room.ts'
 import type { Storage } from './storage.ts'
 import type { OwnTelemetry } from './telemetry.ts'
@@ -129,6 +130,8 @@ export interface Context {
   authenticator(id: string): Authenticator | undefined
   /** The running extension of that id, if it is one that stores. */
   storage(id: string): Storage | undefined
+  /** Who answers questions about series. What this component offers there is taken back when it is gone. */
+  readonly queries: Queries
   /** What this process uses and may use. `collect` frees what nobody refers to first: everything stands still for as long as that takes. */
   memory(collect?: boolean): MemoryUse
   /** Tells the user where something of this component listens: `listening('OTLP over HTTP', 'http://127.0.0.1:4318')`. */

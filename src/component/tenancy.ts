@@ -3,6 +3,7 @@ import type { Meter } from '@opentelemetry/api'
 import type { Signal } from '../model/signal.ts'
 import { KeptMeter } from './kept-meter.ts'
 import type { Account } from './ledger.ts'
+import type { Queries } from './queries.ts'
 
 export class Tenancy {
   readonly #accounts = new Map<Signal, Account>()
@@ -16,6 +17,20 @@ export class Tenancy {
     const kept = new KeptMeter(of)
     this.keep({ [Symbol.dispose]: () => kept.close() })
     return kept.meter
+  }
+
+  queries(of: Queries): Queries {
+    return {
+      offer: (id, store) => {
+        const offer = of.offer(id, store)
+        this.keep(offer)
+        return offer
+      },
+      get: id => of.get(id),
+      get ids() {
+        return of.ids
+      },
+    }
   }
 
   /** The same for as long as the instance lives. */

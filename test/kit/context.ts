@@ -3,6 +3,7 @@ import { Budget } from '../../src/component/budget.ts'
 import type { Authenticator, Context, Files, Handler, Logger, MemoryUse } from '../../src/component/component.ts'
 import type { Disk } from '../../src/component/disk.ts'
 import { type Kind, Ledger } from '../../src/component/ledger.ts'
+import { OfferedStores, type Queries } from '../../src/component/queries.ts'
 import type { Storage } from '../../src/component/storage.ts'
 import type { OwnTelemetry } from '../../src/component/telemetry.ts'
 import type { Reader } from '../../src/model/batch.ts'
@@ -39,6 +40,7 @@ export interface TestWorld {
   readonly budget?: Budget
   readonly ledger?: Ledger
   readonly authenticators?: Readonly<Record<string, Authenticator>>
+  readonly queries?: Queries
   readonly storages?: Readonly<Record<string, Storage>>
   readonly memory?: (collect?: boolean) => MemoryUse
 }
@@ -82,6 +84,7 @@ export function testContext(world: TestWorld = {}): TestContext {
     mount: (path, handler) => void mounted.set(path, handler),
     authenticator: name => world.authenticators?.[name],
     storage: name => world.storages?.[name],
+    queries: world.queries ?? new OfferedStores(),
     memory: world.memory ?? (() => ({ usedBytes: 0, limitBytes: 2 ** 30 })),
     listening: (what, url) => void urls.push({ what, url }),
     status: () => ({ ready: true, problems }),
