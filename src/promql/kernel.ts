@@ -1,11 +1,13 @@
+import type { Matcher } from '../model/matcher.ts'
 import type { Samples } from '../model/query.ts'
 import type { Annotations } from './annotations.ts'
-import type { Position } from './ast.ts'
+import type { Expr, Position } from './ast.ts'
 import type { Grid, Row } from './value.ts'
 
 /**
  * What a PromQL function is to the engine: work over the columns of one series (or of all), at every step of the query at once.
  * The engine finds samples, windows, parameters and labels; a function only computes. A new one: its signature in signatures.ts, its work in functions/.
+ * `timestamp` and `start_timestamp` are the engine's own, since they ask about the sample behind an instant vector; so are start, end, range and step.
  */
 export type PromqlFunction = WindowFunction | SampleFunction | WholeFunction
 
@@ -25,7 +27,10 @@ export interface SampleFunction {
   run(row: Row, out: MutableRow, cx: FunctionContext): void
 }
 
-/** Of whole vectors: sort, label_replace, absent, histogram_quantile, info, vector, scalar, time, … */
+/**
+ * Of whole vectors: sort, label_replace, absent, histogram_quantile, info, vector, scalar, time, … Rows that come out with the same labels
+ * become one where no step has two of them; where one has, the engine says so and the query fails. Arguments are not written to; rows may be handed on.
+ */
 export interface WholeFunction {
   readonly kind: 'whole'
   run(args: readonly Argument[], cx: FunctionContext): readonly Row[] | Promise<readonly Row[]>
@@ -79,4 +84,15 @@ export interface FunctionContext {
   readonly positions: readonly Position[]
   /** [ms] how far an instant selector looks back */
   readonly lookback: number
+  /** the arguments as written, without parentheses around them: what absent() names its series after, what info() selects */
+  readonly args: readonly Expr[]
+  /** one evaluation, not a range of them (sort has no meaning in a range) */
+  readonly instant: boolean
+  /** Names stay until the whole expression is known; else the engine takes them from every row that says `dropName`. */
+  readonly delayedNameRemoval: boolean
+  /**
+   * An instant selector over the samples of (from, to] at every step of the grid, whose values are the times [epoch ms] of the samples
+   * in place of their values: what info() tells the newest of several info series by.
+   */
+  selectTimes(matchers: readonly Matcher[], from: number, to: number): Promise<readonly Row[]>
 }
