@@ -1,0 +1,102 @@
+import type { FloatHistogram, Span } from '../../model/float-histogram.ts'
+import { isCustom } from './layout.ts'
+
+/** One bucket with its bounds. Those of the zero bucket are both inclusive. */
+export interface Bucket {
+  readonly lower: number
+  readonly upper: number
+  readonly lowerInclusive: boolean
+  readonly upperInclusive: boolean
+  readonly count: number
+}
+
+/**
+ * Upper bound of bucket `index` of an exponential schema, in absolute values: 2^(index · 2^-schema).
+ * The fraction of the exponent is raised first and the rest scaled after it, so that powers of two are exact. The last finite bucket ends at the largest
+ * double instead of infinity, which has a bucket of its own.
+ */
+export function exponentialBound(index: number, schema: number): number {
+  if (schema < 0) {
+    const exponent = index * 2 ** -schema
+    if (exponent === 1024) return Number.MAX_VALUE
+    return exponent < -1074 ? 0 : 2 ** exponent
+  }
+  const perDoubling = 2 ** schema
+  const whole = Math.floor(index / perDoubling)
+  const part = index - whole * perDoubling
+  if (part === 0 && whole === 1024) return Number.MAX_VALUE
+  const fraction = part === 0 ? 1 : 2 ** (part / perDoubling)
+  // 2^whole alone is subnormal, or rounded to 0, long before the product is.
+  return whole < -1000 ? fraction * 2 ** -1000 * 2 ** (whole + 1000) : fraction * 2 ** whole
+}
+
+/** Upper bound of custom bucket `index`; below the first it is -Inf, after the last bound +Inf. */
+export function customBound(index: number, bounds: readonly number[]): number {
+  return index < 0 ? Number.NEGATIVE_INFINITY : (bounds[index] ?? Number.POSITIVE_INFINITY)
+}
+
+function bound(histogram: FloatHistogram, index: number): number {
+  return isCustom(histogram) ? customBound(index, histogram.customBounds) : exponentialBound(index, histogram.schema)
+}
+
+function each(spans: readonly Span[], visit: (index: number, at: number) => void): void {
+  let index = 0
+  let at = 0
+  for (const span of spans) {
+    index += span.offset
+    for (let i = 0; i < span.length; i++) visit(index++, at++)
+  }
+}
+
+/** Buckets above zero (all, of custom ones), ascending, empty ones too. */
+export function positiveBuckets(histogram: FloatHistogram): Bucket[] {
+  const buckets: Bucket[] = []
+  const custom = isCustom(histogram)
+  each(histogram.positiveSpans, (index, at) => {
+    const lower = bound(histogram, index - 1)
+    const upper = bound(histogram, index)
+    buckets.push({
+      lower,
+      upper,
+      lowerInclusive: custom ? index === 0 : lower < 0,
+      upperInclusive: custom || upper > 0,
+      count: histogram.positiveCounts[at] ?? 0,
+    })
+  })
+  return buckets
+}
+
+/** Buckets below zero, from zero downwards, empty ones too. */
+export function negativeBuckets(histogram: FloatHistogram): Bucket[] {
+  const buckets: Bucket[] = []
+  each(histogram.negativeSpans, (index, at) => {
+    const lower = -bound(histogram, index)
+    const upper = -bound(histogram, index - 1)
+    const count = histogram.negativeCounts[at] ?? 0
+    buckets.push({ lower, upper, lowerInclusive: lower < 0, upperInclusive: upper > 0, count })
+  })
+  return buckets
+}
+
+export function zeroBucket(histogram: FloatHistogram): Bucket {
+  const { zeroThreshold, zeroCount } = histogram
+  return { lower: -zeroThreshold, upper: zeroThreshold, lowerInclusive: true, upperInclusive: true, count: zeroCount }
+}
+
+/**
+ * All buckets, ascending, empty ones too but for the zero bucket. One that the zero bucket reaches into begins where the zero bucket ends.
+ */
+export function allBuckets(histogram: FloatHistogram): Bucket[] {
+  const { zeroThreshold } = histogram
+  const buckets: Bucket[] = []
+  const cut = (bucket: Bucket): Bucket => {
+    if (bucket.upper < 0 && bucket.upper > -zeroThreshold) return { ...bucket, upper: -zeroThreshold }
+    if (bucket.lower > 0 && bucket.lower < zeroThreshold) return { ...bucket, lower: zeroThreshold }
+    return bucket
+  }
+  const below = negativeBuckets(histogram)
+  for (let i = below.length - 1; i >= 0; i--) buckets.push(cut(below[i]!))
+  if (histogram.zeroCount > 0) buckets.push(zeroBucket(histogram))
+  for (const bucket of positiveBuckets(histogram)) buckets.push(cut(bucket))
+  return buckets
+}
