@@ -1,0 +1,78 @@
+/** Numbers and strings as Go's `fmt` and `strconv` write them: what Prometheus says, and takes back, is written so. */
+
+/**
+ * `%g`: the shortest decimal that reads back the same, with an exponent from a million up and below a ten-thousandth: `1e+06`.
+ * With `digits` (`%.2g`): so many significant digits, an exponent where there are more before the point, no zeros at the end.
+ */
+export function formatG(value: number, digits?: number): string {
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0'
+  if (!Number.isFinite(value)) return notFinite(value)
+  const text =
+    digits === undefined
+      ? value.toExponential()
+      : rounded(value, digits)
+          .replace(/(\.\d*?)0*e/, '$1e')
+          .replace('.e', 'e')
+  const exponent = Number(text.slice(text.indexOf('e') + 1))
+  return exponent < -4 || exponent >= limitOf(text, digits) ? twoDigits(text) : plain(Number(text))
+}
+
+/** So many significant digits, as `toExponential`, but of two that are as near the even one, as Go rounds. */
+function rounded(value: number, digits: number): string {
+  const exact = value.toExponential(100)
+  const end = exact.indexOf('.') + digits
+  const tie = digits > 1 && /^[02468]50*e/.test(exact.slice(end - 1))
+  return tie ? exact.slice(0, end) + exact.slice(exact.indexOf('e')) : value.toExponential(digits - 1)
+}
+
+/** Below ten to this an exponent isn't written. A number of fewer digits than asked for that ends before the point counts its own. */
+function limitOf(text: string, digits: number | undefined): number {
+  if (digits === undefined) return 6
+  const [mantissa, exponent] = text.split('e') as [string, string]
+  const written = mantissa.replace(/[-.]/g, '').length
+  return written < digits && written >= Number(exponent) + 1 ? written : digits
+}
+
+/** `%f` with the shortest decimal: no exponent ever. */
+export function formatF(value: number): string {
+  if (value === 0) return Object.is(value, -0) ? '-0' : '0'
+  return Number.isFinite(value) ? plain(value) : notFinite(value)
+}
+
+/** JavaScript writes an exponent from 1e21 up and below 1e-6. */
+function plain(value: number): string {
+  const text = String(value)
+  const at = text.indexOf('e')
+  if (at < 0) return text
+  const exponent = Number(text.slice(at + 1))
+  const sign = value < 0 ? '-' : ''
+  const [whole, fraction = ''] = text.slice(sign.length, at).split('.') as [string, string?]
+  const digits = whole + fraction
+  return exponent < 0 ? `${sign}0.${'0'.repeat(-exponent - 1)}${digits}` : `${sign}${digits.padEnd(exponent + 1, '0')}`
+}
+
+const notFinite = (value: number): string => (Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf')
+
+/** Go writes at least two digits of an exponent. */
+const twoDigits = (text: string): string => text.replace(/e([+-])(\d)$/, 'e$10$2')
+
+const short: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+}
+
+/** `%q`: in double quotes, with escapes for these and for what cannot be printed. */
+export const quote = (text: string): string => `"${text.replace(/["\\]|\p{C}|(?! )\p{Z}/gu, escapeOf)}"`
+
+function escapeOf(char: string): string {
+  const code = char.codePointAt(0)!
+  if (code < 0x80) return short[char] ?? `\\x${code.toString(16).padStart(2, '0')}`
+  return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+}
