@@ -10,6 +10,8 @@ const floors: Readonly<Record<string, number>> = {
   otlp: 2,
   // These read bytes through otlp.
   promql: 2,
+  template: 2,
+  rules: 5,
   store: 2.5,
   exposition: 2.5,
   ottl: 2.5,

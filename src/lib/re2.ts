@@ -58,7 +58,7 @@ export class Re2 {
   }
 
   /** Every match replaced, but for an empty one directly behind another. */
-  replaceAll(text: string, replacement: (found: string) => string): string {
+  replaceAll(text: string, replacement: (found: string, match: Match) => string): string {
     if (!this.test(text)) return text
     let result = ''
     let done = 0
@@ -67,7 +67,7 @@ export class Re2 {
       if (match === undefined) break
       const [from, to] = [match[0]!, match[1]!]
       result += text.slice(done, from)
-      if (to > done || from === 0) result += replacement(text.slice(from, to))
+      if (to > done || from === 0) result += replacement(text.slice(from, to), match)
       done = to
       const width = (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1
       at = Math.max(to, at + width)
