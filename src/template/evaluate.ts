@@ -1,8 +1,8 @@
+import { quote } from '../lib/go-text.ts'
 import { escapeHtml } from './builtins.ts'
 import { FunctionError, TemplateError } from './errors.ts'
 import { show } from './format.ts'
 import type { Template } from './parse.ts'
-import { quote } from './quote.ts'
 import { type AnyNode, type Branch, type Command, type Node, type NumberNode, type Operand, type Pipe, showNode } from './tree.ts'
 import { type Callable, fits, isTrue, type ParamType, takesNil, typeName, type Value } from './value.ts'
 

@@ -1,5 +1,6 @@
+import { quote } from '../lib/go-text.ts'
 import { formatFloat } from './numbers.ts'
-import { quote } from './quote.ts'
+import { quoteAscii } from './quote.ts'
 import { typeName, type Value } from './value.ts'
 
 /** Go's fmt: Sprint, Sprintln, Sprintf. */
@@ -149,7 +150,7 @@ function formatText(value: string, verb: string, flags: Flags): string {
     case 's':
       return pad(text, flags)
     case 'q':
-      return pad(flags.sharp && !text.includes('`') ? `\`${text}\`` : quote(text, flags.plus), flags)
+      return pad(flags.sharp && !text.includes('`') ? `\`${text}\`` : (flags.plus ? quoteAscii : quote)(text), flags)
     case 'x':
     case 'X': {
       const bytes = [...new TextEncoder().encode(text)].map(byte => byte.toString(16).padStart(2, '0'))

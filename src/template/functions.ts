@@ -1,10 +1,10 @@
+import { quote } from '../lib/go-text.ts'
 import { parsePrometheusDuration } from '../lib/prometheus-duration.ts'
 import { type Match, Re2, RegexError } from '../lib/re2.ts'
 import { isAddress, joinHostPort, splitHostPort } from './address.ts'
 import { builtins, escapeQuery } from './builtins.ts'
 import { FunctionError } from './errors.ts'
 import { humanize, humanize1024, humanizeDuration, humanizePercentage, humanizeTimestamp, toFloat, toTime } from './humanize.ts'
-import { quote } from './quote.ts'
 import { durationValue } from './time.ts'
 import { type Callable, type ListValue, type ObjectValue, textMap, type Value } from './value.ts'
 

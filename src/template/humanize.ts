@@ -1,6 +1,6 @@
+import { quote } from '../lib/go-text.ts'
 import { FunctionError } from './errors.ts'
 import { formatFloat, parseFloat64 } from './numbers.ts'
-import { quote } from './quote.ts'
 import { fourDigits, timeValue } from './time.ts'
 import { type ObjectValue, typeName, type Value } from './value.ts'
 

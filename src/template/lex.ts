@@ -1,4 +1,5 @@
-import { quote, showCharacter } from './quote.ts'
+import { quote } from '../lib/go-text.ts'
+import { showCharacter } from './quote.ts'
 
 export type TokenType =
   | 'text'

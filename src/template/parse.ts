@@ -1,7 +1,8 @@
+import { quote } from '../lib/go-text.ts'
 import { TemplateError } from './errors.ts'
 import { lex, showToken, type Token, type TokenType } from './lex.ts'
 import { parseFloat64, parseInteger } from './numbers.ts'
-import { quote, unquote } from './quote.ts'
+import { unquote } from './quote.ts'
 import { type Branch, type Command, type Node, type NumberNode, type Operand, type Pipe, showNode, type Variable } from './tree.ts'
 
 /** A template that can be carried out: itself and what it defines. */

@@ -1,4 +1,5 @@
 /** String literals of Go, read and written. */
+import { quote } from '../lib/go-text.ts'
 
 const escapes: Readonly<Record<string, string>> = {
   a: '\x07',
@@ -35,26 +36,12 @@ export function unquote(literal: string): string | undefined {
   return valid ? text : undefined
 }
 
-const named: ReadonlyMap<string, string> = new Map(
-  Object.entries(escapes).flatMap(([letter, char]) => (char === "'" ? [] : [[char, `\\${letter}`]])),
-)
-
-const isPrinted = (char: string, ascii: boolean): boolean => /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(char) && !(ascii && char > '~')
-
-/** As `strconv.Quote`: in double quotes, with what cannot be printed, or is beyond ASCII, escaped. */
-export function quote(text: string, ascii = false): string {
-  let quoted = '"'
-  for (const char of text) quoted += named.get(char) ?? (isPrinted(char, ascii) ? char : escaped(char.codePointAt(0)!))
-  return `${quoted}"`
-}
-
-function escaped(code: number): string {
-  if (code < 0x20 || code === 0x7f) return `\\x${hex(code, 2)}`
-  if (code >= 0xd800 && code < 0xe000) return '\\ufffd'
-  return code > 0xffff ? `\\U${hex(code, 8)}` : `\\u${hex(code, 4)}`
-}
-
-const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, '0')
+/** As `strconv.QuoteToASCII`: what is beyond ASCII is escaped too. */
+export const quoteAscii = (text: string): string =>
+  quote(text).replaceAll(/[^ -~]/gu, char => {
+    const code = char.codePointAt(0)!
+    return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+  })
 
 /** As `%#U`: `U+00A0`, and where it can be seen `U+002A '*'`. */
 export function showCharacter(char: string): string {

@@ -1,4 +1,4 @@
-import { quote } from './quote.ts'
+import { quote } from '../lib/go-text.ts'
 
 /** The tree of a template, in Go's terms. Nodes are never written to. */
 interface At {
