@@ -28,7 +28,7 @@ interface Node {
 export interface NumberLiteral extends Node {
   readonly kind: 'number'
   readonly value: number
-  /** written as a duration (`5m` is 300): printed as one again */
+  /** written as a duration (`5m` is 300 seconds): printed as one again */
   readonly duration: boolean
 }
 
@@ -108,26 +108,24 @@ export interface AggregateExpr extends Node {
 
 export interface Call extends Node {
   readonly kind: 'call'
-  /** a name of `functions` (functions.ts) */
+  /** a name of signatures.ts */
   readonly func: string
   readonly args: readonly Expr[]
 }
 
-/** Either a plain duration [ms], or an expression of durations (experimental) that is worked out when the query's range and step are known. */
+/** Either a plain duration [ms], whole, or an expression of durations (experimental) that is worked out when the query's range and step are known. */
 export type Duration = number | DurationExpr
 
+/** Numbers are seconds, as Prometheus reckons them; the result is. */
 export type DurationExpr =
-  | ({ readonly kind: 'duration'; readonly ms: number /** written without a unit: seconds */; readonly bare: boolean } & Node)
+  | NumberLiteral
   | ({ readonly kind: 'step' | 'range' } & Node)
   | ({ readonly kind: 'min_of' | 'max_of'; readonly left: DurationExpr; readonly right: DurationExpr } & Node)
   | ({ readonly kind: 'unary'; readonly op: '+' | '-'; readonly expr: DurationExpr } & Node)
-  | ({
-      readonly kind: 'binary'
-      readonly op: '+' | '-' | '*' | '/' | '%' | '^'
-      readonly left: DurationExpr
-      readonly right: DurationExpr
-    } & Node)
+  | ({ readonly kind: 'binary'; readonly op: DurationOp; readonly left: DurationExpr; readonly right: DurationExpr } & Node)
   | ({ readonly kind: 'paren'; readonly expr: DurationExpr } & Node)
+
+export type DurationOp = '+' | '-' | '*' | '/' | '%' | '^'
 
 /** `@ 123.4` [epoch ms], `@ start()`, `@ end()` */
 export type At = number | 'start' | 'end'
