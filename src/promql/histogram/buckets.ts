@@ -39,6 +39,18 @@ function bound(histogram: FloatHistogram, index: number): number {
   return isCustom(histogram) ? customBound(index, histogram.customBounds) : exponentialBound(index, histogram.schema)
 }
 
+/**
+ * Share of a bucket's width that lies below `value`, which is strictly within its bounds. Exponential buckets are measured on a logarithmic scale, on which all have the same
+ * width; custom ones and the zero bucket linearly.
+ */
+export function fractionBelow({ lower, upper }: Bucket, value: number, linear: boolean): number {
+  if (linear) return (value - lower) / (upper - lower)
+  const from = Math.log2(Math.abs(lower))
+  const to = Math.log2(Math.abs(upper))
+  const at = Math.log2(Math.abs(value))
+  return value > 0 ? (at - from) / (to - from) : 1 - (at - to) / (from - to)
+}
+
 function each(spans: readonly Span[], visit: (index: number, at: number) => void): void {
   let index = 0
   let at = 0

@@ -12,7 +12,7 @@ export interface Buckets {
   readonly count: number[]
 }
 
-export const isCustom = (histogram: FloatHistogram): boolean => histogram.schema === CUSTOM_BUCKETS_SCHEMA
+export const isCustom = ({ schema }: Pick<FloatHistogram, 'schema'>): boolean => schema === CUSTOM_BUCKETS_SCHEMA
 
 /** The buckets that `spans` name, empty ones too. Counts that are missing are 0. */
 export function bucketsOf(spans: readonly Span[], counts: readonly number[]): Buckets {
