@@ -1,6 +1,9 @@
 import type { Queryable } from '../model/query.ts'
 import type { Annotation } from './annotations.ts'
 import type { Expr } from './ast.ts'
+import { evaluateInstant, evaluateRange } from './evaluation/evaluate.ts'
+import { promqlFunctions } from './functions/index.ts'
+import type { PromqlFunction } from './kernel.ts'
 import type { QueryValue } from './value.ts'
 
 /** Everything that bounds a query or turns something on. Defaults are Prometheus's. */
@@ -17,7 +20,12 @@ export interface EngineOptions {
   readonly delayedNameRemoval: boolean
   /** `rate` and the like use start timestamps (off) */
   readonly startTimestamps: boolean
+  /** [ms] of a clock that never goes back; by default one that stands still: no query times out */
   readonly now: () => number
+  /** Resolves after others had a turn of the event loop: asked for every 10 ms, so that a query is noticed to be given up. By default there is none. */
+  readonly breathe: () => Promise<void>
+  /** by name */
+  readonly functions: ReadonlyMap<string, PromqlFunction>
 }
 
 export interface InstantQuery {
@@ -68,5 +76,25 @@ export class QueryError extends Error {
   constructor(type: QueryError['type'], message: string, options?: ErrorOptions) {
     super(message, options)
     this.type = type
+  }
+}
+
+export const defaultEngineOptions: EngineOptions = {
+  lookback: 5 * 60_000,
+  defaultStep: 60_000,
+  maxSamples: 50_000_000,
+  timeout: 2 * 60_000,
+  delayedNameRemoval: false,
+  startTimestamps: false,
+  now: () => 0,
+  breathe: () => Promise.resolve(),
+  functions: promqlFunctions,
+}
+
+export function createEngine(options: Partial<EngineOptions> = {}): Engine {
+  const all: EngineOptions = { ...defaultEngineOptions, ...options }
+  return {
+    instant: (queryable, query) => evaluateInstant(all, queryable, query),
+    range: (queryable, query) => evaluateRange(all, queryable, query),
   }
 }

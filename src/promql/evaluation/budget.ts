@@ -1,0 +1,63 @@
+import { QueryError } from '../engine.ts'
+
+/** How long rows are worked on [ms] before others get a turn of the event loop. */
+const breathEveryMs = 10
+
+/** What one query may use, and has used: samples, time, and the attention of the event loop. */
+export class Budget {
+  /** [samples] read from the store */
+  read = 0
+  peak = 0
+  #held = 0
+  readonly #maxSamples: number
+  readonly #deadline: number
+  readonly #signal: AbortSignal | undefined
+  readonly #now: () => number
+  readonly #breathe: () => Promise<void>
+  #breathAt: number
+
+  constructor(limits: {
+    readonly maxSamples: number
+    readonly timeout: number
+    readonly signal: AbortSignal | undefined
+    readonly now: () => number
+    readonly breathe: () => Promise<void>
+  }) {
+    this.#maxSamples = limits.maxSamples
+    this.#signal = limits.signal
+    this.#now = limits.now
+    this.#breathe = limits.breathe
+    const now = limits.now()
+    this.#deadline = now + limits.timeout
+    this.#breathAt = now + breathEveryMs
+  }
+
+  /** @throws {QueryError} where the query holds more than it may */
+  hold(samples: number): void {
+    this.#held += samples
+    if (this.#held > this.peak) this.peak = this.#held
+    if (this.#held > this.#maxSamples)
+      throw new QueryError('execution', 'query processing would load too many samples into memory in query execution')
+  }
+
+  release(samples: number): void {
+    this.#held -= samples
+  }
+
+  /** Asked between rows: whether it is time to `pause`. */
+  get due(): boolean {
+    return this.#now() >= this.#breathAt
+  }
+
+  /** Lets others have a turn. @throws {QueryError} where the query was given up or has taken too long */
+  async pause(): Promise<void> {
+    await this.#breathe()
+    this.check()
+    this.#breathAt = this.#now() + breathEveryMs
+  }
+
+  check(): void {
+    if (this.#signal?.aborted) throw new QueryError('canceled', 'query was canceled in expression evaluation')
+    if (this.#now() > this.#deadline) throw new QueryError('timeout', 'query timed out in expression evaluation')
+  }
+}

@@ -1,0 +1,415 @@
+import { Labels } from '../../model/labels.ts'
+import type { Matcher } from '../../model/matcher.ts'
+import type { Queryable, SelectedSeries, SelectHints } from '../../model/query.ts'
+import type {
+  AggregateExpr,
+  At,
+  BinaryExpr,
+  Call,
+  Duration,
+  Expr,
+  MatrixSelector,
+  SubqueryExpr,
+  ValueType,
+  VectorSelector,
+} from '../ast.ts'
+import { QueryError } from '../engine.ts'
+import type { PromqlFunction } from '../kernel.ts'
+import type { Grid } from '../value.ts'
+import { StreamedAggregate } from './aggregate.ts'
+import { scalarOperation } from './arithmetic.ts'
+import { bare, type Planned, type PlannedCall, SampleCall, ScalarCall, Timestamp, TimeVector, WholeCall, WindowCall } from './calls.ts'
+import { type Streamed, streamed } from './columns.ts'
+import { CountValues } from './count-values.ts'
+import { resolveDuration } from './durations.ts'
+import { InstantSelector, type Wanted } from './instant.ts'
+import { VectorMatch } from './matching.ts'
+import { Merged } from './merge.ts'
+import { Operation } from './operation.ts'
+import type { Evaluation, ScalarOperator, VectorOperator } from './operator.ts'
+import { Quantile } from './quantiles.ts'
+import { Ranked } from './ranking.ts'
+import { Invariant, Negated, Shared, WithScalar } from './row-operators.ts'
+import { Calculated, Constant, ConstantScalar } from './scalars.ts'
+import { SetOperator } from './sets.ts'
+import { SmoothedSelector } from './smoothed.ts'
+import { innerGrid, Subquery } from './subquery.ts'
+import { type Bounds, boundsOf, type MatrixOperator, RangeSelector } from './windows.ts'
+
+/** Whose result changes with the time of evaluation even where their arguments do not. */
+const ofTheTime: ReadonlySet<string> = new Set([
+  'days_in_month',
+  'day_of_month',
+  'day_of_week',
+  'day_of_year',
+  'hour',
+  'minute',
+  'month',
+  'year',
+  'predict_linear',
+  'time',
+  'timestamp',
+])
+
+const anchoredSafe = ['changes', 'delta', 'increase', 'rate', 'resets']
+const smoothedSafe = ['delta', 'increase', 'rate']
+
+export interface Selection {
+  readonly series: Promise<readonly SelectedSeries[]>
+  readonly oneName: boolean
+}
+
+/** The query that an expression is planned for. */
+export interface PlanContext {
+  readonly cx: Evaluation
+  readonly queryable: Queryable
+  readonly functions: ReadonlyMap<string, PromqlFunction>
+  /** epoch ms */
+  readonly start: number
+  readonly end: number
+  /** [ms]; 0 where it is evaluated once */
+  readonly step: number
+  /** [ms] of subqueries that name none */
+  readonly defaultStep: number
+  readonly typeOf: (expr: Expr) => ValueType
+}
+
+/**
+ * Makes operators of an expression: `@`, offsets and durations become times, what is true of every step is evaluated once, and selectors are asked for
+ * series, each once, while the tree is still being made.
+ */
+export class Planner {
+  readonly #plan: PlanContext
+  readonly #cx: Evaluation
+  readonly #selections = new Map<string, Selection>()
+  readonly #shared = new Map<string, Shared>()
+
+  constructor(plan: PlanContext) {
+    this.#plan = plan
+    this.#cx = plan.cx
+  }
+
+  /** Settles when the store has answered for every selector; a failure is told here first. */
+  async selected(): Promise<void> {
+    await Promise.all([...this.#selections.values()].map(({ series }) => series))
+  }
+
+  scalar(expr: Expr, grid: Grid): ScalarOperator {
+    switch (expr.kind) {
+      case 'number':
+        return new Constant(grid, expr.value)
+      case 'paren':
+        return this.scalar(expr.expr, grid)
+      case 'unary': {
+        const of = this.scalar(expr.expr, grid)
+        return expr.op === '+' ? of : new Calculated(of, new Constant(grid, -1), value => -value)
+      }
+      case 'binary':
+        if (grid.steps > 1 && invariant(expr)) return new ConstantScalar(grid, this.scalar(expr, once(grid)))
+        return new Calculated(this.scalar(expr.left, grid), this.scalar(expr.right, grid), scalarOperation(expr.op as '+'))
+      case 'call':
+        return this.#scalarCall(expr, grid)
+      default:
+        throw new QueryError('internal', `a ${expr.kind} is no scalar`)
+    }
+  }
+
+  vector(expr: Expr, grid: Grid): VectorOperator {
+    if (grid.steps > 1 && invariant(expr)) return new Invariant(this.#cx, grid, this.vector(expr, once(grid)))
+    switch (expr.kind) {
+      case 'paren':
+        return this.vector(expr.expr, grid)
+      case 'vector_selector':
+        return this.#selector(expr, grid, 'value', '')
+      case 'unary': {
+        const of = this.vector(expr.expr, grid)
+        return expr.op === '+' ? of : this.#nameless(new Negated(this.#cx, of), 'merge')
+      }
+      case 'binary':
+        return this.#binary(expr, grid)
+      case 'aggregate':
+        return this.#aggregate(expr, grid)
+      case 'call':
+        return this.#call(expr, grid)
+      default:
+        throw new QueryError('internal', `a ${expr.kind} is no vector`)
+    }
+  }
+
+  /** @param func the function that reads it */
+  matrix(expr: MatrixSelector | SubqueryExpr, grid: Grid, func: string): MatrixOperator {
+    return expr.kind === 'matrix_selector' ? this.#range(expr, grid, func) : this.#subquery(expr, grid)
+  }
+
+  /** Series for the selector, from a store that is told why. */
+  select(matchers: readonly Matcher[], hints: SelectHints): Selection {
+    const key = JSON.stringify([matchers.map(({ name, op, value }) => [name, op, value]), hints])
+    let selection = this.#selections.get(key)
+    if (selection === undefined) {
+      const series = this.#plan.queryable.select(matchers, hints)
+      // Whoever awaits it hears of a failure; that nobody does yet is no failure of its own.
+      series.catch(() => {})
+      selection = { series, oneName: matchers.some(({ name, op }) => name === '__name__' && op === '=') }
+      this.#selections.set(key, selection)
+    }
+    return selection
+  }
+
+  /** Names go at once where they are not to go in the end; then rows may have come to be alike. */
+  #nameless(operator: VectorOperator, alike: 'merge' | 'refuse'): VectorOperator {
+    return this.#cx.delayedNameRemoval || operator.oneName ? operator : new Merged(this.#cx, operator, alike, true)
+  }
+
+  #selector(expr: VectorSelector, grid: Grid, wanted: Wanted, func: string): VectorOperator {
+    const { lookback } = this.#cx
+    const first = this.#time(expr, grid)
+    const step = expr.at === undefined ? grid.step : 0
+    const last = first + step * (grid.steps - 1)
+    const ahead = expr.modifier === 'smoothed' ? lookback : 0
+    const hints = { from: first - lookback, to: last + ahead, step: this.#hintStep(grid), range: 0, func }
+    const selection = this.select(expr.matchers, hints)
+    const look = { first, step, lookback }
+    if (expr.modifier === 'smoothed') return new SmoothedSelector(this.#cx, grid, selection, look, expr.position)
+    const key = JSON.stringify([expr.matchers.map(({ name, op, value }) => [name, op, value]), look, grid, wanted, func])
+    let shared = this.#shared.get(key)
+    if (shared === undefined) {
+      shared = new Shared(new InstantSelector(this.#cx, grid, selection, look, wanted))
+      this.#shared.set(key, shared)
+    }
+    return shared.use()
+  }
+
+  #range({ selector, range }: MatrixSelector, grid: Grid, func: string): MatrixOperator {
+    const { lookback } = this.#cx
+    const bounds = this.#bounds(selector, range, grid)
+    const { modifier } = selector
+    if (modifier !== undefined) refuseModifier(modifier, func)
+    const from = bounds.from[0]! - (modifier === undefined ? 0 : lookback)
+    const to = bounds.to.at(-1)! + (modifier === 'smoothed' ? lookback : 0)
+    const hints = { from, to, step: this.#hintStep(grid), range: bounds.range, func }
+    return new RangeSelector(this.#cx, grid, this.select(selector.matchers, hints), bounds, modifier)
+  }
+
+  #subquery(expr: SubqueryExpr, grid: Grid): MatrixOperator {
+    const bounds = this.#bounds(expr, expr.range, grid)
+    const step = expr.step === undefined ? this.#plan.defaultStep : this.#duration(expr.step, false)
+    const inner = innerGrid(bounds.from[0]!, bounds.to.at(-1)!, step === 0 ? this.#plan.defaultStep : step)
+    return new Subquery(this.#cx, grid, this.row(expr.expr, inner), bounds)
+  }
+
+  /** The rows of a vector, or of a scalar as one without labels. */
+  row(expr: Expr, grid: Grid): VectorOperator {
+    if (grid.steps === 0) return { grid, oneName: true, run: async () => {} }
+    return this.#plan.typeOf(expr) === 'scalar' ? new ScalarRow(this.#cx, this.scalar(expr, grid)) : this.vector(expr, grid)
+  }
+
+  #bounds(of: { readonly offset: Duration; readonly at: At | undefined }, range: Duration, grid: Grid): Bounds {
+    const first = this.#time(of, grid)
+    return boundsOf(first, of.at === undefined ? grid.step : 0, grid.steps, this.#duration(range, false))
+  }
+
+  /** epoch ms: what the first step looks at */
+  #time({ offset, at }: { readonly offset: Duration; readonly at: At | undefined }, grid: Grid): number {
+    const { start, end } = this.#plan
+    const time = at === undefined ? grid.start : at === 'start' ? start : at === 'end' ? end : at
+    return time - this.#duration(offset, true)
+  }
+
+  #duration(duration: Duration, mayBeNegative: boolean): number {
+    const { start, end, step } = this.#plan
+    return resolveDuration(duration, { step, range: end - start }, mayBeNegative)
+  }
+
+  #hintStep(grid: Grid): number {
+    return this.#plan.step === 0 && grid.steps === 1 ? 0 : grid.step
+  }
+
+  #binary(expr: BinaryExpr, grid: Grid): VectorOperator {
+    const left = this.#plan.typeOf(expr.left)
+    const right = this.#plan.typeOf(expr.right)
+    const cx = this.#cx
+    if (left === 'vector' && right === 'vector') {
+      const [a, b] = [this.vector(expr.left, grid), this.vector(expr.right, grid)]
+      const { op } = expr
+      if (op === 'and' || op === 'or' || op === 'unless') return new SetOperator(cx, op, expr.matching!, a, b)
+      return new VectorMatch(cx, new Operation(expr, cx.annotations), expr.matching!, a, b)
+    }
+    const operation = new Operation(expr, cx.annotations)
+    const operator =
+      left === 'vector'
+        ? new WithScalar(cx, operation, this.vector(expr.left, grid), this.scalar(expr.right, grid), 'left')
+        : new WithScalar(cx, operation, this.vector(expr.right, grid), this.scalar(expr.left, grid), 'right')
+    return operation.dropsName || operation.bool ? this.#nameless(operator, 'merge') : operator
+  }
+
+  #aggregate(expr: AggregateExpr, grid: Grid): VectorOperator {
+    const inner = bare(expr.expr)
+    const from = inner.kind === 'vector_selector' ? this.#selector(inner, grid, 'value', expr.op) : this.vector(inner, grid)
+    if (streamed.has(expr.op)) return new StreamedAggregate(this.#cx, { ...expr, op: expr.op as Streamed }, from)
+    const param = bare(expr.param!)
+    if (expr.op === 'count_values') return new CountValues(this.#cx, expr, (param as { readonly value: string }).value, from)
+    const scalar = this.scalar(param, grid)
+    return expr.op === 'quantile' ? new Quantile(this.#cx, expr, scalar, from) : new Ranked(this.#cx, expr, scalar, from)
+  }
+
+  #call(expr: Call, grid: Grid): VectorOperator {
+    const cx = this.#cx
+    const args = expr.args.map(bare)
+    if (expr.func === 'timestamp' || expr.func === 'start_timestamp') return this.#timestamp(expr.func, args[0]!, grid)
+    const func = this.#function(expr.func)
+    const call = this.#planCall(expr, args, grid)
+    if (func.kind === 'whole') return new Merged(cx, new WholeCall(call, func), 'merge', false)
+    if (func.kind === 'window') {
+      const matrix = call.args.find(arg => arg.type === 'matrix')
+      if (matrix === undefined) throw new QueryError('internal', `${expr.func}() has no range vector`)
+      const operator = new WindowCall(call, func, matrix.operator)
+      return func.dropName ? this.#nameless(operator, 'refuse') : operator
+    }
+    const vector = call.args.find(arg => arg.type === 'vector')
+    const operator = new SampleCall(call, func, vector?.operator ?? new TimeVector(cx, grid, Labels.empty))
+    return func.dropName ? this.#nameless(operator, 'merge') : operator
+  }
+
+  #scalarCall(expr: Call, grid: Grid): ScalarOperator {
+    const { start, end, step } = this.#plan
+    switch (expr.func) {
+      case 'start':
+        return new Constant(grid, start / 1000)
+      case 'end':
+        return new Constant(grid, end / 1000)
+      case 'range':
+        return new Constant(grid, (end - start) / 1000)
+      case 'step':
+        return new Constant(grid, start === end ? 0 : step / 1000)
+    }
+    if (grid.steps > 1 && invariant(expr)) return new ConstantScalar(grid, this.scalar(expr, once(grid)))
+    const func = this.#function(expr.func)
+    if (func.kind !== 'whole') throw new QueryError('internal', `${expr.func}() gives no scalar`)
+    return new ScalarCall(this.#planCall(expr, expr.args.map(bare), grid), func)
+  }
+
+  #timestamp(func: 'timestamp' | 'start_timestamp', arg: Expr, grid: Grid): VectorOperator {
+    const cx = this.#cx
+    const ofSample = arg.kind === 'vector_selector'
+    if (func === 'timestamp') {
+      const vector = ofSample ? this.#selector(arg, grid, 'seconds', func) : this.vector(arg, grid)
+      return this.#nameless(new Timestamp(cx, vector, ofSample), 'merge')
+    }
+    // Only of a selector, and only where start timestamps are used, is there anything to tell.
+    if (!ofSample || !cx.startTimestamps) return { grid, oneName: true, run: async () => {} }
+    return this.#nameless(new Timestamp(cx, this.#selector(arg, grid, 'start', func), true), 'merge')
+  }
+
+  #function(name: string): PromqlFunction {
+    const func = this.#plan.functions.get(name)
+    if (func === undefined) throw new QueryError('bad_data', `unknown function with name "${name}"`)
+    return func
+  }
+
+  #planCall(expr: Call, args: readonly Expr[], grid: Grid): PlannedCall {
+    const { cx } = this.#plan
+    const planned = args.map((arg, index) =>
+      expr.func === 'info' && index === 1 ? ({ type: 'written' } as const) : this.#argument(arg, grid, expr.func),
+    )
+    return {
+      name: expr.func,
+      args: planned,
+      cx,
+      grid,
+      context: {
+        grid,
+        strings: planned.flatMap(arg => (arg.type === 'string' ? [arg.value] : [])),
+        annotations: cx.annotations,
+        position: expr.position,
+        positions: expr.args.map(({ position }) => position),
+        lookback: cx.lookback,
+        args,
+        instant: this.#plan.step === 0 || this.#plan.start === this.#plan.end,
+        delayedNameRemoval: cx.delayedNameRemoval,
+        selectTimes: (matchers, from, to) => this.#selectTimes(matchers, from, to, grid, expr.func),
+      },
+    }
+  }
+
+  #argument(arg: Expr, grid: Grid, func: string): Planned {
+    switch (arg.kind) {
+      case 'string':
+        return { type: 'string', value: arg.value }
+      case 'matrix_selector':
+      case 'subquery':
+        return { type: 'matrix', operator: this.matrix(arg, grid, func) }
+      case 'vector_selector':
+        return {
+          type: 'vector',
+          operator: grid.steps > 1 && invariant(arg) ? this.vector(arg, grid) : this.#selector(arg, grid, 'value', func),
+        }
+      default:
+        return this.#plan.typeOf(arg) === 'scalar'
+          ? { type: 'scalar', operator: this.scalar(arg, grid) }
+          : { type: 'vector', operator: this.vector(arg, grid) }
+    }
+  }
+
+  async #selectTimes(matchers: readonly Matcher[], from: number, to: number, grid: Grid, func: string) {
+    const { lookback } = this.#cx
+    const selection = this.select(matchers, { from, to, step: this.#hintStep(grid), range: 0, func })
+    const look = { first: grid.start, step: grid.step, lookback }
+    const rows: Parameters<Parameters<VectorOperator['run']>[0]>[0][] = []
+    await new InstantSelector(this.#cx, grid, selection, look, 'milliseconds').run(row => rows.push(row))
+    return rows
+  }
+}
+
+/** A scalar as a vector of one series. */
+class ScalarRow implements VectorOperator {
+  readonly grid: Grid
+  readonly oneName = true
+  readonly #cx: Evaluation
+  readonly #scalar: ScalarOperator
+
+  constructor(cx: Evaluation, scalar: ScalarOperator) {
+    this.grid = scalar.grid
+    this.#cx = cx
+    this.#scalar = scalar
+  }
+
+  async run(sink: Parameters<VectorOperator['run']>[0]): Promise<void> {
+    const row = this.#cx.pool.take(Labels.empty, this.grid.steps)
+    row.kind.fill(1)
+    row.value.set(await this.#scalar.values())
+    this.#cx.pool.charge(row)
+    sink(row)
+  }
+}
+
+const once = (grid: Grid): Grid => ({ ...grid, steps: 1 })
+
+/** Whether an expression has one value, whatever the step: all selectors have `@`, and nothing asks for the time. */
+export function invariant(expr: Expr): boolean {
+  switch (expr.kind) {
+    case 'number':
+    case 'string':
+      return true
+    case 'vector_selector':
+    case 'subquery':
+      return expr.at !== undefined
+    case 'matrix_selector':
+      return expr.selector.at !== undefined
+    case 'paren':
+    case 'unary':
+      return invariant(expr.expr)
+    case 'aggregate':
+      return invariant(expr.expr) && (expr.param === undefined || invariant(expr.param))
+    case 'binary':
+      return invariant(expr.left) && invariant(expr.right)
+    case 'call':
+      if (expr.func === 'timestamp') return expr.args.every(arg => bare(arg).kind === 'vector_selector' && invariant(arg))
+      return !ofTheTime.has(expr.func) && expr.args.every(invariant)
+  }
+}
+
+function refuseModifier(modifier: 'anchored' | 'smoothed', func: string): void {
+  const safe = modifier === 'anchored' ? anchoredSafe : smoothedSafe
+  if (func === '' || safe.includes(func)) return
+  throw new QueryError('execution', `${modifier} modifier can only be used with: ${safe.join(', ')} - not with ${func}`)
+}
