@@ -92,7 +92,7 @@ const ArrayValue = new Message('ArrayValue', () => [many('values', 1, AnyValue)]
 const KeyValueList = new Message('KeyValueList', () => [many('values', 1, KeyValue)])
 export const KeyValue = new Message('KeyValue', () => [one('key', 1, 'string'), one('value', 2, AnyValue)])
 
-const InstrumentationScope = new Message('InstrumentationScope', () => [
+export const InstrumentationScope = new Message('InstrumentationScope', () => [
   one('name', 1, 'string'),
   one('version', 2, 'string'),
   many('attributes', 3, KeyValue),

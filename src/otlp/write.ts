@@ -349,25 +349,35 @@ function show(value: unknown): string {
 
 /** Bytes written from the end of a growing buffer towards its start. */
 export class BackWriter {
+  readonly #sizeHint: number
   #buffer: Buffer
   #view: DataView
   #at: number
+  /** where what was not taken yet ends */
+  #end: number
 
   constructor(sizeHint: number) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(64, sizeHint))
+    this.#sizeHint = Math.max(64, sizeHint)
+    this.#buffer = Buffer.allocUnsafe(this.#sizeHint)
     this.#view = viewOf(this.#buffer)
-    this.#at = this.#buffer.length
+    this.#at = this.#end = this.#buffer.length
   }
 
   get length(): number {
-    return this.#buffer.length - this.#at
+    return this.#end - this.#at
   }
   /** Forgets what was written after the length was `length`. */
   rewind(length: number): void {
-    this.#at = this.#buffer.length - length
+    this.#at = this.#end - length
   }
   finish(): Uint8Array {
-    return new Uint8Array(this.#buffer.subarray(this.#at))
+    return new Uint8Array(this.#buffer.subarray(this.#at, this.#end))
+  }
+  /** What was written since the last time, without a copy; the writer goes on in front of it, in the same buffer while there is room. */
+  take(): Uint8Array {
+    const written = this.#buffer.subarray(this.#at, this.#end)
+    this.#end = this.#at
+    return written
   }
 
   bytes(bytes: Uint8Array): void {
@@ -413,6 +423,24 @@ export class BackWriter {
     this.#room(8)
     this.#view.setBigUint64((this.#at -= 8), BigInt.asUintN(64, value), true)
   }
+  /** seconds * 1e9 + nanos, exactly, without a bigint: 0 <= seconds < 2^32, 0 <= nanos < 2^32 */
+  fixed64OfTime(seconds: number, nanos: number): void {
+    this.#room(8)
+    this.#at -= 8
+    // Halves of 16 bits: each product stays below 2^53.
+    const high = (seconds >>> 16) * 1e9
+    const low = (high % 65_536) * 65_536 + (seconds & 0xffff) * 1e9 + nanos
+    this.#view.setUint32(this.#at, low >>> 0, true)
+    this.#view.setUint32(this.#at + 4, Math.floor(high / 65_536) + Math.floor(low / 2 ** 32), true)
+  }
+  /** Of hexadecimal digits, two for each byte. */
+  hex(digits: string): void {
+    const size = digits.length >> 1
+    this.#room(size)
+    this.#at -= size
+    for (let i = 0; i < size; i++)
+      this.#buffer[this.#at + i] = (nibble(digits.charCodeAt(2 * i)) << 4) | nibble(digits.charCodeAt(2 * i + 1))
+  }
   double(value: number): void {
     this.#room(8)
     this.#view.setFloat64((this.#at -= 8), value, true)
@@ -421,12 +449,15 @@ export class BackWriter {
   #room(bytes: number): void {
     if (this.#at >= bytes) return
     const used = this.length
-    const grown = Buffer.allocUnsafe(Math.max(2 * this.#buffer.length, used + bytes))
-    this.#buffer.copy(grown, grown.length - used, this.#at)
+    const grown = Buffer.allocUnsafe(Math.max(this.#sizeHint, 2 * used, used + bytes))
+    this.#buffer.copy(grown, grown.length - used, this.#at, this.#end)
     this.#buffer = grown
     this.#view = viewOf(grown)
+    this.#end = grown.length
     this.#at = grown.length - used
   }
 }
+
+const nibble = (code: number): number => (code < 58 ? code - 48 : (code | 32) - 87)
 
 const viewOf = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.length)

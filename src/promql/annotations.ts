@@ -1,5 +1,6 @@
 import { formatG, quote } from '../lib/go-text.ts'
 import type { Position } from './ast.ts'
+import { lineAndColumn } from './parse-error.ts'
 
 /** What a result says about itself besides its values: warnings (the result is likely wrong) and infos (it may surprise). */
 export type Severity = 'warning' | 'info'
@@ -11,6 +12,10 @@ export interface Annotation {
   /** of the expression concerned; undefined: of the whole */
   readonly position: Position | undefined
 }
+
+/** As the API tells it: with the place in the query that it is about. */
+export const annotationText = ({ text, position }: Annotation, query: string): string =>
+  position === undefined ? text : `${text} (${lineAndColumn(query, position.start)})`
 
 /** Gathers annotations. One of the same text counts once, at the place that had it last, as in Prometheus. */
 export class Annotations {

@@ -21,7 +21,7 @@ import { type Embedding, withEmbedding } from './embedding.ts'
 import { onEnding } from './endings.ts'
 import { hookModules } from './hooks.ts'
 import { watchHttp } from './http.ts'
-import { type Found, findInstrumentations } from './instrumentations.ts'
+import { type Found, findInstrumentations, noInstrumentations } from './instrumentations.ts'
 import { everyUnheld, readJson, say } from './outside.ts'
 import type { Part } from './overhead.ts'
 import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
@@ -41,7 +41,8 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
     return
   }
   const app = application(process.argv[1], process.cwd())
-  const found = findInstrumentations(app, process.cwd(), asked)
+  // Merely made they are at work: for metrics alone, which they do not give, they would cost memory, and time of every request.
+  const found = asked.traces.length + asked.logs.length > 0 ? findInstrumentations(app, process.cwd(), asked) : noInstrumentations
   const embedded = await embedding
   const settings = embedded === undefined ? asked : withEmbedding(asked, embedded, problems)
   const pipeline = embedded?.is === 'here' ? embedded.pipeline : undefined
@@ -61,8 +62,7 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
     spanProcessors: signals.spanProcessors,
     logRecordProcessors: signals.logProcessors,
     metricReaders: signals.readers,
-    instrumentations:
-      tracing || signals.logProcessors.length > 0 ? found.instrumentations.map(({ instrumentation }) => instrumentation) : [],
+    instrumentations: found.instrumentations.map(({ instrumentation }) => instrumentation),
     ...(sampler !== undefined && { sampler }),
   })
   sdk.start()

@@ -10,23 +10,38 @@ import { Delivery, type Exporter } from './delivery.ts'
 import { afterUnheld } from './outside.ts'
 import { points } from './rows.ts'
 import type { Destination } from './settings.ts'
+import { type SpanBytes, spanBytes, spansRequest } from './span-bytes.ts'
 
-export async function traceDelivery(destination: Destination): Promise<Delivery<readonly ReadableSpan[]>> {
+/** The way of spans: `itemOf` makes of one that has ended what waits for its turn. */
+export interface SpanWay<T> {
+  readonly delivery: Delivery<readonly T[]>
+  itemOf(span: ReadableSpan): T
+}
+
+/** Of spans that wait as bytes; undefined where the protocol is no protobuf, or the SDK's exporter is not built as we know it. */
+export async function byteWay(destination: Destination): Promise<SpanWay<SpanBytes> | undefined> {
+  if (destination.protocol === 'http/json') return undefined
+  const exporter = await traceExporter(destination)
+  if (!serializesWith(exporter, spansRequest)) return undefined
+  return { delivery: delivery('traces', destination, exporter, spansRequest, length), itemOf: spanBytes }
+}
+
+/** Of spans that wait as they are, and are written by the SDK when they are sent. */
+export async function spanWay(destination: Destination): Promise<SpanWay<ReadableSpan>> {
   const { JsonTraceSerializer, ProtobufTraceSerializer } = await import('@opentelemetry/otlp-transformer')
+  const serializer = destination.protocol === 'http/json' ? JsonTraceSerializer : ProtobufTraceSerializer
+  const encode = (spans: readonly ReadableSpan[]) => serializer.serializeRequest([...spans])
+  return { delivery: delivery('traces', destination, await traceExporter(destination), encode, length), itemOf: span => span }
+}
+
+async function traceExporter(destination: Destination): Promise<unknown> {
   const { OTLPTraceExporter } =
     destination.protocol === 'grpc'
       ? await import('@opentelemetry/exporter-trace-otlp-grpc')
       : destination.protocol === 'http/protobuf'
         ? await import('@opentelemetry/exporter-trace-otlp-proto')
         : await import('@opentelemetry/exporter-trace-otlp-http')
-  const serializer = destination.protocol === 'http/json' ? JsonTraceSerializer : ProtobufTraceSerializer
-  return delivery(
-    'traces',
-    destination,
-    new OTLPTraceExporter(options(destination)),
-    (spans: readonly ReadableSpan[]) => serializer.serializeRequest([...spans]),
-    length,
-  )
+  return new OTLPTraceExporter(options(destination))
 }
 
 export async function logDelivery(destination: Destination): Promise<Delivery<readonly ReadableLogRecord[]>> {
@@ -112,4 +127,18 @@ function unholdRetries(exporter: unknown): void {
     new Promise((resolve, reject) => {
       afterUnheld(inMs, () => inner.send(data, timeoutMs).then(resolve, reject))
     })
+}
+
+/**
+ * The exporter is given bytes, and keeps everything else: address, headers, TLS, retries, timeout. There is no setting for it, so its serializer is
+ * exchanged. @returns whether it could be; where it is built otherwise than is known, it stays as it is, and a test says so
+ */
+function serializesWith<T>(exporter: unknown, serializeRequest: (load: readonly T[]) => Uint8Array): boolean {
+  const delegate = (
+    exporter as { _delegate?: { _serializer?: { serializeRequest: unknown; deserializeResponse(data: Uint8Array): unknown } } }
+  )._delegate
+  const serializer = delegate?._serializer
+  if (delegate === undefined || typeof serializer?.serializeRequest !== 'function') return false
+  delegate._serializer = { serializeRequest, deserializeResponse: data => serializer.deserializeResponse(data) }
+  return true
 }

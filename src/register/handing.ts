@@ -1,17 +1,19 @@
 /** What is recorded, encoded and handed to the pipeline in this process: no connection, no second copy. */
 import { ExportResultCode } from '@opentelemetry/core'
-import { ProtobufLogsSerializer, ProtobufMetricsSerializer, ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer'
+import { ProtobufLogsSerializer, ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer'
 import type { ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
-import type { ReadableSpan } from '@opentelemetry/sdk-trace'
 import type { Pipeline } from '../embed/pipeline.ts'
 import type { Signal } from '../model/signal.ts'
 import { Delivery } from './delivery.ts'
 import { points } from './rows.ts'
 import type { Destination } from './settings.ts'
+import { spanBytes, spansRequest } from './span-bytes.ts'
 
-export const handedTraces = (pipeline: Pipeline, to: Destination) =>
-  handed('traces', pipeline, to, (spans: readonly ReadableSpan[]) => ProtobufTraceSerializer.serializeRequest([...spans]), length)
+export const handedSpans = (pipeline: Pipeline, to: Destination) => ({
+  delivery: handed('traces', pipeline, to, spansRequest, length),
+  itemOf: spanBytes,
+})
 
 export const handedLogs = (pipeline: Pipeline, to: Destination) =>
   handed('logs', pipeline, to, (records: readonly ReadableLogRecord[]) => ProtobufLogsSerializer.serializeRequest([...records]), length)

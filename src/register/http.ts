@@ -106,7 +106,9 @@ type Message = IncomingMessage & { [served]?: Served; baseUrl?: unknown; route?:
 function serverChannels({ tracer, enter, monotonic, ignores, spending }: HttpOptions, durations: Histogram | undefined): Channels {
   /** What a request's events find, bodies that arrive later among them: they come out of the connection, which knows no request. */
   function emitInside(this: EventEmitter & { [inside]: Context }, ...event: Parameters<EventEmitter['emit']>): boolean {
-    return context.with(this[inside], plainEmit, this, ...event)
+    const of = this[inside]
+    // Most of a request's events come while it is handled, and are inside already.
+    return context.active() === of ? Reflect.apply(plainEmit, this, event) : context.with(of, plainEmit, this, ...event)
   }
   const emit = { value: emitInside, writable: true, configurable: true, enumerable: false }
   const goInside = (of: Context, request: Message, response: ServerResponse) => {

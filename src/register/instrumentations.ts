@@ -63,6 +63,8 @@ export interface Found {
   readonly failed: readonly string[]
 }
 
+export const noInstrumentations: Found = { instrumentations: [], names: [], missed: [], failed: [] }
+
 export interface Choice {
   readonly enabled: ReadonlySet<string> | undefined
   readonly disabled: ReadonlySet<string>

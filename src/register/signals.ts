@@ -1,11 +1,12 @@
 /** The ways out of the process: for each signal and exporter that is asked for, with what it needs and nothing else loaded. */
 import type { LogRecordProcessor, ReadableLogRecord } from '@opentelemetry/sdk-logs'
 import type { IMetricReader } from '@opentelemetry/sdk-metrics'
-import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace'
+import type { SpanProcessor } from '@opentelemetry/sdk-trace'
 import { type Pipeline, patienceMs } from '../embed/pipeline.ts'
 import type { Signal } from '../model/signal.ts'
 import { cleanAttributes } from './clean.ts'
 import type { Delivery } from './delivery.ts'
+import type { SpanWay } from './exporters.ts'
 import { deliverNow, type LastLoad } from './last-words.ts'
 import { afterUnheld, everyUnheld, say } from './outside.ts'
 import { Waiting } from './queue.ts'
@@ -69,22 +70,24 @@ class Opened implements Signals {
 
   async traces(): Promise<void> {
     const to = this.#settings.destinations.traces
-    const delivery =
-      this.#pipeline === undefined
-        ? await (await import('./exporters.ts')).traceDelivery(to)
-        : (await import('./handing.ts')).handedTraces(this.#pipeline, to)
-    const queue = this.#queue<ReadableSpan>(delivery, this.#settings.spans)
-    this.spanProcessors.push({
+    const exporters = this.#pipeline === undefined ? await import('./exporters.ts') : undefined
+    const bytes = exporters === undefined ? (await import('./handing.ts')).handedSpans(this.#pipeline!, to) : await exporters.byteWay(to)
+    this.spanProcessors.push(bytes !== undefined ? this.#spans(bytes) : this.#spans(await exporters!.spanWay(to)))
+  }
+
+  #spans<T>({ delivery, itemOf }: SpanWay<T>): SpanProcessor {
+    const queue = this.#queue(delivery, this.#settings.spans)
+    return {
       onStart() {},
       onEnd(span) {
         // 1: sampled
         if ((span.spanContext().traceFlags & 1) === 0) return
         cleanAttributes(span.attributes)
-        queue.add(span)
+        queue.add(itemOf(span))
       },
       forceFlush: () => queue.flush(),
       shutdown: () => queue.flush(),
-    })
+    }
   }
 
   async logs(): Promise<void> {

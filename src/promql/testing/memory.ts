@@ -1,4 +1,5 @@
 /** Series in memory, to be asked: for tests of expressions and rules, and for whoever has a handful of samples and a question. */
+import { quote } from '../../lib/go-text.ts'
 import type { FloatHistogram } from '../../model/float-histogram.ts'
 import { compareText, type Labels } from '../../model/labels.ts'
 import { type Matcher, valueTest } from '../../model/matcher.ts'
@@ -149,6 +150,6 @@ function firstAfter(time: Float64Array, limit: number): number {
 
 /** As Prometheus writes a series: `name{label="value"}`. */
 export function show(labels: Labels): string {
-  const rest = [...labels].filter(([name]) => name !== '__name__').map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+  const rest = [...labels].filter(([name]) => name !== '__name__').map(([name, value]) => `${name}=${quote(value)}`)
   return rest.length === 0 && labels.name !== '' ? labels.name : `${labels.name}{${rest.join(', ')}}`
 }

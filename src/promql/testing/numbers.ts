@@ -1,4 +1,5 @@
 /** Numbers and durations as Prometheus's test language reads them. */
+import { LiteralError, parseDuration } from '../literals.ts'
 
 const integer = /^[+-]?(?:0[xX](?:_?[0-9a-fA-F])+|0[bB](?:_?[01])+|0[oO]?(?:_?[0-7])+|0|[1-9](?:_?\d)*)$/
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
@@ -26,16 +27,12 @@ function wholeNumber(text: string): number {
   return sign * (/^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits))
 }
 
-const duration = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/
-/** [ms] y, w, d, h, m, s, ms */
-const sizes = [31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1]
-
 /** [ms] of whole units, large ones first (`1h30m`); `0` needs no unit. undefined: it is none. */
 export function durationOf(text: string): number | undefined {
-  if (text === '0') return 0
-  const [whole, ...counts] = duration.exec(text) ?? []
-  if (whole === undefined || whole === '') return undefined
-  let ms = 0
-  for (const [i, size] of sizes.entries()) ms += Number(counts[i] ?? 0) * size
-  return ms
+  try {
+    return parseDuration(text)
+  } catch (error) {
+    if (error instanceof LiteralError) return undefined
+    throw error
+  }
 }

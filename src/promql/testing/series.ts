@@ -3,6 +3,7 @@
  * `V+DxN` adds D each time, `_xN` is N places without a sample. The same in rule unit tests.
  */
 import { Labels } from '../../model/labels.ts'
+import { histogramSeries } from '../histogram/arithmetic.ts'
 import { type HistogramLiteral, HistogramLiteralError, parseHistogram } from '../histogram/text.ts'
 import { durationOf, numberOf } from './numbers.ts'
 import { quotedAt } from './quoted.ts'
@@ -131,13 +132,14 @@ function histogramItem(line: string, from: number, values: Sequence): number {
 }
 
 /** `{{first}}+{{step}}xN` @returns where it ends */
-function addedHistograms(line: string, from: number, first: HistogramLiteral, _sign: 1 | -1, _values: Sequence): number {
+function addedHistograms(line: string, from: number, first: HistogramLiteral, sign: 1 | -1, values: Sequence): number {
   const step = histogramAt(line, first.end + 1)
   const times = timesAt(line, step.end)
   if (times === undefined) throw new SeriesError('expected how often: {{…}}+{{…}}xN', step.end)
   bounded(from, () => {
     if (times.times >= MAX_VALUES) throw tooMany()
-    throw new RangeError('histograms that are added up are not read')
+    for (const histogram of histogramSeries(first.histogram, step.histogram, times.times, sign))
+      values.add(NATIVE, 0, histogram, step.hintWritten)
   })
   return times.end
 }

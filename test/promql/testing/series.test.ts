@@ -55,6 +55,9 @@ describe('values', () => {
     ['{} {{ }} 1 {{sum:1}}', ['{{}}', 1, '{{sum:1}}']],
     ['{} {{counter_reset_hint:gauge sum:1}}', ['{{sum:1 counter_reset_hint:gauge}} hinted']],
     ['{} {{buckets:[5 10 7] schema:1}}x2', Array(3).fill('{{schema:1 buckets:[5 10 7]}}')],
+    ['{} {{sum:1}}+{{sum:1}}x2 {{sum:2}}+{{sum:2}}x1', ['{{sum:1}}', '{{sum:2}}', '{{sum:3}}', '{{sum:2}}', '{{sum:4}}']],
+    ['{} {{buckets:[5] schema:0}}+{{buckets:[1 2] schema:1}}x1', ['{{buckets:[5]}}', '{{buckets:[6 2]}}']],
+    ['{} {{buckets:[5 10 7] schema:1}}+{{buckets:[1 2 3] schema:1}}x0', ['{{schema:1 buckets:[5 10 7]}}']],
   ])('%s', (line, values) => expect(places(parseSeries(line).values)).toEqual(values))
 
   test('a step is added again and again', () => {
@@ -88,6 +91,7 @@ describe('what is no series', () => {
     ['{} {{}}1', 'expected a space, got "1"', 7],
     ['{} {{}}+{{}}', 'expected how often: {{…}}+{{…}}xN', 12],
     ['{} {{}}+1', 'a histogram begins with "{{"', 8],
+    ['{} {{schema:1}}+{{schema:0}}x2', 'error combining histograms: cannot merge from schema 0 to 1', 3],
     ['m 1x99999999999', `more than ${MAX_VALUES} values in one series`, 2],
   ])('%j', (line, message, at) => {
     const error = thrown(() => parseSeries(line))
