@@ -1,8 +1,9 @@
 import { warnMixedFloatsHistograms } from '../annotations.ts'
+import { extendedHistogramGrowth } from '../histogram/rate.ts'
 import type { FunctionContext, MutableRow, Windows } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import type { RateKind } from './rates.ts'
-import { type Floats, split } from './split.ts'
+import { type Floats, type Histograms, split } from './split.ts'
 
 /**
  * rate, increase and delta of `anchored` and `smoothed` selectors, which look at samples around the window instead of guessing what is between them.
@@ -16,11 +17,12 @@ export function extendedRate(windows: Windows, kind: RateKind, out: MutableRow, 
   const seconds = windows.range / 1000
   let mixed = false
   for (let step = 0; step < floats.lo.length; step++) {
-    if (floats.hi[step]! <= floats.lo[step]!) continue
     if (histograms !== undefined && histograms.hi[step]! > histograms.lo[step]!) {
-      mixed = true
+      if (floats.hi[step]! > floats.lo[step]!) mixed = true
+      else extendedHistogramRate(histograms, step, windows, kind, out, cx)
       continue
     }
+    if (floats.hi[step]! <= floats.lo[step]!) continue
     const grown = growth(floats, step, windows.from[step]!, windows.to[step]!, kind.counter)
     if (grown === undefined) continue
     out.kind[step] = FLOAT
@@ -74,6 +76,25 @@ const smoothedGrowth: Growth = ({ time, value, lo, hi }, step, from, to, counter
   }
   if (right < before) grown += before
   return grown
+}
+
+function extendedHistogramRate(
+  histograms: Histograms,
+  step: number,
+  windows: Windows,
+  kind: RateKind,
+  out: MutableRow,
+  cx: FunctionContext,
+): void {
+  const { time, lo, hi } = histograms
+  const from = windows.from[step]!
+  const to = windows.to[step]!
+  let last = hi[step]! - 1
+  const first = anchorOf(time, lo[step]!, last, from)
+  const smoothed = windows.modifier === 'smoothed'
+  while (smoothed && last > lo[step]! && time[last - 1]! >= to) last--
+  if (time[last]! <= from || (smoothed && time[first]! > to)) return
+  extendedHistogramGrowth(histograms, first, last, step, windows, kind, out, cx)
 }
 
 /** The last sample at or before `from`; the first of all where there is none. */

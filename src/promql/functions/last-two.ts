@@ -1,4 +1,5 @@
 import { infoTierRead, warnMixedFloatsHistograms } from '../annotations.ts'
+import { lastTwoHistograms } from '../histogram/rate.ts'
 import type { WindowFunction } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { startsAnew } from './start-times.ts'
@@ -16,16 +17,22 @@ function lastTwo(name: string, counter: boolean): WindowFunction {
       for (let step = 0; step < lo.length; step++) {
         const last = hi[step]! - 1
         if (last <= lo[step]!) continue
-        const ofHistograms = (histograms?.[last] === undefined ? 0 : 1) + (histograms?.[last - 1] === undefined ? 0 : 1)
-        if (ofHistograms === 1) warnMixedFloatsHistograms(cx.annotations, labels.name, cx.positions[0]!)
-        if (ofHistograms > 0) continue
-        const began =
-          counter &&
-          (value[last]! < value[last - 1]! ||
-            (start !== undefined && startsAnew(start[last - 1]!, time[last - 1]!, start[last]!, time[last]!)))
+        const anew = counter && start !== undefined && startsAnew(start[last - 1]!, time[last - 1]!, start[last]!, time[last]!)
+        const seconds = (time[last]! - time[last - 1]!) / 1000
+        const before = histograms?.[last - 1]
+        const now = histograms?.[last]
+        if (before !== undefined && now !== undefined) {
+          lastTwoHistograms(before, now, anew, seconds, step, counter, labels.name, out, cx)
+          continue
+        }
+        if (before !== undefined || now !== undefined) {
+          warnMixedFloatsHistograms(cx.annotations, labels.name, cx.positions[0]!)
+          continue
+        }
+        const began = anew || (counter && value[last]! < value[last - 1]!)
         const grown = began ? value[last]! : value[last]! - value[last - 1]!
         out.kind[step] = FLOAT
-        out.value[step] = counter ? grown / ((time[last]! - time[last - 1]!) / 1000) : grown
+        out.value[step] = counter ? grown / seconds : grown
       }
       if (tier !== undefined) infoTierRead(cx.annotations, name, tier.step, cx.positions[0]!)
     },

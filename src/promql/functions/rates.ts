@@ -1,4 +1,5 @@
 import { infoPossibleNonCounter, infoTierRead, warnStartTimeOverlap } from '../annotations.ts'
+import { histogramRate } from '../histogram/rate.ts'
 import type { FunctionContext, MutableRow, WindowFunction, Windows } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { extendedRate } from './extended-rates.ts'
@@ -33,9 +34,11 @@ function rateFunction(name: string, kind: RateKind): WindowFunction {
 }
 
 function extrapolatedRate(windows: Windows, kind: RateKind, out: MutableRow, cx: FunctionContext): void {
-  const { floats } = refuseMixed(windows, split(windows), cx)
+  const { floats, histograms } = refuseMixed(windows, split(windows), cx)
   floatRate(floats, windows, kind, out)
-  if (kind.counter && floats.start !== undefined) noteOverlaps(floats, windows, cx)
+  if (histograms !== undefined) histogramRate(histograms, windows, kind, out, cx)
+  if (!kind.counter) return
+  for (const each of [floats, histograms]) if (each?.start !== undefined) noteOverlaps(each, windows, cx)
 }
 
 function floatRate({ time, value, start, tier, lo, hi }: Floats, windows: Windows, kind: RateKind, out: MutableRow): void {
@@ -103,7 +106,7 @@ function runningSum(values: Float64Array): Float64Array {
   return sums
 }
 
-function noteOverlaps({ time, start, lo, hi }: Floats, windows: Windows, cx: FunctionContext): void {
+function noteOverlaps({ time, start, lo, hi }: Pick<Floats, 'time' | 'start' | 'lo' | 'hi'>, windows: Windows, cx: FunctionContext): void {
   let count = 0
   let looked = 1
   let overlap = 0

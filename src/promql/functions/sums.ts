@@ -1,3 +1,4 @@
+import { histogramsOverTime } from '../histogram/over-time.ts'
 import type { MutableRow, WindowFunction } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { type Floats, refuseMixed, split } from './split.ts'
@@ -10,7 +11,8 @@ export const sumOverTime: WindowFunction = {
   kind: 'window',
   dropName: true,
   run(windows, out, cx) {
-    const { floats } = refuseMixed(windows, split(windows), cx)
+    const { floats, histograms } = refuseMixed(windows, split(windows), cx)
+    if (histograms !== undefined) histogramsOverTime('sum', histograms, windows, out, cx)
     sums(floats.tier?.sum ?? floats.value, floats, out)
   },
 }
@@ -19,7 +21,8 @@ export const avgOverTime: WindowFunction = {
   kind: 'window',
   dropName: true,
   run(windows, out, cx) {
-    const { floats } = refuseMixed(windows, split(windows), cx)
+    const { floats, histograms } = refuseMixed(windows, split(windows), cx)
+    if (histograms !== undefined) histogramsOverTime('avg', histograms, windows, out, cx)
     if (floats.tier === undefined) averages(floats, out)
     else {
       sums(floats.tier.sum, floats, out)

@@ -1,5 +1,7 @@
 import type { Samples } from '../../model/query.ts'
 import { infoTierRead } from '../annotations.ts'
+import { equal } from '../histogram/arithmetic.ts'
+import { detectReset } from '../histogram/reset.ts'
 import type { FunctionContext, WindowFunction, Windows } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { startsAnew } from './start-times.ts'
@@ -51,7 +53,7 @@ function isChange({ value, histograms }: Samples, i: number): boolean {
   const now = histograms?.[i]
   if (before === undefined && now === undefined)
     return value[i] !== value[i - 1] && !(Number.isNaN(value[i]!) && Number.isNaN(value[i - 1]!))
-  return before === undefined || now === undefined
+  return before === undefined || now === undefined || !equal(now, before)
 }
 
 function isReset({ time, value, start, histograms }: Samples, i: number): boolean {
@@ -59,5 +61,5 @@ function isReset({ time, value, start, histograms }: Samples, i: number): boolea
   const now = histograms?.[i]
   if ((before === undefined) !== (now === undefined)) return true
   if (start !== undefined && startsAnew(start[i - 1]!, time[i - 1]!, start[i]!, time[i]!)) return true
-  return before === undefined && value[i]! < value[i - 1]!
+  return before === undefined || now === undefined ? value[i]! < value[i - 1]! : detectReset(now, before)
 }
