@@ -27,6 +27,9 @@ function secondsOf(cursor: Cursor, token: Token): number {
 /** As Go reckons them: seconds and what is left over apart. */
 const seconds = (ms: number): number => Math.floor(ms / 1000) + (ms % 1000) / 1000
 
+/** Seconds as whole milliseconds, what is left over cut off, as Go does through nanoseconds. */
+export const toMs = (value: number): number => Math.trunc(Math.round(value * 1e9) / 1e6)
+
 /** What stands for a number that was refused. */
 const none: NumberLiteral = { kind: 'number', value: 0, duration: false, position: { start: 0, end: 0 } }
 
@@ -42,9 +45,20 @@ function inRange(cursor: Cursor, literal: NumberLiteral, at: { start: number; en
 /** Of brackets: what is no expression must be above 0. Reads the token behind it. */
 export function positiveDuration(cursor: Cursor): DurationExpr {
   const expr = durationExpr(cursor, 0)
-  if (expr.kind !== 'number' || expr.value > 0 || Number.isNaN(expr.value)) return expr
-  cursor.problem(expr.position, 'duration must be greater than 0')
+  const literal = literalOf(expr)
+  if (literal === undefined || literal.value > 0 || Number.isNaN(literal.value)) return expr
+  cursor.problem(literal.position, 'duration must be greater than 0')
   return none
+}
+
+/** The number that a duration is, in parentheses and under signs as it may be; undefined: it is an expression. */
+export function literalOf(expr: DurationExpr): NumberLiteral | undefined {
+  if (expr.kind === 'number') return expr
+  if (expr.kind !== 'paren' && expr.kind !== 'unary') return undefined
+  const literal = literalOf(expr.expr)
+  if (literal === undefined || expr.kind === 'paren') return literal
+  const value = expr.op === '-' ? -literal.value : literal.value
+  return { ...literal, value, position: { start: expr.position.start, end: literal.position.end } }
 }
 
 /** Behind `offset`, where signs and operators belong to the duration only if parentheses, or two signs, say so: `x offset 1m + y` adds y. */
@@ -116,8 +130,8 @@ function paren(cursor: Cursor, checked: boolean): DurationExpr {
   const expr = durationExpr(cursor, 0)
   const { end } = cursor.expect(')')
   if (checked) experimental(cursor, expr)
-  // Parentheses around a number, or around others, are not kept.
-  if (expr.kind === 'number' || expr.kind === 'paren') return expr
+  // Of parentheses around parentheses one pair is kept.
+  if (expr.kind === 'paren') return expr
   cursor.above(cursor.height)
   return { kind: 'paren', expr, position: { start, end } }
 }
@@ -133,7 +147,7 @@ function operators(cursor: Cursor, first: DurationExpr, above: number): Duration
     const right = operand(cursor, op === '^' ? precedence - 1 : precedence)
     cursor.above(Math.max(height, cursor.height))
     experimental(cursor, left)
-    if ((op === '/' || op === '%') && right.kind === 'number' && right.value === 0) {
+    if ((op === '/' || op === '%') && literalOf(right)?.value === 0) {
       cursor.problem(token, op === '/' ? 'division by zero' : 'modulo by zero')
       left = none
     } else {

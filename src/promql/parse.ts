@@ -16,7 +16,7 @@ import type {
 import { check } from './check.ts'
 import { Cursor, everything, type ParseOptions, type Place } from './cursor.ts'
 import { unquote } from './literals.ts'
-import { numberLiteral, offsetDuration, positiveDuration } from './parse-duration.ts'
+import { numberLiteral, offsetDuration, positiveDuration, toMs } from './parse-duration.ts'
 import { vectorSelector } from './parse-selector.ts'
 import { experimentalAggregations, parametrized, signatures } from './signatures.ts'
 import { isAggregation, isFirst, isLabelName, isMetricName, isPreprocessor, type Token } from './tokens.ts'
@@ -374,7 +374,7 @@ function refuseBeforeRange(cursor: Cursor, expr: Expr, position: { start: number
 }
 
 /** A number of seconds as milliseconds; an expression as it is. */
-const plain = (expr: DurationExpr): Duration => (expr.kind === 'number' ? Math.trunc(Math.round(expr.value * 1e9) / 1e6) : expr)
+const plain = (expr: DurationExpr): Duration => (expr.kind === 'number' ? toMs(expr.value) : expr)
 
 /** What `offset` and `@` change: a selector, that of a range, a subquery. */
 type Shifted = VectorSelector | SubqueryExpr
