@@ -342,6 +342,12 @@ class Parser {
       case '+':
       case '?':
         return this.#fail(`has a ${JSON.stringify(char)} with nothing to repeat`, from)
+      case '{':
+        // A brace that counts nothing stands for itself.
+        this.#at = from
+        if (this.#repetition() !== undefined) this.#fail('has a "{" with nothing to repeat', from)
+        this.#at = from + 1
+        return this.#literal(0x7b)
       default:
         return this.#literal(char.codePointAt(0)!)
     }
@@ -401,7 +407,7 @@ class Parser {
     const control = controls[letter]
     if (control !== undefined) return control
     // A sign stands for itself; what a letter might come to mean is not guessed.
-    if (/^[^0-9A-Za-z]$/u.test(letter)) return letter.codePointAt(0)!
+    if (/^[\0-/:-@[-`{-\x7f]$/.test(letter)) return letter.codePointAt(0)!
     return this.#fail(`has an unknown escape ${JSON.stringify(`\\${letter}`)}`, from)
   }
 
@@ -418,13 +424,14 @@ class Parser {
         sets.push(posix[1] === '^' ? c => !has(c) : has)
         continue
       }
+      const start = this.#at
       const low = this.#classChar(sets)
       if (low === undefined) continue
       let high = low
       if (this.#text[this.#at] === '-' && this.#text[this.#at + 1] !== ']' && this.#at + 1 < this.#text.length) {
         this.#at++
         high = this.#classChar(undefined) ?? low
-        if (high < low) this.#fail('has a range that ends before it begins', from)
+        if (high < low) this.#fail('has a range that ends before it begins', start)
       }
       ranges.push([low, high])
     }
