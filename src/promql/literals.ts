@@ -92,8 +92,8 @@ const simple: Readonly<Record<string, number>> = { a: 7, b: 8, f: 12, n: 10, r: 
 const encoder = new TextEncoder()
 
 /**
- * The text that a string literal stands for; its quotes and escapes are known to be right. `\xC3` and `\303` are bytes of UTF-8,
- * as in Go; bytes that are no UTF-8 become U+FFFD.
+ * The text that a string literal stands for; its quotes and escapes are known to be right. `\xC3` and `\303` are bytes of UTF-8, as in Go;
+ * a byte that is no UTF-8 becomes a lone surrogate, U+DC00 and the byte, so that such a text is not well-formed and is printed as it was written.
  */
 export function unquote(literal: string): string {
   const inner = literal.slice(1, -1)
@@ -104,7 +104,31 @@ export function unquote(literal: string): string {
     if (written !== undefined && /^[x0-7]/.test(written)) bytes.push(characterOf(written))
     else for (const byte of encoder.encode(written === undefined ? part : String.fromCodePoint(characterOf(written)))) bytes.push(byte)
   }
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes))
+  return decode(Uint8Array.from(bytes))
+}
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function decode(bytes: Uint8Array): string {
+  const whole = decoded(bytes)
+  if (whole !== undefined) return whole
+  let text = ''
+  for (let at = 0; at < bytes.length; ) {
+    const lead = bytes[at]!
+    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
+    const char = decoded(bytes.subarray(at, at + length))
+    text += char ?? String.fromCharCode(0xdc00 + lead)
+    at += char === undefined ? 1 : length
+  }
+  return text
+}
+
+function decoded(bytes: Uint8Array): string | undefined {
+  try {
+    return strict.decode(bytes)
+  } catch {
+    return undefined
+  }
 }
 
 const escapes = /\\(u.{4}|U.{8}|.)/gsu

@@ -4,7 +4,8 @@ import { LiteralError, parseDuration, parseNumber } from './literals.ts'
 import type { Token } from './tokens.ts'
 
 const precedences: Readonly<Record<DurationOp, number>> = { '+': 4, '-': 4, '*': 5, '/': 5, '%': 5, '^': 6 }
-const SIGN = 6
+/** A sign binds as `*` does. */
+const SIGN = 5
 
 /** A number or a duration, as a number [s]. */
 export function numberLiteral(cursor: Cursor): NumberLiteral {
@@ -37,7 +38,7 @@ const none: NumberLiteral = { kind: 'number', value: 0, duration: false, positio
 const MAX_SECONDS = 2 ** 63 / 1e9
 
 function inRange(cursor: Cursor, literal: NumberLiteral, at: { start: number; end: number } = literal.position): NumberLiteral {
-  if (Math.abs(literal.value) <= MAX_SECONDS || Number.isNaN(literal.value)) return literal
+  if (Math.abs(literal.value) <= MAX_SECONDS) return literal
   cursor.problem(at, 'duration out of range')
   return none
 }
@@ -46,7 +47,7 @@ function inRange(cursor: Cursor, literal: NumberLiteral, at: { start: number; en
 export function positiveDuration(cursor: Cursor): DurationExpr {
   const expr = durationExpr(cursor, 0)
   const literal = literalOf(expr)
-  if (literal === undefined || literal.value > 0 || Number.isNaN(literal.value)) return expr
+  if (literal === undefined || literal.value > 0) return expr
   cursor.problem(literal.position, 'duration must be greater than 0')
   return none
 }
@@ -115,7 +116,8 @@ function primary(cursor: Cursor, checked = true): DurationExpr {
       const right = durationExpr(cursor, 0)
       cursor.above(Math.max(height, cursor.height))
       const expr: DurationExpr = { kind, left, right, position: { start, end: cursor.expect(')').end } }
-      if (checked) experimental(cursor, expr)
+      // Shown at its first argument.
+      if (checked) experimental(cursor, left)
       return expr
     }
     case '(':

@@ -1,8 +1,9 @@
-import { RegexError } from '../lib/re2.ts'
-import { type Matcher, valueTest } from '../model/matcher.ts'
+import { Re2, RegexError } from '../lib/re2.ts'
+import type { Matcher } from '../model/matcher.ts'
 import type { VectorSelector } from './ast.ts'
 import type { Cursor } from './cursor.ts'
 import { unquote } from './literals.ts'
+import { regexMessage } from './regex-message.ts'
 import type { Token } from './tokens.ts'
 
 const first = { inside: 'label matching', expected: 'identifier or "}"' }
@@ -60,9 +61,10 @@ function matcher(cursor: Cursor): Matcher {
 
 function checkRegex(cursor: Cursor, found: Matcher, start: number, end: number): void {
   try {
-    valueTest(found)
+    // By itself: between other parts `)|(` would be an expression.
+    new Re2(found.value)
   } catch (error) {
     if (!(error instanceof RegexError)) throw error
-    cursor.problem({ start, end }, `error parsing regexp: ${error.message}`)
+    cursor.problem({ start, end }, regexMessage(found.value, error))
   }
 }

@@ -19,7 +19,7 @@ import { unquote } from './literals.ts'
 import { numberLiteral, offsetDuration, positiveDuration, toMs } from './parse-duration.ts'
 import { vectorSelector } from './parse-selector.ts'
 import { experimentalAggregations, parametrized, signatures } from './signatures.ts'
-import { isAggregation, isFirst, isLabelName, isMetricName, isPreprocessor, type Token } from './tokens.ts'
+import { isAggregation, isFirst, isLabelName, isMetricName, isPreprocessor, type Kind, type Token } from './tokens.ts'
 
 export type { ParseOptions } from './cursor.ts'
 export { defaultParseOptions, everything } from './cursor.ts'
@@ -274,11 +274,13 @@ function matchingOf(cursor: Cursor): NonNullable<BinaryExpr['matching']> {
     if (group === 'group_left' || group === 'group_right') {
       cursor.take()
       cardinality = group === 'group_left' ? 'many-to-one' : 'one-to-many'
-      if (cursor.peek() === '(') include = labelNames(cursor).labels
+      if (cursor.peek() === '(' || !isOperandOrFill(cursor.peek())) include = labelNames(cursor).labels
     }
   }
   return { cardinality, on: kind === 'on', labels, include, ...fills(cursor) }
 }
+
+const isOperandOrFill = (kind: Kind): boolean => isFirst(kind) || kind === 'fill' || kind === 'fill_left' || kind === 'fill_right'
 
 function fills(cursor: Cursor): { fillLeft: number | undefined; fillRight: number | undefined } {
   if (cursor.accept('fill') !== undefined) {
@@ -334,7 +336,7 @@ function postfix(cursor: Cursor, operand: Expr): Expr {
 
 const inBrackets: Place = { inside: 'subquery or range selector', expected: 'number, duration, step(), or range()' }
 const afterRange: Place = { inside: 'subquery or range', expected: '":" or "]"' }
-const afterColon: Place = { inside: 'subquery selector', expected: 'number, duration, step(), or range(), or "]"' }
+const afterColon: Place = { inside: 'subquery selector', expected: 'number, duration, step(), range(), or "]"' }
 const afterStep: Place = { inside: 'subquery selector', expected: '"]"' }
 
 function brackets(cursor: Cursor, expr: Expr): Expr {

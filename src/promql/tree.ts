@@ -13,7 +13,7 @@ export function tree(expr: Expr): Json {
     case 'number':
       return { type: 'numberLiteral', val: formatF(expr.value) }
     case 'string':
-      return { type: 'stringLiteral', val: expr.value }
+      return { type: 'stringLiteral', val: expr.value.toWellFormed() }
     case 'paren':
       return { type: 'parenExpr', expr: tree(expr.expr) }
     case 'unary':
@@ -57,7 +57,11 @@ const selectorTree = ({ name, matchers, offset, at, modifier }: VectorSelector):
   smoothed: modifier === 'smoothed',
 })
 
-const matcherTree = ({ name, op, value }: Matcher): Json => ({ name, value, type: op })
+const matcherTree = ({ name, op, value }: Matcher): Json => ({
+  name: name.toWellFormed(),
+  value: value.toWellFormed(),
+  type: op,
+})
 
 const atTree = (at: At | undefined): { readonly [key: string]: Json } => ({
   timestamp: typeof at === 'number' ? at : null,
