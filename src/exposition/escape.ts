@@ -11,7 +11,7 @@ import type { Escaping } from './negotiate.ts'
 export function escapeName(name: string, escaping: Escaping, kind: 'metric' | 'label'): string {
   if (escaping === 'allow-utf-8' || (kind === 'metric' ? legacyMetric : legacyLabel).test(name)) return name
   const plain = kind === 'metric' ? /[A-Za-z0-9:]/ : /[A-Za-z0-9]/
-  let text = escaping === 'values' ? 'U__' : ''
+  let text = escaping === 'values' ? escapedByValue : ''
   let first = true
   for (const character of name) {
     const stays = plain.test(character) && !(first && /[0-9]/.test(character))
@@ -20,6 +20,26 @@ export function escapeName(name: string, escaping: Escaping, kind: 'metric' | 'l
   }
   return escaping === 'values' || kind === 'metric' ? text : text.replace(/^__+/, '_')
 }
+
+/** What a name begins with that was escaped by the values of its characters. */
+export const escapedByValue = 'U__'
+
+/** The name that `escapeName(name, 'values')` made such a text of; the text itself where nothing was. */
+export function unescapeName(text: string): string {
+  if (!text.startsWith(escapedByValue)) return text
+  let name = ''
+  for (let at = escapedByValue.length; at < text.length; ) {
+    const [, plain, code] = escapedPart.exec(text.slice(at, at + 8)) ?? []
+    if (plain === undefined && code === undefined) return text
+    const point = Number.parseInt(code ?? '', 16)
+    if (code !== undefined && (point > 0x10ffff || (point >= 0xd800 && point < 0xe000))) return text
+    name += code === undefined ? (plain === '__' ? '_' : plain) : String.fromCodePoint(point)
+    at += code === undefined ? plain!.length : code.length + 2
+  }
+  return name
+}
+/** A character that stands for itself, `__` for an underscore, or `_1f600_`. */
+const escapedPart = /^(?:([^_]|__)|_([0-9a-fA-F]{1,6})_)/u
 
 function replaced(character: string, escaping: Escaping): string {
   if (escaping === 'underscores') return '_'

@@ -6,7 +6,8 @@ import { coarser, maxSchema, toClassic, toSpans } from './exponential.ts'
 import { type Exemplar, type Family, newRow, type Row } from './families.ts'
 import { type Label, readLabels } from './labels.ts'
 import { type FamilyType, hasUnit } from './naming.ts'
-import { maxCount, wholeMs } from './number.ts'
+import { wholeMs } from './number.ts'
+import { ProtoWriter, zigzag } from './proto-writer.ts'
 import { placed } from './text.ts'
 
 const types: Readonly<Record<FamilyType, number>> = { counter: 0, gauge: 1, summary: 2, unknown: 3, histogram: 4 }
@@ -22,7 +23,7 @@ const smallestThreshold = 1e-128
  */
 export function* protobufPage(families: Iterable<Family>): Generator<Uint8Array | undefined> {
   const row = newRow()
-  const out = new Writer()
+  const out = new ProtoWriter(2 * pieceSize)
   for (const family of families) {
     const metrics: Uint8Array[] = []
     let size = 0
@@ -60,14 +61,14 @@ export function* protobufPage(families: Iterable<Family>): Generator<Uint8Array 
   }
 }
 
-function writeLabel(out: Writer, [name, value]: Label): void {
+function writeLabel(out: ProtoWriter, [name, value]: Label): void {
   const pair = out.begin(1)
   out.text(1, name)
   out.text(2, value)
   out.end(pair)
 }
 
-function writeMetric(out: Writer, row: Row, type: FamilyType): void {
+function writeMetric(out: ProtoWriter, row: Row, type: FamilyType): void {
   const metric = out.begin(4)
   for (const label of readLabels(row.labels)) writeLabel(out, label)
   if (row.shape === 'number') writeNumber(out, row, type)
@@ -81,7 +82,7 @@ function writeMetric(out: Writer, row: Row, type: FamilyType): void {
 const numberFields: Readonly<Partial<Record<FamilyType, number>>> = { gauge: 2, counter: 3 }
 const untyped = 5
 
-function writeNumber(out: Writer, row: Row, type: FamilyType): void {
+function writeNumber(out: ProtoWriter, row: Row, type: FamilyType): void {
   const number = out.begin(numberFields[type] ?? untyped)
   out.double(1, row.value)
   if (type === 'counter') {
@@ -91,7 +92,7 @@ function writeNumber(out: Writer, row: Row, type: FamilyType): void {
   out.end(number)
 }
 
-function writeSummary(out: Writer, row: Row): void {
+function writeSummary(out: ProtoWriter, row: Row): void {
   const summary = out.begin(4)
   out.varintField(1, row.count)
   if (!Number.isNaN(row.sum)) out.double(2, row.sum)
@@ -105,7 +106,7 @@ function writeSummary(out: Writer, row: Row): void {
   out.end(summary)
 }
 
-function writeHistogram(out: Writer, row: Row): void {
+function writeHistogram(out: ProtoWriter, row: Row): void {
   const histogram = out.begin(7)
   out.varintField(1, row.count)
   if (!Number.isNaN(row.sum)) out.double(2, row.sum)
@@ -119,7 +120,7 @@ function writeHistogram(out: Writer, row: Row): void {
 
 const isNative = (row: Row): boolean => row.shape === 'exponential' && addsUp(row)
 
-function writeBuckets(out: Writer, row: Row, { bounds, buckets }: Pick<Row, 'bounds' | 'buckets'>): void {
+function writeBuckets(out: ProtoWriter, row: Row, { bounds, buckets }: Pick<Row, 'bounds' | 'buckets'>): void {
   const exemplars = placed(row.exemplars, bounds)
   let sum = 0
   for (let k = 0; k <= bounds.length; k++) {
@@ -142,7 +143,7 @@ function addsUp({ count, exponential: h }: Row): boolean {
   return sum === count && Number.isSafeInteger(count)
 }
 
-function writeNative(out: Writer, { exponential: h }: Row): void {
+function writeNative(out: ProtoWriter, { exponential: h }: Row): void {
   const by = Math.max(0, h.scale - maxSchema)
   out.varintField(5, zigzag(h.scale - by))
   out.double(6, h.zeroThreshold > 0 && Number.isFinite(h.zeroThreshold) ? h.zeroThreshold : smallestThreshold)
@@ -162,7 +163,7 @@ function writeNative(out: Writer, { exponential: h }: Row): void {
   }
 }
 
-function writeExemplar(out: Writer, field: number, { labels, value, time }: Exemplar): void {
+function writeExemplar(out: ProtoWriter, field: number, { labels, value, time }: Exemplar): void {
   const exemplar = out.begin(field)
   for (const label of labels) writeLabel(out, label)
   out.double(2, value)
@@ -171,89 +172,11 @@ function writeExemplar(out: Writer, field: number, { labels, value, time }: Exem
 }
 
 /** google.protobuf.Timestamp; nothing where the time is unknown. */
-function writeTime(out: Writer, field: number, ms: number): void {
+function writeTime(out: ProtoWriter, field: number, ms: number): void {
   if (!(ms > 0)) return
   const nanos = Math.round((ms % 1000) * 1e6)
   const time = out.begin(field)
   out.varintField(1, Math.floor(ms / 1000))
   if (nanos > 0) out.varintField(2, Math.min(nanos, 999_999_999))
   out.end(time)
-}
-
-/** Exact up to 2^52. */
-const zigzag = (value: number): number => (value < 0 ? -2 * value - 1 : 2 * value)
-
-class Writer {
-  #bytes = Buffer.allocUnsafe(2 * pieceSize)
-  length = 0
-
-  /** What has been written, as a copy; the writer is empty again. */
-  take(): Uint8Array {
-    const taken = Uint8Array.prototype.slice.call(this.#bytes, 0, this.length)
-    this.length = 0
-    return taken
-  }
-
-  /** A message, to be closed by `end` with what this returns. */
-  begin(field: number): number {
-    this.varint(field * 8 + 2)
-    this.#reserve(1)
-    return ++this.length
-  }
-  end(from: number): void {
-    const size = this.length - from
-    const extra = varintSize(size) - 1
-    if (extra > 0) {
-      this.#reserve(extra)
-      this.#bytes.copyWithin(from + extra, from, this.length)
-    }
-    this.length = from - 1
-    this.varint(size)
-    this.length += size
-  }
-
-  varintField(field: number, value: number): void {
-    this.varint(field * 8)
-    this.varint(value)
-  }
-  double(field: number, value: number): void {
-    this.varint(field * 8 + 1)
-    this.#reserve(8)
-    this.length = this.#bytes.writeDoubleLE(value, this.length)
-  }
-  text(field: number, value: string): void {
-    const size = Buffer.byteLength(value)
-    this.varint(field * 8 + 2)
-    this.varint(size)
-    this.#reserve(size)
-    this.length += this.#bytes.write(value, this.length)
-  }
-  raw(bytes: Uint8Array): void {
-    this.#reserve(bytes.length)
-    this.#bytes.set(bytes, this.length)
-    this.length += bytes.length
-  }
-  /** Of a whole number from 0 on; what is none counts as 0. */
-  varint(value: number): void {
-    this.#reserve(10)
-    let rest = value > 0 ? Math.min(value, maxCount) : 0
-    while (rest >= 128) {
-      this.#bytes[this.length++] = (rest % 128) | 128
-      rest = Math.floor(rest / 128)
-    }
-    this.#bytes[this.length++] = rest
-  }
-
-  #reserve(size: number): void {
-    if (this.length + size <= this.#bytes.length) return
-    const larger = Buffer.allocUnsafe(2 * (this.length + size))
-    larger.set(this.#bytes.subarray(0, this.length))
-    this.#bytes = larger
-  }
-}
-
-function varintSize(value: number): number {
-  let size = 1
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++
-  return size
 }

@@ -1,0 +1,46 @@
+/** What remote write and remote read carry, whichever version of the message: series with samples, histograms and exemplars. */
+import type { FloatHistogram } from '../../model/float-histogram.ts'
+import type { Label } from '../labels.ts'
+
+export interface RemoteSample {
+  /** epoch ms */
+  readonly time: number
+  /** since when it counts [epoch ms]; 0: unknown */
+  readonly start: number
+  /** Prometheus's stale marker: the series is no more; `value` means nothing then */
+  readonly stale: boolean
+  readonly value: number
+}
+
+export interface RemoteHistogram {
+  readonly time: number
+  readonly start: number
+  readonly stale: boolean
+  readonly histogram: FloatHistogram
+}
+
+export interface RemoteExemplar {
+  readonly labels: readonly Label[]
+  readonly value: number
+  /** epoch ms */
+  readonly time: number
+}
+
+export const remoteTypes = ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset'] as const
+export type RemoteType = (typeof remoteTypes)[number]
+
+export interface RemoteMetadata {
+  readonly type: RemoteType
+  readonly help: string
+  readonly unit: string
+}
+
+export interface RemoteSeries {
+  /** sorted by name where the sender does as it should */
+  readonly labels: readonly Label[]
+  readonly samples: readonly RemoteSample[]
+  readonly histograms: readonly RemoteHistogram[]
+  readonly exemplars: readonly RemoteExemplar[]
+  /** 2.0 says it of each series; 1.0 of families, elsewhere */
+  readonly metadata: RemoteMetadata | undefined
+}
