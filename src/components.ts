@@ -26,11 +26,13 @@ import { hostmetrics } from './receivers/host/hostmetrics.ts'
 import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
 import prometheusReceiver from './receivers/prometheus/index.ts'
+import prometheusRemoteWriteReceiver from './receivers/prometheus_remote_write/index.ts'
 import self from './receivers/self/index.ts'
 
 export const components: readonly AnyFactory[] = [
   otlp,
   prometheusReceiver,
+  prometheusRemoteWriteReceiver,
   host,
   self,
   memoryLimiter,
@@ -58,7 +60,11 @@ export const components: readonly AnyFactory[] = [
 
 /** What the OpenTelemetry Collector called some of them, and files out there still do. */
 export const aliases: Aliases = {
-  receiver: { hostmetrics: { type: 'host', config: hostmetrics }, host_metrics: { type: 'host', config: hostmetrics } },
+  receiver: {
+    prometheusremotewrite: 'prometheus_remote_write',
+    hostmetrics: { type: 'host', config: hostmetrics },
+    host_metrics: { type: 'host', config: hostmetrics },
+  },
   exporter: { otlp: 'otlp_grpc', otlphttp: 'otlp_http' },
   connector: { spanmetrics: 'span_metrics', servicegraph: 'service_graph' },
   processor: { resourcedetection: 'resource_detection' },

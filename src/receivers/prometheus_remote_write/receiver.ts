@@ -1,0 +1,262 @@
+/** Takes what Prometheus servers, agents and collectors write, in remote write 1.0 and 2.0, and hands it on as OTLP. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Authenticator, Consumer, Context, Receiver } from '../../component/component.ts'
+import { PermanentError, RetryableError, UnauthenticatedError } from '../../component/errors.ts'
+import { findAuthenticator } from '../../component/http-server.ts'
+import { type RemoteListener, readWriteV1, readWriteV2 } from '../../exposition/remote/read.ts'
+import type { RemoteMetadata, RemoteSeries } from '../../exposition/remote/series.ts'
+import { SnappyError, snappyDecode } from '../../lib/snappy.ts'
+import { MalformedError } from '../../model/batch.ts'
+import { Raw } from '../../model/raw.ts'
+import { Families } from './families.ts'
+import type { Settings } from './index.ts'
+import { histogramProblem, labelsProblem, showLabels, sizeOf } from './series-check.ts'
+import { OtlpRequest } from './to-otlp.ts'
+
+/** What a sender is told instead of "written". */
+class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly status: number
+  /** [s] */
+  readonly retryAfter: number | undefined
+  constructor(status: number, message: string, retryAfter?: number) {
+    super(message)
+    this.status = status
+    this.retryAfter = retryAfter
+  }
+}
+
+type Version = 1 | 2
+
+/** [ms] for refusals that name no time of their own */
+const someTimeMs = 1000
+
+export class RemoteWriteReceiver implements Receiver {
+  readonly #cx: Context
+  readonly #settings: Settings
+  readonly #next: Consumer<'metrics'> | undefined
+  readonly #families: Families
+  readonly #left
+  #authenticator: Authenticator | undefined
+  #draining = false
+  /** requests being answered */
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(cx: Context, settings: Settings, next: Consumer<'metrics'> | undefined) {
+    this.#cx = cx
+    this.#settings = settings
+    this.#next = next
+    this.#families = new Families(settings.max_metadata_families)
+    this.#left = cx.meter.createCounter('thalamus_receiver_remote_write_dropped', {
+      unit: '{sample}',
+      description: 'Samples, histograms and exemplars of remote write that no data point was made of, by reason: invalid, no_point.',
+    })
+  }
+
+  async start(): Promise<void> {
+    this.#authenticator = findAuthenticator(this.#cx, this.#settings.auth, `receivers.${this.#cx.id}`)
+    this.#cx.mount(this.#settings.path, (request, response) => {
+      const done = this.#serve(request, response).finally(() => this.#running.delete(done))
+      this.#running.add(done)
+    })
+  }
+
+  async shutdown(signal: AbortSignal): Promise<void> {
+    this.#draining = true
+    const over = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => over.resolve(), { once: true })
+    if (signal.aborted) over.resolve()
+    await Promise.race([Promise.all(this.#running), over.promise])
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let charged = 0
+    const charge = (bytes: number) => {
+      charged += bytes
+      this.#cx.budget.charge(bytes)
+      if (this.#cx.budget.used > this.#cx.budget.hardBytes) throw new Refusal(429, 'memory is short: nothing more is read for now', 1)
+    }
+    let version: Version = 1
+    let written: OtlpRequest | undefined
+    try {
+      version = this.#admit(request)
+      const body = await gather(request, this.#settings.max_request_body_size, charge)
+      const message = this.#decompressed(body)
+      charge(message.length)
+      const told = new Told(this.#families)
+      if (version === 1) readWriteV1(message, told)
+      else readWriteV2(message, told)
+      this.#count(told)
+      await this.#handOver(told.request)
+      written = told.request
+      if (told.problem !== undefined) throw new Refusal(400, told.problem)
+      response.writeHead(204, headersOf(version, written)).end()
+    } catch (error) {
+      this.#refuse(request, response, error, headersOf(version, written))
+    } finally {
+      this.#cx.budget.refund(charged)
+    }
+  }
+
+  /** @throws {Refusal} {UnauthenticatedError} before anything is read */
+  #admit(request: IncomingMessage): Version {
+    if (request.method !== 'POST') throw new Refusal(405, 'remote write is POST')
+    this.#authenticator?.check(request.headers)
+    if (this.#draining) throw new Refusal(503, 'shutting down', 1)
+    if (this.#next === undefined) throw new Refusal(404, 'no pipeline takes metrics from this receiver')
+    const version = versionOf(request.headers['content-type'])
+    const encoding = request.headers['content-encoding'] ?? ''
+    if (version === undefined || (encoding !== '' && encoding.toLowerCase() !== 'snappy')) {
+      const types = 'application/x-protobuf, with proto=prometheus.WriteRequest or proto=io.prometheus.write.v2.Request'
+      throw new Refusal(415, `takes ${types}, in Snappy's block format`)
+    }
+    if (this.#cx.budget.exceeded) throw new Refusal(429, 'memory is short: nothing more is read for now', 1)
+    return version
+  }
+
+  #decompressed(body: Uint8Array): Uint8Array {
+    try {
+      return snappyDecode(body, this.#settings.max_request_body_size)
+    } catch (error) {
+      if (error instanceof SnappyError)
+        throw new Refusal(error.tooLarge ? 413 : 400, `the body is not taken: as Snappy it ${error.message}`)
+      throw error
+    }
+  }
+
+  #count({ invalid, request }: Told): void {
+    if (invalid > 0) this.#left.add(invalid, { receiver: this.#cx.id, reason: 'invalid' })
+    if (request.exemplarsLeft > 0) this.#left.add(request.exemplarsLeft, { receiver: this.#cx.id, reason: 'no_point' })
+  }
+
+  async #handOver(request: OtlpRequest): Promise<void> {
+    if (request.points === 0) return
+    const account = this.#cx.account('metrics')
+    const batch = this.#cx.reader.read('metrics', Raw.of(request.encode()))
+    const { size } = batch.raw
+    this.#cx.budget.charge(size)
+    try {
+      await this.#next!.consume(batch)
+      account.receive(batch.rows, 0, 'http')
+    } catch (error) {
+      account.receive(0, batch.rows, 'http')
+      throw error
+    } finally {
+      this.#cx.budget.refund(size)
+    }
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse, error: unknown, headers: Readonly<Record<string, string>>): void {
+    const { status, message, retryAfter } = this.#verdict(error)
+    if (response.destroyed) return
+    if (!request.complete) letGo(request, this.#settings.max_request_body_size)
+    response.writeHead(status, {
+      ...headers,
+      'content-type': 'text/plain; charset=utf-8',
+      ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+      ...(status === 401 && { 'www-authenticate': 'Bearer, Basic' }),
+      ...(status === 405 && { allow: 'POST' }),
+    })
+    response.end(`${message}\n`)
+  }
+
+  #verdict(error: unknown): Refusal {
+    if (error instanceof Refusal) return error
+    if (error instanceof RetryableError) return new Refusal(503, error.message, Math.ceil((error.retryAfterMs || someTimeMs) / 1000))
+    if (error instanceof UnauthenticatedError) return new Refusal(401, error.message)
+    if (error instanceof MalformedError || error instanceof PermanentError) return new Refusal(400, error.message)
+    this.#cx.log.error({ err: error }, 'a request failed for a reason that is not its own')
+    return new Refusal(500, 'internal error')
+  }
+}
+
+/** What a request says, series by series: what is good of it becomes OTLP. */
+class Told implements RemoteListener {
+  readonly request = new OtlpRequest()
+  readonly #families: Families
+  /** the first thing that is wrong */
+  problem: string | undefined
+  /** [samples, histograms and exemplars] */
+  invalid = 0
+
+  constructor(families: Families) {
+    this.#families = families
+  }
+
+  series(series: RemoteSeries): void {
+    const problem = labelsProblem(series.labels)
+    if (problem !== undefined) return this.#leave(problem, sizeOf(series))
+    const histograms = series.histograms.filter(one => {
+      const wrong = histogramProblem(one)
+      if (wrong !== undefined) this.#leave(`${showLabels(series.labels)}: ${wrong}`, 1)
+      return wrong === undefined
+    })
+    this.request.add({ ...series, histograms }, series.metadata ?? this.#families.of(nameOf(series)))
+  }
+
+  wrong(problem: string): void {
+    this.#leave(`a series ${problem}`, 1)
+  }
+
+  metadata(family: string, metadata: RemoteMetadata): void {
+    this.#families.describe(family, metadata)
+  }
+
+  #leave(problem: string, count: number): void {
+    this.problem ??= problem
+    this.invalid += count
+  }
+}
+
+const nameOf = ({ labels }: RemoteSeries): string => labels.find(([name]) => name === '__name__')?.[1] ?? ''
+
+/** As 2.0 wants it, whatever became of the request. */
+function headersOf(version: Version, written: OtlpRequest | undefined): Record<string, string> {
+  if (version === 1) return {}
+  const count = (of: number | undefined) => String(of ?? 0)
+  return {
+    'x-prometheus-remote-write-samples-written': count(written?.samples),
+    'x-prometheus-remote-write-histograms-written': count(written?.histograms),
+    'x-prometheus-remote-write-exemplars-written': count(written?.exemplars),
+  }
+}
+
+/** By the content type; undefined: another one. */
+function versionOf(type: string | undefined): Version | undefined {
+  const [media, ...parameters] = (type ?? '').split(';').map(part => part.trim())
+  if (media?.toLowerCase() !== 'application/x-protobuf') return undefined
+  const proto = parameters.find(parameter => parameter.toLowerCase().startsWith('proto='))?.slice('proto='.length)
+  if (proto === undefined || proto === 'prometheus.WriteRequest') return 1
+  return proto === 'io.prometheus.write.v2.Request' ? 2 : undefined
+}
+
+function gather(request: IncomingMessage, limit: number, charge: (bytes: number) => void): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  request.on('data', (chunk: Uint8Array) => {
+    size += chunk.length
+    if (size > limit) return reject(new Refusal(413, `the request is larger than the ${limit} bytes that are allowed`))
+    try {
+      charge(chunk.length)
+    } catch (refusal) {
+      return reject(refusal)
+    }
+    chunks.push(chunk)
+  })
+  request.on('end', () => resolve(Buffer.concat(chunks)))
+  request.on('error', reject)
+  request.on('close', () => reject(new Refusal(400, 'the request was not sent to its end')))
+  return promise
+}
+
+/** What is still coming is read and forgotten: a connection that is cut while it sends loses the answer. */
+function letGo(request: IncomingMessage, most: number): void {
+  let left = most + 2 ** 20
+  request.on('data', (chunk: Uint8Array) => {
+    left -= chunk.length
+    if (left < 0) request.destroy()
+  })
+  request.on('error', () => {})
+  request.resume()
+}

@@ -1,0 +1,54 @@
+import type { Label } from '../../exposition/labels.ts'
+import type { RemoteHistogram, RemoteSeries } from '../../exposition/remote/series.ts'
+import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram, MAX_EXPONENTIAL_SCHEMA, MIN_EXPONENTIAL_SCHEMA } from '../../model/float-histogram.ts'
+
+/** What is wrong with the labels of a series, in a sentence; undefined where nothing is. */
+export function labelsProblem(labels: readonly Label[]): string | undefined {
+  const seen = new Set<string>()
+  for (const [name, value] of labels) {
+    if (name === '') return `a label of ${showLabels(labels)} has no name`
+    if (seen.has(name)) return `${showLabels(labels)} has two labels ${JSON.stringify(name)}`
+    if (!name.isWellFormed() || !value.isWellFormed()) return `${showLabels(labels)} has a text that is not UTF-8`
+    seen.add(name)
+  }
+  if (!labels.some(([name, value]) => name === '__name__' && value !== '')) return `${showLabels(labels)} has no __name__`
+  return undefined
+}
+
+/** [buckets] of one side, those between spans included: an exponential histogram of OpenTelemetry lists them all */
+const maxBuckets = 5000
+
+/** What keeps a histogram from being one. */
+export function histogramProblem({ histogram, stale }: RemoteHistogram): string | undefined {
+  if (stale) return undefined
+  const { schema, count, positiveSpans, negativeSpans, positiveCounts, negativeCounts, zeroCount } = histogram
+  const custom = schema === CUSTOM_BUCKETS_SCHEMA
+  if (!custom && (schema < MIN_EXPONENTIAL_SCHEMA || schema > MAX_EXPONENTIAL_SCHEMA)) return `a histogram has schema ${schema}`
+  if (width(positiveSpans) > maxBuckets || width(negativeSpans) > maxBuckets) return `a histogram has more than ${maxBuckets} buckets`
+  for (const spans of [positiveSpans, negativeSpans]) {
+    if (spans.some(({ offset }, i) => i > 0 && offset < 0)) return 'a histogram has spans that overlap'
+  }
+  if (custom && !isCustom(histogram)) return 'a histogram with custom buckets has bounds that do not fit them'
+  if (count < 0 || zeroCount < 0 || [...positiveCounts, ...negativeCounts].some(one => one < 0)) return 'a histogram has a count below 0'
+  return undefined
+}
+
+const width = (spans: FloatHistogram['positiveSpans']): number =>
+  spans.reduce((sum, { offset, length }, i) => sum + length + (i > 0 ? offset : 0), 0)
+
+function isCustom({ customBounds, positiveSpans, negativeSpans, zeroCount }: FloatHistogram): boolean {
+  const end = positiveSpans.reduce((at, { offset, length }) => at + offset + length, 0)
+  const ascending = customBounds.every((bound, i) => i === 0 || bound > customBounds[i - 1]!)
+  return (
+    ascending && end <= customBounds.length + 1 && (positiveSpans[0]?.offset ?? 0) >= 0 && negativeSpans.length === 0 && zeroCount === 0
+  )
+}
+
+/** For a message: not longer than a line. */
+export function showLabels(labels: readonly Label[]): string {
+  const text = `{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(', ')}}`
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text
+}
+
+/** [samples, histograms and exemplars] */
+export const sizeOf = ({ samples, histograms, exemplars }: RemoteSeries): number => samples.length + histograms.length + exemplars.length

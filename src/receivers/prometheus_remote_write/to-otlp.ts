@@ -1,0 +1,240 @@
+/**
+ * Series as remote write has them → a metrics request of OTLP. A series stays what it is: its name, its labels and each of its samples come
+ * out as they came in. So a classic histogram, whose series may arrive in different requests, is not put together: its buckets are numbers,
+ * as they are to the sender. job and instance are the resource, as for what is scraped.
+ */
+import type { Label } from '../../exposition/labels.ts'
+import type { RemoteExemplar, RemoteHistogram, RemoteMetadata, RemoteSample, RemoteSeries } from '../../exposition/remote/series.ts'
+import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram, type Span } from '../../model/float-histogram.ts'
+import { encode, nanos } from '../../otlp/write.ts'
+
+/** of what names none of its own */
+const scopeName = 'thalamus/prometheus_remote_write'
+const scopePrefix = 'otel_scope_'
+
+type Kind = 'gauge' | 'counter' | 'exponential' | 'explicit'
+
+interface Metric {
+  readonly name: string
+  readonly kind: Kind
+  readonly about: RemoteMetadata | undefined
+  readonly points: object[]
+}
+interface Scope {
+  readonly head: object
+  readonly metrics: Map<string, Metric>
+}
+interface Resource {
+  readonly attributes: Readonly<Record<string, string>>
+  readonly scopes: Map<string, Scope>
+}
+
+export class OtlpRequest {
+  readonly #resources = new Map<string, Resource>()
+  /** [samples] */
+  samples = 0
+  histograms = 0
+  exemplars = 0
+  /** [exemplars] of series without a sample here: OpenTelemetry has them at points only */
+  exemplarsLeft = 0
+
+  get points(): number {
+    return this.samples + this.histograms
+  }
+
+  /** Exemplars go to the last point of the series. */
+  add({ labels, samples, histograms, exemplars }: RemoteSeries, about: RemoteMetadata | undefined): void {
+    const place = this.#place(labels)
+    const { name, attributes, scope } = place
+    const kind: Kind = about?.type === 'counter' && name.endsWith('_total') ? 'counter' : 'gauge'
+    const last = samples.length > 0 ? samples.at(-1) : undefined
+    for (const sample of samples) {
+      const given = sample === last && exemplars.length > 0 ? exemplars : undefined
+      metricIn(scope, name, kind, about).points.push(numberPoint(sample, attributes, given))
+    }
+    for (const [i, one] of histograms.entries()) {
+      const custom = one.histogram.schema === CUSTOM_BUCKETS_SCHEMA
+      const given = last === undefined && i === histograms.length - 1 && exemplars.length > 0 ? exemplars : undefined
+      const point = custom ? explicitPoint(one, attributes, given) : exponentialPoint(one, attributes, given)
+      metricIn(scope, name, custom ? 'explicit' : 'exponential', about).points.push(point)
+    }
+    this.samples += samples.length
+    this.histograms += histograms.length
+    if (samples.length + histograms.length > 0) this.exemplars += exemplars.length
+    else this.exemplarsLeft += exemplars.length
+  }
+
+  encode(): Uint8Array {
+    return encode('metrics', {
+      resourceMetrics: [...this.#resources.values()].map(({ attributes, scopes }) => ({
+        resource: { attributes },
+        scopeMetrics: [...scopes.values()].map(({ head, metrics }) => ({ scope: head, metrics: [...metrics.values()].map(metricOf) })),
+      })),
+    })
+  }
+
+  #place(labels: readonly Label[]): { name: string; attributes: Label[]; scope: Scope } {
+    let [name, job, instance] = ['', '', '']
+    const attributes: Label[] = []
+    const ofScope: Label[] = []
+    for (const label of labels) {
+      const [key, value] = label
+      if (value === '') continue
+      if (key === '__name__') name = value
+      else if (key === 'job') job = value
+      else if (key === 'instance') instance = value
+      else if (key.startsWith(scopePrefix)) ofScope.push(label)
+      else attributes.push(label)
+    }
+    return { name, attributes, scope: this.#scope(job, instance, ofScope) }
+  }
+
+  #scope(job: string, instance: string, labels: readonly Label[]): Scope {
+    const key = `${job.length} ${job} ${instance}`
+    let resource = this.#resources.get(key)
+    if (resource === undefined) {
+      const attributes = { ...(job !== '' && { 'service.name': job }), ...(instance !== '' && { 'service.instance.id': instance }) }
+      resource = { attributes, scopes: new Map() }
+      this.#resources.set(key, resource)
+    }
+    const scopeKey = labels.length === 0 ? '' : JSON.stringify(labels)
+    let scope = resource.scopes.get(scopeKey)
+    if (scope === undefined) {
+      scope = { head: scopeOf(labels), metrics: new Map() }
+      resource.scopes.set(scopeKey, scope)
+    }
+    return scope
+  }
+}
+
+function scopeOf(labels: readonly Label[]): object {
+  if (labels.length === 0) return { name: scopeName }
+  const {
+    name = '',
+    version = '',
+    schema_url: _,
+    ...attributes
+  } = Object.fromEntries(labels.map(([label, value]) => [label.slice(scopePrefix.length), value])) as Record<string, string>
+  return { name, version, attributes }
+}
+
+function metricIn({ metrics }: Scope, name: string, kind: Kind, about: RemoteMetadata | undefined): Metric {
+  const key = `${kind} ${name}`
+  let metric = metrics.get(key)
+  if (metric === undefined) {
+    metric = { name, kind, about, points: [] }
+    metrics.set(key, metric)
+  }
+  return metric
+}
+
+const cumulative = 2
+
+function metricOf({ name, kind, about, points: dataPoints }: Metric): object {
+  const head = { name, description: about?.help, metadata: about === undefined ? undefined : { 'prometheus.type': about.type } }
+  switch (kind) {
+    case 'gauge':
+      return { ...head, gauge: { dataPoints } }
+    case 'counter':
+      return { ...head, sum: { dataPoints, aggregationTemporality: cumulative, isMonotonic: true } }
+    case 'exponential':
+      return { ...head, exponentialHistogram: { dataPoints, aggregationTemporality: cumulative } }
+    case 'explicit':
+      return { ...head, histogram: { dataPoints, aggregationTemporality: cumulative } }
+  }
+}
+
+const pointOf = (time: number, start: number, attributes: readonly Label[], exemplars: readonly RemoteExemplar[] | undefined) => ({
+  attributes,
+  timeUnixNano: nanosOf(time),
+  startTimeUnixNano: start > 0 ? nanosOf(start) : undefined,
+  exemplars: exemplars?.map(exemplarOf),
+})
+
+/** OTLP has no time before 1970. */
+const nanosOf = (ms: number): bigint => nanos(Math.max(0, ms))
+
+/** `flags`: no value was recorded, which is what a stale marker says. */
+const noValue = 1
+
+function numberPoint(
+  { time, start, stale, value }: RemoteSample,
+  attributes: readonly Label[],
+  exemplars?: readonly RemoteExemplar[],
+): object {
+  const point = pointOf(time, start, attributes, exemplars)
+  return stale ? { ...point, flags: noValue } : { ...point, asDouble: value }
+}
+
+function exponentialPoint(
+  { time, start, stale, histogram }: RemoteHistogram,
+  attributes: readonly Label[],
+  exemplars?: readonly RemoteExemplar[],
+): object {
+  const point = pointOf(time, start, attributes, exemplars)
+  if (stale) return { ...point, flags: noValue }
+  const { schema, count, sum, zeroCount, zeroThreshold, positiveSpans, positiveCounts, negativeSpans, negativeCounts } = histogram
+  return {
+    ...point,
+    ...{ scale: schema, count: whole(count), sum, zeroCount: whole(zeroCount), zeroThreshold },
+    positive: sideOf(positiveSpans, positiveCounts),
+    negative: sideOf(negativeSpans, negativeCounts),
+  }
+}
+
+/** Bucket i of Prometheus ends where bucket i of OpenTelemetry begins. */
+function sideOf(spans: readonly Span[], counts: readonly number[]): object | undefined {
+  if (counts.length === 0) return undefined
+  return { offset: spans[0]!.offset - 1, bucketCounts: filled(spans, counts).map(whole) }
+}
+
+/** With the empty buckets between spans. */
+function filled(spans: readonly Span[], counts: readonly number[]): number[] {
+  const all: number[] = []
+  let at = 0
+  for (const [i, { offset, length }] of spans.entries()) {
+    if (i > 0) for (let gap = 0; gap < offset; gap++) all.push(0)
+    for (let k = 0; k < length; k++) all.push(counts[at++]!)
+  }
+  return all
+}
+
+function explicitPoint(
+  { time, start, stale, histogram }: RemoteHistogram,
+  attributes: readonly Label[],
+  exemplars?: readonly RemoteExemplar[],
+): object {
+  const point = pointOf(time, start, attributes, exemplars)
+  if (stale) return { ...point, flags: noValue }
+  const { count, sum, customBounds } = histogram
+  return { ...point, count: whole(count), sum, explicitBounds: customBounds, bucketCounts: customCounts(histogram).map(whole) }
+}
+
+/** One for each bound, and one above. */
+function customCounts({ customBounds, positiveSpans, positiveCounts }: FloatHistogram): number[] {
+  const counts = new Array<number>(customBounds.length + 1).fill(0)
+  let index = 0
+  let at = 0
+  for (const { offset, length } of positiveSpans) {
+    index += offset
+    for (let k = 0; k < length; k++) counts[index++] = positiveCounts[at++]!
+  }
+  return counts
+}
+
+/** OpenTelemetry counts in whole numbers. */
+const whole = (count: number): bigint => (count > 0 ? BigInt(Math.round(Math.min(count, 2 ** 63))) : 0n)
+
+const hex = /^(?:[0-9a-fA-F]{2})+$/
+
+/** Labels `trace_id` and `span_id` are the ids, where they can be. */
+function exemplarOf({ labels, value, time }: RemoteExemplar): object {
+  const rest: Label[] = []
+  const ids: Record<string, string> = {}
+  for (const [name, text] of labels) {
+    if (name === 'trace_id' && text.length === 32 && hex.test(text)) ids['traceId'] = text
+    else if (name === 'span_id' && text.length === 16 && hex.test(text)) ids['spanId'] = text
+    else rest.push([name, text])
+  }
+  return { filteredAttributes: rest, timeUnixNano: nanosOf(time), asDouble: value, ...ids }
+}
