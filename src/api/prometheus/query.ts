@@ -1,0 +1,119 @@
+/** `/api/v1/query` and `/api/v1/query_range`. */
+import type { Annotation } from '../../promql/annotations.ts'
+import type { Engine, QueryResult } from '../../promql/engine.ts'
+import { lineAndColumn } from '../../promql/parse.ts'
+import { ABSENT, type QueryValue } from '../../promql/value.ts'
+import { type Answer, badData, invalidParameter } from './answer.ts'
+import { type Asking, queryOf, storeOf } from './asking.ts'
+import { durationParameter, limitParameter, optionalDuration, optionalTime, parseDuration, timeParameter } from './times.ts'
+import { valueJson } from './write-value.ts'
+
+/** As many steps as a query may have, so that nobody asks for a week by the second by mistake. */
+const maxSteps = 11_000
+
+export async function instantQuery(asking: Asking): Promise<Answer> {
+  const { form, clock, signal } = asking
+  const limit = limitParameter(form)
+  const time = optionalTime(form, 'time', clock.now())
+  const engine = engineOf(asking)
+  const query = queryOf(asking)
+  const result = await engine.instant(storeOf(asking), { ...query, time, signal })
+  return answerOf(asking, query.text, result, limit)
+}
+
+export async function rangeQuery(asking: Asking): Promise<Answer> {
+  const { form, signal } = asking
+  const limit = limitParameter(form)
+  const start = timeParameter(form, 'start')
+  const end = timeParameter(form, 'end')
+  if (end < start) throw invalidParameter('end', 'end timestamp must not be before start time')
+  const step = Math.floor(durationParameter(form, 'step'))
+  if (step <= 0) {
+    throw invalidParameter('step', 'zero or negative query resolution step widths are not accepted. Try a positive integer')
+  }
+  if ((end - start) / step > maxSteps) {
+    throw badData('exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)')
+  }
+  const engine = engineOf(asking)
+  const query = queryOf(asking)
+  const result = await engine.range(storeOf(asking), { ...query, start, end, step, signal })
+  return answerOf(asking, query.text, result, limit)
+}
+
+/** With what this request asks for instead of what is configured; a timeout only shortens. */
+function engineOf({ form, settings, engine, clock }: Asking): Engine {
+  const { lookback, timeout, maxSamples, delayedNameRemoval } = settings()
+  const asked = optionalDuration(form, 'timeout')
+  return engine({
+    lookback: lookbackOf(form) ?? lookback,
+    timeout: asked === undefined ? timeout : Math.min(asked, timeout),
+    maxSamples,
+    delayedNameRemoval,
+    now: () => clock.now(),
+  })
+}
+
+function lookbackOf(form: Asking['form']): number | undefined {
+  const text = form.get('lookback_delta')
+  if (text === '') return undefined
+  try {
+    const lookback = parseDuration(text)
+    return lookback > 0 ? lookback : undefined
+  } catch (error) {
+    throw badData(`error parsing lookback delta duration: ${(error as Error).message}`)
+  }
+}
+
+function answerOf({ form }: Asking, text: string, { value, annotations, stats }: QueryResult, limit: number): Answer {
+  const shown = annotations.map(annotation => [annotation.severity, showAnnotation(annotation, text)] as const)
+  const warnings = shown.filter(([severity]) => severity === 'warning').map(([, message]) => message)
+  const infos = shown.filter(([severity]) => severity === 'info').map(([, message]) => message)
+  const kept = limit === 0 ? value : truncated(value, limit)
+  if (kept !== value) warnings.push('results truncated due to limit')
+  const wanted = form.get('stats')
+  if (wanted !== '' && wanted !== 'true' && wanted !== 'all') {
+    const name = JSON.stringify(wanted.slice(0, 100))
+    warnings.push(`value ${name} for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"`)
+  }
+  return { data: undefined, pieces: pieces(kept, wanted === '' ? '' : `,"stats":${statsJson(stats)}`), warnings, infos }
+}
+
+function* pieces(value: QueryValue, more: string): Generator<Uint8Array | string, void> {
+  yield '{'
+  yield* valueJson(value)
+  yield `${more}}`
+}
+
+/** The same value where it has no more rows than that. */
+function truncated(value: QueryValue, limit: number): QueryValue {
+  switch (value.type) {
+    case 'vector':
+    case 'matrix': {
+      const rows = value.rows.filter(({ kind }) => kind.some(here => here !== ABSENT))
+      return rows.length > limit ? { ...value, rows: rows.slice(0, limit) } : value
+    }
+    case 'series':
+      return value.series.length > limit ? { ...value, series: value.series.slice(0, limit) } : value
+    default:
+      return value
+  }
+}
+
+/** With line and column of the place it speaks of. */
+function showAnnotation({ text, position }: Annotation, query: string): string {
+  return position === undefined ? text : `${text} (${lineAndColumn(query, position.start)})`
+}
+
+/** [s] Times that this engine does not tell apart are in the sum. */
+function statsJson({ samples, peakSamples, elapsed }: QueryResult['stats']): string {
+  const seconds = elapsed / 1000
+  const timings = {
+    evalTotalTime: seconds,
+    resultSortTime: 0,
+    queryPreparationTime: 0,
+    innerEvalTime: seconds,
+    execQueueTime: 0,
+    execTotalTime: seconds,
+  }
+  return JSON.stringify({ timings, samples: { totalQueryableSamples: samples, samplesRead: samples, peakSamples } })
+}

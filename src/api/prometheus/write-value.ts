@@ -1,0 +1,236 @@
+/**
+ * A query's value as JSON, in pieces: a million points are neither a million objects nor one string. What is shared is written once: the
+ * times of a grid are the same for every row, and so are kept as bytes.
+ */
+import type { FloatHistogram } from '../../model/float-histogram.ts'
+import type { Labels } from '../../model/labels.ts'
+import { apiHistogram, apiNumber } from '../../promql/histogram/text.ts'
+import { FLOAT, type Grid, HISTOGRAM, type QueryValue, type Row, type Series, timeOf } from '../../promql/value.ts'
+import { maxValueBytes, showTime, writeTime, writeValue } from './numbers.ts'
+
+/** [bytes] */
+const pieceBytes = 256 * 1024
+/** [points] written between two looks at how full the piece is */
+const pointsAtOnce = 1024
+/** [bytes] `[-9007199254740.991,"` and `"],` */
+const maxPointBytes = maxValueBytes + 32
+
+/** `resultType` and `result`, without the braces around them. */
+export function* valueJson(value: QueryValue): Generator<Buffer, void> {
+  const out = new Piece()
+  switch (value.type) {
+    case 'scalar':
+      out.text(`"resultType":"scalar","result":[${showTime(value.time)},"${apiNumber(value.value)}"]`)
+      break
+    case 'string':
+      out.text(`"resultType":"string","result":[${showTime(value.time)},${JSON.stringify(value.value)}]`)
+      break
+    case 'vector':
+      out.text('"resultType":"vector","result":[')
+      yield* vectorJson(out, value.time, value.rows)
+      out.text(']')
+      break
+    case 'matrix':
+      out.text('"resultType":"matrix","result":[')
+      yield* matrixJson(out, value.grid, value.rows)
+      out.text(']')
+      break
+    case 'series':
+      out.text('"resultType":"matrix","result":[')
+      yield* seriesJson(out, value.series)
+      out.text(']')
+  }
+  yield out.finish()
+}
+
+function* vectorJson(out: Piece, time: number, rows: readonly Row[]): Generator<Buffer, void> {
+  const at = showTime(time)
+  let first = true
+  for (const { labels, kind, value, histograms } of rows) {
+    const here = kind[0]
+    if (here !== FLOAT && here !== HISTOGRAM) continue
+    const histogram = here === HISTOGRAM ? histograms?.[0] : undefined
+    const shown = histogram === undefined ? `"value":[${at},"${apiNumber(value[0]!)}"]` : `"histogram":[${at},${histogramJson(histogram)}]`
+    out.text(`${first ? '' : ','}{"metric":${labelsJson(labels)},${shown}}`)
+    first = false
+    if (out.full) yield out.take()
+  }
+}
+
+function* matrixJson(out: Piece, grid: Grid, rows: readonly Row[]): Generator<Buffer, void> {
+  const stamps = new Stamps(grid)
+  let first = true
+  for (const row of rows) {
+    const floats = hasKind(row, FLOAT)
+    const histograms = row.histograms !== undefined && hasKind(row, HISTOGRAM)
+    if (!floats && !histograms) continue
+    out.text(`${first ? '' : ','}{"metric":${labelsJson(row.labels)}`)
+    first = false
+    if (floats) {
+      out.text(',"values":[')
+      for (let from = 0; from < grid.steps; from += pointsAtOnce) {
+        const to = Math.min(from + pointsAtOnce, grid.steps)
+        out.room((to - from) * maxPointBytes)
+        out.at = writeFloats(out, stamps, row, from, to)
+        if (out.full) yield out.take()
+      }
+      out.endList()
+    }
+    if (histograms) {
+      out.text(',"histograms":[')
+      for (let step = 0; step < grid.steps; step++) {
+        if (row.kind[step] !== HISTOGRAM) continue
+        out.text(`[${showTime(timeOf(grid, step))},${histogramJson(row.histograms![step]!)}],`)
+        if (out.full) yield out.take()
+      }
+      out.endList()
+    }
+    out.text('}')
+  }
+}
+
+function* seriesJson(out: Piece, all: readonly Series[]): Generator<Buffer, void> {
+  let first = true
+  for (const { labels, time, value, histograms } of all) {
+    if (time.length === 0) continue
+    out.text(`${first ? '' : ','}{"metric":${labelsJson(labels)}`)
+    first = false
+    const isHistogram = (i: number) => histograms?.[i] !== undefined
+    const count = histograms === undefined ? 0 : histograms.filter(one => one !== undefined).length
+    if (count < time.length) {
+      out.text(',"values":[')
+      for (let i = 0; i < time.length; i++) {
+        if (isHistogram(i)) continue
+        out.room(maxPointBytes)
+        out.at = writePoint(out.bytes, out.at, time[i]!, value[i]!)
+        if (out.full) yield out.take()
+      }
+      out.endList()
+    }
+    if (count > 0) {
+      out.text(',"histograms":[')
+      for (let i = 0; i < time.length; i++) {
+        if (!isHistogram(i)) continue
+        out.text(`[${showTime(time[i]!)},${histogramJson(histograms![i]!)}],`)
+        if (out.full) yield out.take()
+      }
+      out.endList()
+    }
+    out.text('}')
+  }
+}
+
+function hasKind({ kind }: Row, wanted: number): boolean {
+  return kind.includes(wanted)
+}
+
+/** There is room for all of them. @returns where they end */
+function writeFloats({ bytes, at }: Piece, { text, ends }: Stamps, { kind, value }: Row, from: number, to: number): number {
+  // Neighbours are often equal: what was written for the one before is copied.
+  let before = Number.NaN
+  let valueFrom = 0
+  let valueTo = 0
+  for (let step = from; step < to; step++) {
+    if (kind[step] !== FLOAT) continue
+    for (let i = step === 0 ? 0 : ends[step - 1]!, end = ends[step]!; i < end; i++) bytes[at++] = text[i]!
+    const here = value[step]!
+    const start = at
+    if (here === before && here !== 0) {
+      for (let i = valueFrom; i < valueTo; i++) bytes[at++] = bytes[i]!
+    } else at = writeValue(bytes, at, here)
+    before = here
+    valueFrom = start
+    valueTo = at
+    bytes[at] = 0x22
+    bytes[at + 1] = 0x5d
+    bytes[at + 2] = 0x2c
+    at += 3
+  }
+  return at
+}
+
+function writePoint(bytes: Buffer, at: number, time: number, value: number): number {
+  bytes[at++] = 0x5b
+  at = writeTime(bytes, at, time)
+  bytes[at++] = 0x2c
+  bytes[at++] = 0x22
+  at = writeValue(bytes, at, value)
+  bytes[at] = 0x22
+  bytes[at + 1] = 0x5d
+  bytes[at + 2] = 0x2c
+  return at + 3
+}
+
+/** `[1435781451.781,"` of every step. */
+class Stamps {
+  readonly text: Buffer
+  /** [steps] where each ends in `text`, and the next begins */
+  readonly ends: Uint32Array
+
+  constructor(grid: Grid) {
+    this.text = Buffer.allocUnsafe(grid.steps * 32)
+    this.ends = new Uint32Array(grid.steps)
+    let at = 0
+    for (let step = 0; step < grid.steps; step++) {
+      this.text[at++] = 0x5b
+      at = writeTime(this.text, at, timeOf(grid, step))
+      this.text[at++] = 0x2c
+      this.text[at++] = 0x22
+      this.ends[step] = at
+    }
+  }
+}
+
+export const labelsJson = (labels: Labels): string => {
+  let text = '{'
+  const { pairs } = labels
+  for (let i = 0; i < pairs.length; i += 2) {
+    text += `${i === 0 ? '' : ','}${JSON.stringify(pairs[i])}:${JSON.stringify(pairs[i + 1])}`
+  }
+  return `${text}}`
+}
+
+const histogramJson = (histogram: FloatHistogram): string => JSON.stringify(apiHistogram(histogram))
+
+/** What is being filled; it never is empty. What was taken belongs to the taker. */
+class Piece {
+  bytes = Buffer.allocUnsafeSlow(pieceBytes)
+  at = 0
+
+  get full(): boolean {
+    return this.at > pieceBytes / 2
+  }
+
+  /** Room for so many bytes more. */
+  room(size: number): void {
+    if (this.at + size <= this.bytes.length) return
+    const wider = Buffer.allocUnsafeSlow(Math.max(pieceBytes, 2 * (this.at + size)))
+    this.bytes.copy(wider, 0, 0, this.at)
+    this.bytes = wider
+  }
+
+  text(text: string): void {
+    this.room(text.length * 3)
+    this.at += this.bytes.write(text, this.at)
+  }
+
+  /** The comma after the last item becomes the end of the list. */
+  endList(): void {
+    this.bytes[this.at - 1] = 0x5d
+  }
+
+  /** All but the last byte: it may be a comma that is to become the end of a list. */
+  take(): Buffer {
+    const last = this.at - 1
+    const taken = this.bytes.subarray(0, last)
+    const next = Buffer.allocUnsafeSlow(pieceBytes)
+    next[0] = this.bytes[last]!
+    this.bytes = next
+    this.at = 1
+    return taken
+  }
+
+  finish(): Buffer {
+    return this.bytes.subarray(0, this.at)
+  }
+}
