@@ -5,8 +5,8 @@ import { aliases, components } from '../../src/components.ts'
 
 const all = compared()
 
-/** What the Collector does not have; its `hostmetrics` is read by a schema of its own. */
-const ours = ['receivers/self', 'receivers/host']
+/** What the Collector does not have, or has with a listener of its own; its `hostmetrics` is read by a schema of its own. */
+const ours = ['receivers/self', 'receivers/host', 'receivers/prometheus_remote_write']
 
 describe.each(all)('$name', ({ name, schema, settings }) => {
   test('is the name of something here', () => expect(schema).toBeDefined())
