@@ -3,7 +3,7 @@ export const misuses: readonly [argv: string[], says: string][] = [
   [['chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
   [
     ['dance'],
-    'no command is called "dance"\n  known: run, check, validate, top, reload, exec, doctor, queue, schema, components, version, help\n',
+    'no command is called "dance"\n  known: run, check, validate, top, reload, exec, doctor, queue, test, schema, components, version, help\n',
   ],
   [['thalamus.yaml'], 'no command is called "thalamus.yaml"\n  to run that file: thalamus --config thalamus.yaml\n'],
   [['--confg', 'x'], 'unknown flag --confg\n  did you mean --config?\n'],
@@ -20,6 +20,8 @@ export const misuses: readonly [argv: string[], says: string][] = [
   [['queue', 'mend', 'd'], 'queue cannot "mend"\n  known: verify, repair, stats\n'],
   [['queue', 'verfy', 'd'], 'queue cannot "verfy"\n  did you mean "verify"?\n'],
   [['queue', 'verify', 'none'], 'none: there is no such folder\n  name the directory of a file_storage\n'],
+  [['test'], 'test needs a file\n  write thalamus test FILE.test…\n'],
+  [['test', '--level', '4', 'a.test'], '--level must be 1, 2 or 3, got "4"\n  leave it out for 3\n'],
   [['check'], 'check needs a file\n  write thalamus check FILE\n'],
   [['check', 'metrics', 'page.txt'], 'check metrics takes no "page.txt"\n  it reads standard input: thalamus check metrics < FILE\n'],
   [['check', '--openmetrics', 'good.yaml'], '--openmetrics is for metrics\n  write thalamus check metrics --openmetrics\n'],

@@ -4,6 +4,7 @@ import type { FloatHistogram } from '../../model/float-histogram.ts'
 import { compareText, type Labels } from '../../model/labels.ts'
 import { type Matcher, valueTest } from '../../model/matcher.ts'
 import type { Queryable, Samples, SelectedSeries, SelectHints } from '../../model/query.ts'
+import { equal } from '../histogram/arithmetic.ts'
 
 /** One sample besides its time [epoch ms]. */
 export interface NewSample {
@@ -107,8 +108,9 @@ class MemorySeries {
   }
 
   #lastIs(value: number, stale: boolean, histogram: FloatHistogram | undefined): boolean {
-    const same = histogram === undefined ? Object.is(this.#value.at(-1), value) : this.#histograms.at(-1) === histogram
-    return same && this.#stale.at(-1) === (stale ? 1 : 0) && (histogram === undefined) === (this.#histograms.at(-1) === undefined)
+    const last = this.#histograms.at(-1)
+    if (last !== undefined || histogram !== undefined) return last !== undefined && histogram !== undefined && equal(last, histogram)
+    return Object.is(this.#value.at(-1), value) && this.#stale.at(-1) === (stale ? 1 : 0)
   }
 
   /** The samples in (from, to]. */

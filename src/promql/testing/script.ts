@@ -129,7 +129,8 @@ class Block {
     const [, customBuckets, interval] = loadForm.exec(line) ?? []
     if (interval === undefined) throw this.#wrong('expected load INTERVAL or load_with_nhcb INTERVAL')
     const ms = this.#duration(interval)
-    const series: LoadedSeries[] = []
+    // Of two lines about one series the later counts.
+    const series = new Map<string, LoadedSeries>()
     let starts: SeriesDescription | undefined
     for (let text = this.#next(); text !== undefined; text = this.#next()) {
       if (isStartLine(text)) {
@@ -139,11 +140,11 @@ class Block {
       }
       const { labels, values } = this.#series(text, parseSeries)
       if (starts !== undefined) this.#matchStarts(starts, labels, values)
-      series.push({ labels, values, starts: starts?.values })
+      series.set(labels.key, { labels, values, starts: starts?.values })
       starts = undefined
     }
     if (starts !== undefined) throw this.#wrong('start timestamps, and no samples after them')
-    return { kind: 'load', line: this.#first + 1, interval: ms, customBuckets: customBuckets !== undefined, series }
+    return { kind: 'load', line: this.#first + 1, interval: ms, customBuckets: customBuckets !== undefined, series: [...series.values()] }
   }
 
   #matchStarts(starts: SeriesDescription, labels: Labels, values: Sequence): void {

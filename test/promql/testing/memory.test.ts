@@ -80,6 +80,8 @@ describe('series in memory', () => {
     const store = storage()
     store.append(a1, 30, { value: 30 })
     store.append(a2, 30, { value: Number.NaN, stale: true })
+    store.append(b, 40, { value: Number.NaN, histogram: { ...emptyHistogram } })
+    expect(() => store.append(b, 40, { value: Number.NaN, histogram: { ...emptyHistogram, count: 1 } })).toThrow(AppendError)
     expect(() => store.append(a1, 30, { value: 31 })).toThrow(new AppendError('a{job="1"}: another sample at 30 ms'))
     expect(() => store.append(a1, 29, { value: 31 })).toThrow(new AppendError('a{job="1"}: 29 ms is before the last sample at 30 ms'))
     expect(() => store.append(a2, 30, { value: Number.NaN })).toThrow(AppendError)

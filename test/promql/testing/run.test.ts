@@ -40,6 +40,7 @@ describe('what comes out as expected', () => {
     ['words in capitals', 'CLEAR\neval instant at 0 1\n1', 1],
     ['a comment between, CRLF, and a mark at the start', '\uFEFF# a\r\n  # b\r\neval instant at 0 1\r\n  1\r\n', 1],
     ['more samples of a series', 'load 1m\n m 1 2\n\nload 1m\n m _ _ 3\n\neval instant at 2m m\n m 3', 1],
+    ['the later of two lines about a series', 'load 1m\n m 1 2\n m 3\n\neval instant at 2m m\n m 3', 1],
     ['nothing after clear', 'clear\neval instant at 0 up\n', 1],
     ['an empty file', '', 0],
     ['only comments', '# nothing\n\n# here', 0],
