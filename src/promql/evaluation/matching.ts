@@ -1,4 +1,4 @@
-import type { Labels } from '../../model/labels.ts'
+import { compareLabels, type Labels } from '../../model/labels.ts'
 import type { VectorMatching } from '../ast.ts'
 import { QueryError } from '../engine.ts'
 import { ABSENT, FLOAT, type Grid } from '../value.ts'
@@ -73,12 +73,13 @@ export class VectorMatch implements VectorOperator {
         }
     }
     if (among.length === 0) return
-    // Prometheus meets the first of them and then the second in the order of the side.
-    const [known, other] = one.filter(row => among.includes(row) && row.kind[first] !== ABSENT)
+    const [known, other] = one
+      .filter(row => among.includes(row) && row.kind[first] !== ABSENT)
+      .sort((a, b) => compareLabels(a.labels, b.labels))
     const { cardinality } = this.#matching
     throw new QueryError(
       'execution',
-      `found duplicate series for the match group ${showLabels(matchLabels(this.#matching)(other!.labels))} on the ${cardinality === 'one-to-many' ? 'left' : 'right'} hand-side of the operation: [${showLabels(other!.labels)}, ${showLabels(known!.labels)}];many-to-many matching not allowed: matching labels must be unique on one side`,
+      `found duplicate series for the match group ${showLabels(matchLabels(this.#matching)(other!.labels))} on the ${cardinality === 'one-to-many' ? 'left' : 'right'} hand-side of the operation: [${showLabels(known!.labels)}, ${showLabels(other!.labels)}];many-to-many matching not allowed: matching labels must be unique on one side`,
     )
   }
 }

@@ -70,7 +70,9 @@ async function run(statement: Statement, storage: MemoryStorage, engine: Engine,
 
 function load(statement: Load, storage: MemoryStorage): string | undefined {
   try {
-    for (const { labels, values, starts } of statement.series)
+    // Of two lines for one series the later counts.
+    const series = new Map(statement.series.map(line => [line.labels.key, line]))
+    for (const { labels, values, starts } of series.values())
       for (let i = 0; i < values.length; i++) {
         if (values.kind[i] === MISSING) continue
         const time = i * statement.interval

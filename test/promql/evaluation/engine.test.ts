@@ -111,7 +111,7 @@ describe('refused', () => {
   test.each([
     [
       'requests_total{instance="a"} + on (job) requests_total{job="x"}',
-      'found duplicate series for the match group {job="x"} on the right hand-side of the operation: [{__name__="requests_total", instance="b", job="x"}, {__name__="requests_total", instance="a", job="x"}];many-to-many matching not allowed: matching labels must be unique on one side',
+      'found duplicate series for the match group {job="x"} on the right hand-side of the operation: [{__name__="requests_total", instance="a", job="x"}, {__name__="requests_total", instance="b", job="x"}];many-to-many matching not allowed: matching labels must be unique on one side',
     ],
     [
       'requests_total + on (job) requests_total{instance="a"}',
