@@ -33,6 +33,12 @@ function limitOf(text: string, digits: number | undefined): number {
   return written < digits && written >= Number(exponent) + 1 ? written : digits
 }
 
+/** As OpenMetrics and `le` have floats: as `%g`, but with a point or an exponent always: `1.0`. */
+export function formatOpenFloat(value: number): string {
+  const text = value === 0 ? '0' : formatG(value)
+  return /[.eIN]/.test(text) ? text : `${text}.0`
+}
+
 /** `%f` with the shortest decimal: no exponent ever. */
 export function formatF(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
@@ -77,4 +83,16 @@ function escapeOf(char: string): string {
   if (code > 0xdc7f && code < 0xdd00) return `\\x${(code - 0xdc00).toString(16)}`
   if (code < 0x80) return short[char] ?? `\\x${code.toString(16).padStart(2, '0')}`
   return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
+}
+
+/** What strconv.ParseFloat reads, but for hexadecimal digits: undefined where it is no number, or one too large for a float. */
+export function parseGoFloat(text: string): number | undefined {
+  if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text)) {
+    const value = Number(text)
+    return Number.isFinite(value) ? value : undefined
+  }
+  const [, sign, name] = /^([+-]?)(inf|infinity|nan)$/i.exec(text) ?? []
+  if (name === undefined) return undefined
+  if (name.toLowerCase() === 'nan') return sign === '' ? Number.NaN : undefined
+  return sign === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
 }

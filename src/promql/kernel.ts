@@ -91,8 +91,8 @@ export interface FunctionContext {
   /** Names stay until the whole expression is known; else the engine takes them from every row that says `dropName`. */
   readonly delayedNameRemoval: boolean
   /**
-   * An instant selector over the samples of (from, to] at every step of the grid, whose values are the times [epoch ms] of the samples
-   * in place of their values: what info() tells the newest of several info series by.
+   * An instant selector over the samples of (from, to] at every step of the grid, or at the one time `at` [epoch ms] for all steps, whose values are
+   * the times [epoch ms] of the samples in place of their values: what info() tells the newest of several info series by.
    */
-  selectTimes(matchers: readonly Matcher[], from: number, to: number): Promise<readonly Row[]>
+  selectTimes(matchers: readonly Matcher[], from: number, to: number, at?: number): Promise<readonly Row[]>
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatF, formatG, quote } from '../../src/lib/go-text.ts'
+import { formatF, formatG, parseGoFloat, quote } from '../../src/lib/go-text.ts'
 
 const Inf = Number.POSITIVE_INFINITY
 
@@ -42,3 +42,24 @@ test.each([
   ['a\u00a0b\u200bc\u2028', '"a\\u00a0b\\u200bc\\u2028"'],
   ['\u{e0001}', '"\\U000e0001"'],
 ])('%j in quotes', (text, want) => expect(quote(text)).toBe(want))
+
+test.each<[string, number | undefined]>([
+  ['0', 0],
+  ['+1', 1],
+  ['-.5', -0.5],
+  ['5.', 5],
+  ['1e-3', 0.001],
+  ['1E+3', 1000],
+  ['Inf', Number.POSITIVE_INFINITY],
+  ['+Inf', Number.POSITIVE_INFINITY],
+  ['-infinity', Number.NEGATIVE_INFINITY],
+  ['NaN', Number.NaN],
+  ['-NaN', undefined],
+  ['', undefined],
+  [' 1', undefined],
+  ['1 ', undefined],
+  ['.', undefined],
+  ['e5', undefined],
+  ['1e999', undefined],
+  ['Hello World', undefined],
+])('%j is read as %d', (text, want) => expect(parseGoFloat(text)).toBe(want))

@@ -1,0 +1,191 @@
+import { quote } from '../../lib/go-text.ts'
+import { Labels } from '../../model/labels.ts'
+import { type Matcher, valueTest } from '../../model/matcher.ts'
+import type { Expr, VectorSelector } from '../ast.ts'
+import { QueryError } from '../engine.ts'
+import type { FunctionContext, MutableRow, WholeFunction } from '../kernel.ts'
+import { ABSENT, FLOAT, type Grid, HISTOGRAM, type Row, timeOf } from '../value.ts'
+import { emptyRow } from './rows.ts'
+
+/**
+ * info(): series get the labels of the info series (`target_info`, or what the second argument selects) that have the same `instance` and `job`. Of several
+ * of one name the newest sample counts. Which info series stands at a step may change, so that a series may come out as several, each with steps of its own.
+ */
+export const info: WholeFunction = {
+  kind: 'whole',
+  async run([vector], cx) {
+    const base = vector?.type === 'vector' ? vector.rows : []
+    const wanted = wantedOf(cx.args[1])
+    const isInfo = ({ labels }: Row) => wanted.names.every(({ op, value }) => valueTest({ name: '__name__', op, value })(labels.name))
+    // Info series themselves stay as they are.
+    const plain = base.filter(isInfo)
+    const enriched = base.filter(row => !isInfo(row))
+    const infos = await infoSeries(enriched, wanted, cx)
+    return [...plain.map(row => ({ ...row, dropName: false })), ...enriched.flatMap(row => withInfo(row, infos, wanted, cx.grid))]
+  },
+}
+
+/** The labels that info series are found and joined by. */
+const identifying = ['instance', 'job']
+
+interface Wanted {
+  /** matchers of the info series' names */
+  readonly names: readonly Matcher[]
+  /** matchers of their other labels; only these labels are taken, all where there is none */
+  readonly data: readonly Matcher[]
+  readonly labels: ReadonlySet<string>
+  /** A series is kept without an info series. */
+  readonly optional: boolean
+}
+
+function wantedOf(selector: Expr | undefined): Wanted {
+  const matchers = selector?.kind === 'vector_selector' ? selector.matchers : []
+  const names = matchers.filter(({ name }) => name === '__name__')
+  const data = matchers.filter(({ name }) => name !== '__name__')
+  const labels = new Set(data.map(({ name }) => name))
+  return { names: positive(names), data, labels, optional: data.every(matcher => valueTest(matcher)('')) }
+}
+
+/** What only says which names are not meant is about all that end in _info. */
+function positive(names: readonly Matcher[]): readonly Matcher[] {
+  if (names.length === 0) return [{ name: '__name__', op: '=', value: 'target_info' }]
+  return names.some(({ op }) => op === '=' || op === '=~') ? names : [{ name: '__name__', op: '=~', value: '.+_info' }, ...names]
+}
+
+/** The info series of one name and the same identifying labels. */
+interface InfoSeries {
+  readonly name: string
+  readonly byIdentity: ReadonlyMap<string, readonly Row[]>
+}
+
+async function infoSeries(base: readonly Row[], wanted: Wanted, cx: FunctionContext): Promise<readonly InfoSeries[]> {
+  const matchers = identifying.flatMap(name => {
+    const values = new Set(base.map(({ labels }) => labels.get(name)))
+    values.delete('')
+    const value = [...values].map(quoteMeta).join('|')
+    return values.size === 0 ? [] : [{ name, op: '=~', value } as const]
+  })
+  if (matchers.length === 0) return []
+  const { from, to, at } = reachOf(cx)
+  const rows = await cx.selectTimes([...matchers, ...wanted.data, ...wanted.names], from, to, at)
+  return [...Map.groupBy(rows, ({ labels }) => labels.name)].map(([name, of]) => ({
+    name,
+    byIdentity: Map.groupBy(of, ({ labels }) => identityOf(labels)),
+  }))
+}
+
+const identifyingSet: ReadonlySet<string> = new Set(identifying)
+const identityOf = (labels: Labels): string => labels.keep(identifyingSet).key
+
+const quoteMeta = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&')
+
+/** Which samples of info series may count: as the first selector of the argument looks back, and pinned by `@` where it is. */
+function reachOf({ args, grid, lookback }: FunctionContext): { from: number; to: number; at?: number } {
+  const { offset, at } = args[0] === undefined ? nowhere : (placeOf(args[0], nowhere, grid) ?? nowhere)
+  if (at !== undefined) return { from: at - lookback, to: at, at }
+  return { from: grid.start - lookback - offset, to: timeOf(grid, grid.steps - 1) - offset }
+}
+
+interface Place {
+  /** [ms] */
+  readonly offset: number
+  /** epoch ms, offsets reckoned in */
+  readonly at: number | undefined
+}
+
+const nowhere: Place = { offset: 0, at: undefined }
+
+/** Where the first selector of an expression looks. */
+function placeOf(expr: Expr, outer: Place, grid: Grid): Place | undefined {
+  switch (expr.kind) {
+    case 'vector_selector':
+      return shifted(expr, outer, grid)
+    case 'matrix_selector':
+      return shifted(expr.selector, outer, grid)
+    case 'subquery': {
+      const place = shifted(expr, outer, grid)
+      return placeOf(expr.expr, place.at === undefined ? outer : place, grid)
+    }
+    case 'paren':
+    case 'unary':
+      return placeOf(expr.expr, outer, grid)
+    case 'binary':
+      return placeOf(expr.left, outer, grid) ?? placeOf(expr.right, outer, grid)
+    case 'aggregate':
+      return placeOf(expr.expr, outer, grid)
+    case 'call':
+      for (const arg of expr.args) {
+        const place = placeOf(arg, outer, grid)
+        if (place !== undefined) return place
+      }
+      return undefined
+    default:
+      return undefined
+  }
+}
+
+function shifted({ offset, at }: Pick<VectorSelector, 'offset' | 'at'>, outer: Place, grid: Grid): Place {
+  // Durations are worked out before anything is evaluated.
+  const ms = typeof offset === 'number' ? offset : 0
+  const pinned = at === 'start' ? grid.start : at === 'end' ? timeOf(grid, grid.steps - 1) : (at ?? outer.at)
+  return { offset: ms, at: pinned === undefined ? undefined : pinned - ms }
+}
+
+/** A series with the labels of its info series, as many rows as there are combinations of these. */
+function withInfo(row: Row, infos: readonly InfoSeries[], wanted: Wanted, grid: Grid): readonly Row[] {
+  const identity = identityOf(row.labels)
+  const candidates = infos.map(({ byIdentity }) => byIdentity.get(identity) ?? [])
+  const rows = new Map<string, MutableRow>()
+  const chosen: Row[] = []
+  for (let step = 0; step < grid.steps; step++) {
+    if (row.kind[step] === ABSENT) continue
+    chosen.length = 0
+    for (const each of candidates) {
+      const newest = newestAt(each, step)
+      if (newest !== undefined) chosen.push(newest)
+    }
+    if (chosen.length === 0 && !wanted.optional) continue
+    const labels = joined(row.labels, chosen, wanted)
+    let out = rows.get(labels.key)
+    if (out === undefined) rows.set(labels.key, (out = emptyRow(grid, labels)))
+    copyStep(row, out, step)
+  }
+  return [...rows.values()]
+}
+
+function newestAt(rows: readonly Row[], step: number): Row | undefined {
+  let newest: Row | undefined
+  for (const row of rows) {
+    if (row.kind[step] === ABSENT) continue
+    if (row.kind[step] === HISTOGRAM) throw new QueryError('execution', 'info sample should be float')
+    if (newest === undefined || row.value[step]! > newest.value[step]!) newest = row
+    else if (row.value[step] === newest.value[step]) {
+      const [had, got] = [newest, row].map(({ labels, value }) => `${show(labels)} @ ${value[step]}`)
+      throw new QueryError('execution', `found duplicate series for info metric: existing ${had}, new ${got}`)
+    }
+  }
+  return newest
+}
+
+function joined(labels: Labels, infos: readonly Row[], { labels: only }: Wanted): Labels {
+  const added = new Map<string, string>()
+  for (const info of infos)
+    for (const [name, value] of info.labels) {
+      if (name === '__name__' || (only.size > 0 && !only.has(name))) continue
+      const known = added.get(name)
+      if (known !== undefined && known !== value) throw new QueryError('execution', `conflicting label: ${name}`)
+      if (!labels.has(name)) added.set(name, value)
+    }
+  return added.size === 0 ? labels : Labels.of([...labels, ...added])
+}
+
+function copyStep({ kind, value, histograms }: Row, out: MutableRow, step: number): void {
+  out.kind[step] = kind[step]!
+  out.value[step] = value[step]!
+  if (kind[step] === FLOAT) return
+  const all = (out.histograms ?? new Array(kind.length).fill(undefined)) as NonNullable<MutableRow['histograms']>
+  all[step] = histograms![step]
+  out.histograms = all
+}
+
+const show = (labels: Labels): string => `{${[...labels].map(([name, value]) => `${name}=${quote(value)}`).join(', ')}}`
