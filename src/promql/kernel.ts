@@ -92,7 +92,8 @@ export interface FunctionContext {
   readonly delayedNameRemoval: boolean
   /**
    * An instant selector over the samples of (from, to] at every step of the grid, or at the one time `at` [epoch ms] for all steps, whose values are
-   * the times [epoch ms] of the samples in place of their values: what info() tells the newest of several info series by.
+   * the times [epoch ms] of the samples in place of their values: what info() tells the newest of several info series by. Of a sample that is a histogram
+   * it says so (HISTOGRAM) and gives its time, too.
    */
   selectTimes(matchers: readonly Matcher[], from: number, to: number, at?: number): Promise<readonly Row[]>
 }

@@ -67,6 +67,7 @@ function fill(samples: Samples, row: MutableRow, look: Look, wanted: Wanted): vo
       break
     case 'milliseconds':
       fillFrom(samples, row, patient, index => samples.time[index]!)
+      markHistograms(samples, row)
       break
     case 'start':
       fillFrom(samples, row, patient, index => (samples.start?.[index] ?? 0) / 1000)
@@ -107,6 +108,13 @@ function fillMixed({ time, value, stale, histograms }: Samples, row: MutableRow,
       ;(row.histograms as (typeof histogram)[])[i] = histogram
     }
   }
+}
+
+/** Says of a row of times which are those of histograms; these themselves are not given. */
+function markHistograms({ time, histograms }: Samples, { kind, value }: MutableRow): void {
+  if (histograms === undefined) return
+  const times = new Set(time.filter((_, i) => histograms[i] !== undefined))
+  for (let step = 0; step < kind.length; step++) if (kind[step] === FLOAT && times.has(value[step]!)) kind[step] = HISTOGRAM
 }
 
 function fillFrom({ time, stale }: Samples, row: MutableRow, { first, step, lookback }: Look, told: (index: number) => number): void {

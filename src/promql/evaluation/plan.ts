@@ -329,7 +329,7 @@ export class Planner {
         args,
         instant: this.#plan.step === 0 || this.#plan.start === this.#plan.end,
         delayedNameRemoval: cx.delayedNameRemoval,
-        selectTimes: (matchers, from, to) => this.#selectTimes(matchers, from, to, grid, expr.func),
+        selectTimes: (matchers, from, to, at) => this.#selectTimes(matchers, from, to, at, grid, expr.func),
       },
     }
   }
@@ -353,10 +353,10 @@ export class Planner {
     }
   }
 
-  async #selectTimes(matchers: readonly Matcher[], from: number, to: number, grid: Grid, func: string) {
+  async #selectTimes(matchers: readonly Matcher[], from: number, to: number, at: number | undefined, grid: Grid, func: string) {
     const { lookback } = this.#cx
     const selection = this.select(matchers, { from, to, step: this.#hintStep(grid), range: 0, func })
-    const look = { first: grid.start, step: grid.step, lookback }
+    const look = at === undefined ? { first: grid.start, step: grid.step, lookback } : { first: at, step: 0, lookback }
     const rows: Parameters<Parameters<VectorOperator['run']>[0]>[0][] = []
     await new InstantSelector(this.#cx, grid, selection, look, 'milliseconds').run(row => rows.push(row))
     return rows

@@ -21,7 +21,7 @@ export const info: WholeFunction = {
     const plain = base.filter(isInfo)
     const enriched = base.filter(row => !isInfo(row))
     const infos = await infoSeries(enriched, wanted, cx)
-    return [...plain.map(row => ({ ...row, dropName: false })), ...enriched.flatMap(row => withInfo(row, infos, wanted, cx.grid))]
+    return [...plain, ...enriched.flatMap(row => withInfo(row, infos, wanted, cx.grid))]
   },
 }
 
@@ -147,7 +147,7 @@ function withInfo(row: Row, infos: readonly InfoSeries[], wanted: Wanted, grid: 
     if (chosen.length === 0 && !wanted.optional) continue
     const labels = joined(row.labels, chosen, wanted)
     let out = rows.get(labels.key)
-    if (out === undefined) rows.set(labels.key, (out = emptyRow(grid, labels)))
+    if (out === undefined) rows.set(labels.key, (out = emptyRow(grid, labels, row.dropName)))
     copyStep(row, out, step)
   }
   return [...rows.values()]
