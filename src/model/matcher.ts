@@ -34,8 +34,10 @@ export function namedValues({ op, value }: Matcher): readonly string[] | undefin
 }
 
 function wholeMatch(pattern: string): (text: string) => boolean {
+  // By itself first, where a parenthesis of its own could end the group that is put around it.
+  if (pattern.includes(')')) new Re2(pattern)
   // Compiled even where it is not needed, so that a wrong expression is told from a right one in one place.
-  const regex = new Re2(`^(?s:${pattern})$`)
+  const regex = new Re2(`^(?s:${closed(pattern)})$`)
   const plain = plainAlternatives(pattern)
   if (plain !== undefined) {
     const values = new Set(plain)
@@ -44,6 +46,16 @@ function wholeMatch(pattern: string): (text: string) => boolean {
   if (pattern === '.*') return () => true
   if (pattern === '.+') return text => text !== ''
   return text => regex.test(text)
+}
+
+/** With the end of a quotation (`\\Q…`) that goes on to the end of the expression, before something is put behind it. */
+function closed(pattern: string): string {
+  for (let at = pattern.indexOf('\\'); at >= 0; at = pattern.indexOf('\\', at + 2)) {
+    if (pattern[at + 1] !== 'Q') continue
+    at = pattern.indexOf('\\E', at)
+    if (at < 0) return `${pattern}\\E`
+  }
+  return pattern
 }
 
 const plainAlternatives = (pattern: string): readonly string[] | undefined =>

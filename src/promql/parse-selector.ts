@@ -61,7 +61,6 @@ function matcher(cursor: Cursor): Matcher {
 
 function checkRegex(cursor: Cursor, found: Matcher, start: number, end: number): void {
   try {
-    // By itself: between other parts `)|(` would be an expression.
     new Re2(found.value)
   } catch (error) {
     if (!(error instanceof RegexError)) throw error

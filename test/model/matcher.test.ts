@@ -16,6 +16,10 @@ test.each<[Matcher['op'], string, string, boolean]>([
   ['!~', '.+', '', true],
   ['=~', '', '', true],
   ['=~', '|a', '', true],
+  ['=~', '\\Qa.b', 'a.b', true],
+  ['=~', '\\Qa.b', 'axb', false],
+  ['=~', '\\Qa.\\E.', 'a.x', true],
+  ['=~', '\\\\Q', '\\Q', true],
 ])('%s %j on %j: %s', (op, value, text, wanted) => expect(valueTest({ name: 'l', op, value })(text)).toBe(wanted))
 
 test.each<[Matcher['op'], string, readonly string[] | undefined]>([
@@ -29,4 +33,5 @@ test.each<[Matcher['op'], string, readonly string[] | undefined]>([
 test('an expression that is none is refused', () => {
   expect(() => valueTest({ name: 'l', op: '=~', value: 'a(' })).toThrow()
   expect(() => valueTest({ name: 'l', op: '=~', value: '(?=a)' })).toThrow()
+  expect(() => valueTest({ name: 'l', op: '=~', value: 'a)|(b' })).toThrow()
 })
