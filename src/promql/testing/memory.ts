@@ -5,6 +5,7 @@ import { compareText, type Labels } from '../../model/labels.ts'
 import { type Matcher, valueTest } from '../../model/matcher.ts'
 import type { Queryable, Samples, SelectedSeries, SelectHints } from '../../model/query.ts'
 import { equal } from '../histogram/arithmetic.ts'
+import { storedHint } from '../histogram/hints.ts'
 
 /** One sample besides its time [epoch ms]. */
 export interface NewSample {
@@ -102,7 +103,7 @@ class MemorySeries {
     this.#time.push(time)
     this.#value.push(stale || histogram !== undefined ? Number.NaN : value)
     this.#stale.push(stale ? 1 : 0)
-    this.#histograms.push(histogram)
+    this.#histograms.push(histogram && { ...histogram, resetHint: storedHint(histogram, this.#histograms.at(-1)) })
     this.#start.push(start)
     this.#columns = undefined
   }
