@@ -1,0 +1,318 @@
+/**
+ * A chunk: the samples of one series over some time, compressed. How many there are, whoever keeps it knows.
+ *
+ *   chunk   head u8: bits 0-1 values: 0 scaled integers, 1 XOR, 2 none are numbers; bit 2 stale markers; bit 3 histograms; bit 4 start times
+ *           | times: first, signed | step, varint | what is left of each after first + i * step, integers
+ *           | stale markers: how many, varint | the distance of each from the one before, varint
+ *           | starts: how many runs, varint | each: samples since the one before, varint | first time - start, signed; MAX_INT: unknown
+ *           | values: scaled: power of ten u8 | integers (ints.ts); XOR: xor.ts; in both stale markers and histograms repeat what was before
+ *           | histograms (histograms.ts)
+ *
+ * Values come back bit by bit, whatever NaN they are. Of both encodings the smaller is taken.
+ */
+import type { FloatHistogram } from '../model/float-histogram.ts'
+import { ByteReader, ByteWriter } from './bytes.ts'
+import { readHistograms, writeHistograms } from './histograms.ts'
+import { MAX_INT, readInts, writeInts } from './ints.ts'
+import { readXor, writeXor } from './xor.ts'
+
+const SCALED = 0
+const XOR = 1
+const NO_NUMBERS = 2
+const KIND = 3
+const STALE = 4
+const HISTOGRAMS = 8
+const STARTS = 16
+
+/** Prometheus's stale marker: a NaN with these bits. */
+export const STALE_LOW = 2
+export const STALE_HIGH = 0x7ff00000
+const MAX_POWER = 6
+const powers = Float64Array.from({ length: MAX_POWER + 1 }, (_, k) => 10 ** k)
+
+/** [samples] of one series, by time ascending, each time once; reused: whoever fills it grows it first. */
+export class SampleColumns {
+  length = 0
+  /** epoch ms, whole, within ±2^50 */
+  time = new Float64Array(0)
+  value = new Float64Array(0)
+  /** `value` as pairs of 32 bits, the low one first: a stale marker is told by its bits */
+  words = new Uint32Array(0)
+  /** by sample; undefined: none is one */
+  histograms: (FloatHistogram | undefined)[] | undefined
+  /** epoch ms, 0 where unknown; undefined: nowhere known */
+  start: Float64Array | undefined
+
+  constructor(capacity = 256) {
+    this.reserve(capacity)
+  }
+
+  get capacity(): number {
+    return this.time.length
+  }
+
+  /** Room for so many in all; what is there stays. */
+  reserve(capacity: number): void {
+    if (capacity <= this.time.length) return
+    const size = Math.max(capacity, 2 * this.time.length)
+    const time = new Float64Array(size)
+    time.set(this.time)
+    const words = new Uint32Array(2 * size)
+    words.set(this.words)
+    this.time = time
+    this.words = words
+    this.value = new Float64Array(words.buffer)
+    if (this.start !== undefined) {
+      const start = new Float64Array(size)
+      start.set(this.start)
+      this.start = start
+    }
+  }
+
+  clear(): void {
+    this.length = 0
+    this.histograms = undefined
+    this.start = undefined
+  }
+
+  isStale(i: number): boolean {
+    return this.words[2 * i + 1] === STALE_HIGH && this.words[2 * i] === STALE_LOW
+  }
+
+  push(time: number, value: number): void {
+    const at = this.length++
+    this.reserve(this.length)
+    this.time[at] = time
+    this.value[at] = value
+    if (this.start !== undefined) this.start[at] = 0
+  }
+
+  pushStale(time: number): void {
+    this.push(time, 0)
+    this.words[2 * this.length - 2] = STALE_LOW
+    this.words[2 * this.length - 1] = STALE_HIGH
+  }
+
+  pushHistogram(time: number, histogram: FloatHistogram): void {
+    this.push(time, Number.NaN)
+    this.histograms ??= []
+    this.histograms[this.length - 1] = histogram
+  }
+
+  /** The start time of the last sample. */
+  setStart(start: number): void {
+    if (start === 0) return
+    this.start ??= new Float64Array(this.capacity)
+    this.start[this.length - 1] = start
+  }
+}
+
+let scaled = new Float64Array(1024)
+const plain = { value: new Float64Array(0), words: new Uint32Array(0) }
+const spare = new ByteWriter(4096)
+
+/** Appends samples [from, to) as one chunk. */
+export function writeChunk(into: ByteWriter, samples: SampleColumns, from = 0, to = samples.length): void {
+  const length = to - from
+  if (scaled.length < length) scaled = new Float64Array(2 * length)
+  const { histograms } = samples
+  const others = substitute(samples, from, to)
+  const head = into.length
+  into.u8(0)
+  writeTimes(into, samples.time, from, length)
+  let flags = 0
+  if (others.stale) {
+    flags |= STALE
+    writeStale(into, samples, from, to)
+  }
+  if (samples.start?.subarray(from, to).some(start => start !== 0)) {
+    flags |= STARTS
+    writeStarts(into, samples.time[from]!, samples.start, from, to)
+  }
+  flags |= others.numbers === 0 ? NO_NUMBERS : writeValues(into, others.value, others.words, length)
+  if (others.histograms) {
+    flags |= HISTOGRAMS
+    writeHistograms(into, histograms!.slice(from, to), length)
+  }
+  into.bytes[head] = flags
+}
+
+/** The values without what is no number: it is replaced by the number before it, or the first. */
+function substitute(samples: SampleColumns, from: number, to: number) {
+  const { histograms, words } = samples
+  let stale = false
+  let held = false
+  let numbers = 0
+  let first = -1
+  const isNumber = (i: number) => histograms?.[i] === undefined && !samples.isStale(i)
+  for (let i = from; i < to; i++) {
+    if (histograms?.[i] !== undefined) held = true
+    else if (samples.isStale(i)) stale = true
+    else {
+      numbers++
+      if (first < 0) first = i
+    }
+  }
+  const length = to - from
+  if (!stale && !held) {
+    return { stale, histograms: held, numbers, value: samples.value.subarray(from, to), words: words.subarray(2 * from, 2 * to) }
+  }
+  if (plain.value.length < length) {
+    plain.words = new Uint32Array(4 * length)
+    plain.value = new Float64Array(plain.words.buffer)
+  }
+  let last = Math.max(first, from)
+  for (let i = from; i < to; i++) {
+    if (isNumber(i)) last = i
+    plain.words[2 * (i - from)] = words[2 * last]!
+    plain.words[2 * (i - from) + 1] = words[2 * last + 1]!
+  }
+  return { stale, histograms: held, numbers, value: plain.value, words: plain.words }
+}
+
+function writeTimes(into: ByteWriter, time: Float64Array, from: number, length: number): void {
+  const first = time[from]!
+  // Missed scrapes are rare: the step of most is the one in the middle.
+  const middle = from + (length >> 1)
+  const step = length < 2 ? 0 : time[middle]! - time[middle - 1]!
+  for (let i = 0; i < length; i++) scaled[i] = time[from + i]! - first - i * step
+  into.signed(first)
+  into.varint(step)
+  writeInts(into, scaled, length)
+}
+
+function writeStale(into: ByteWriter, samples: SampleColumns, from: number, to: number): void {
+  const at: number[] = []
+  for (let i = from; i < to; i++) if (samples.histograms?.[i] === undefined && samples.isStale(i)) at.push(i - from)
+  into.varint(at.length)
+  let last = 0
+  for (const i of at) {
+    into.varint(i - last)
+    last = i
+  }
+}
+
+function writeStarts(into: ByteWriter, first: number, start: Float64Array, from: number, to: number): void {
+  const runs: number[] = []
+  for (let i = from; i < to; i++) if (i === from || start[i] !== start[i - 1]) runs.push(i)
+  into.varint(runs.length)
+  let last = from
+  for (const i of runs) {
+    into.varint(i - last)
+    into.signed(start[i] === 0 ? MAX_INT : first - start[i]!)
+    last = i
+  }
+}
+
+function writeValues(into: ByteWriter, value: Float64Array, words: Uint32Array, length: number): number {
+  const power = scale(value, length)
+  if (power < 0) {
+    writeXor(into, words, length)
+    return XOR
+  }
+  const begin = into.length
+  into.u8(power)
+  writeInts(into, scaled, length)
+  // Whole numbers that jump about over many digits may take more than their bits do.
+  if ((into.length - begin) * 2 < length * 5) return SCALED
+  spare.clear()
+  writeXor(spare, words, length)
+  if (spare.length >= into.length - begin) return SCALED
+  into.length = begin
+  into.raw(spare.written)
+  return XOR
+}
+
+/**
+ * Fills `scaled` with value * 10^k, whole numbers from which the division gives back the same doubles.
+ * @returns the least such k; -1 where there is none
+ */
+function scale(value: Float64Array, length: number): number {
+  let power = 0
+  for (let i = 0; i < length; i++) {
+    const x = value[i]!
+    for (;;) {
+      const whole = Math.round(x * powers[power]!)
+      if (whole / powers[power]! === x && Math.abs(whole) <= MAX_INT && (whole !== 0 || !Object.is(x, -0))) {
+        scaled[i] = whole
+        break
+      }
+      if (power === MAX_POWER || !(Math.abs(x) <= MAX_INT) || x === 0) return -1
+      power++
+      // What is before was whole at the power before, and is at this one, unless it grows too large.
+      for (let k = 0; k < i; k++) {
+        const again = Math.round(value[k]! * powers[power]!)
+        if (again / powers[power]! !== value[k] || Math.abs(again) > MAX_INT) return -1
+        scaled[k] = again
+      }
+    }
+  }
+  return power
+}
+
+/** Appends the `length` samples of a chunk to `into`. @param bytes with SLACK bytes behind the chunk */
+export function readChunk(bytes: Uint8Array, at: number, length: number, into: SampleColumns): void {
+  const from = new ByteReader(bytes, at)
+  const begin = into.length
+  into.reserve(begin + length)
+  into.length += length
+  const flags = from.u8()
+  readTimes(from, into.time, begin, length)
+  const stale = (flags & STALE) !== 0 ? readStale(from, begin) : undefined
+  if ((flags & STARTS) !== 0) readStarts(from, into, begin, length)
+  else into.start?.fill(0, begin, begin + length)
+  switch (flags & KIND) {
+    case SCALED: {
+      const power = powers[from.u8()]!
+      readInts(from, into.value, begin, length)
+      if (power !== 1) for (let i = begin; i < begin + length; i++) into.value[i]! /= power
+      break
+    }
+    case XOR:
+      readXor(from, into.words, begin, length)
+      break
+    default:
+      into.value.fill(Number.NaN, begin, begin + length)
+  }
+  if ((flags & HISTOGRAMS) !== 0) takeHistograms(into, readHistograms(from, length), begin)
+  if (stale === undefined) return
+  for (const i of stale) {
+    into.words[2 * i] = STALE_LOW
+    into.words[2 * i + 1] = STALE_HIGH
+  }
+}
+
+function takeHistograms(into: SampleColumns, histograms: readonly (FloatHistogram | undefined)[], begin: number): void {
+  into.histograms ??= []
+  histograms.forEach((histogram, i) => {
+    if (histogram === undefined) return
+    into.histograms![begin + i] = histogram
+    into.value[begin + i] = Number.NaN
+  })
+}
+
+function readTimes(from: ByteReader, time: Float64Array, begin: number, length: number): void {
+  const first = from.signed()
+  const step = from.varint()
+  readInts(from, time, begin, length)
+  for (let i = 0; i < length; i++) time[begin + i]! += first + i * step
+}
+
+function readStale(from: ByteReader, begin: number): number[] {
+  const count = from.varint()
+  const at: number[] = []
+  for (let last = begin; at.length < count; ) at.push((last += from.varint()))
+  return at
+}
+
+function readStarts(from: ByteReader, into: SampleColumns, begin: number, length: number): void {
+  const start = (into.start ??= new Float64Array(into.capacity))
+  const first = into.time[begin]!
+  let runs = from.varint()
+  let at = begin
+  while (runs-- > 0) {
+    at += from.varint()
+    const back = from.signed()
+    start.fill(back === MAX_INT ? 0 : first - back, at, begin + length)
+  }
+}
