@@ -9,6 +9,7 @@ import debug from './exporters/debug/index.ts'
 import otlpGrpc from './exporters/otlp_grpc/index.ts'
 import otlpHttp from './exporters/otlp_http/index.ts'
 import prometheus from './exporters/prometheus/index.ts'
+import store from './exporters/store/index.ts'
 import basicAuth from './extensions/basicauth/index.ts'
 import bearerTokenAuth from './extensions/bearertokenauth/index.ts'
 import fileStorage from './extensions/file_storage/index.ts'
@@ -47,6 +48,7 @@ export const components: readonly AnyFactory[] = [
   spanMetrics,
   serviceGraph,
   prometheus,
+  store,
   otlpHttp,
   debug,
   otlpGrpc,

@@ -1,12 +1,13 @@
 /**
  * A chunk: the samples of one series over some time, compressed. How many there are, whoever keeps it knows.
  *
- *   chunk   head u8: bits 0-1 values: 0 scaled integers, 1 XOR, 2 none are numbers; bit 2 stale markers; bit 3 histograms; bit 4 start times
+ *   chunk   head u8: bits 0-1 values: 0 scaled integers, 1 XOR, 2 none are numbers; bit 2 stale markers; bit 3 histograms; bit 4 start times; bit 5 aggregates
  *           | times: first, signed | step, varint | what is left of each after first + i * step, integers
  *           | stale markers: how many, varint | the distance of each from the one before, varint
  *           | starts: how many runs, varint | each: samples since the one before, varint | first time - start, signed; MAX_INT: unknown
  *           | values: scaled: power of ten u8 | integers (ints.ts); XOR: xor.ts; in both stale markers and histograms repeat what was before
  *           | histograms (histograms.ts)
+ *           | aggregates, six columns, each: u8: 0-5 the same as value, first, … | 8 scaled, 9 XOR: as values
  *
  * Values come back bit by bit, whatever NaN they are. Of both encodings the smaller is taken.
  */
@@ -23,6 +24,12 @@ const KIND = 3
 const STALE = 4
 const HISTOGRAMS = 8
 const STARTS = 16
+const AGGREGATES = 32
+/** Where an aggregate's column is written out; below that it is a copy of an earlier one. */
+const WRITTEN = 8
+
+/** What a bucket of a coarser tier saw, in the order of `SampleColumns.aggregates`. */
+export const aggregateNames = ['first', 'min', 'max', 'sum', 'count', 'increase'] as const
 
 /** Prometheus's stale marker: a NaN with these bits. */
 export const STALE_LOW = 2
@@ -42,6 +49,8 @@ export class SampleColumns {
   histograms: (FloatHistogram | undefined)[] | undefined
   /** epoch ms, 0 where unknown; undefined: nowhere known */
   start: Float64Array | undefined
+  /** [aggregateNames][samples]; undefined: samples are as they came, not buckets */
+  aggregates: Float64Array[] | undefined
 
   constructor(capacity = 256) {
     this.reserve(capacity)
@@ -67,12 +76,24 @@ export class SampleColumns {
       start.set(this.start)
       this.start = start
     }
+    this.aggregates = this.aggregates?.map(column => {
+      const grown = new Float64Array(size)
+      grown.set(column)
+      return grown
+    })
   }
 
   clear(): void {
     this.length = 0
     this.histograms = undefined
     this.start = undefined
+    this.aggregates = undefined
+  }
+
+  /** From here on samples are buckets. */
+  beginAggregates(): Float64Array[] {
+    this.aggregates ??= aggregateNames.map(() => new Float64Array(this.capacity))
+    return this.aggregates
   }
 
   isStale(i: number): boolean {
@@ -97,6 +118,25 @@ export class SampleColumns {
     this.push(time, Number.NaN)
     this.histograms ??= []
     this.histograms[this.length - 1] = histogram
+  }
+
+  /** Of the samples from `begin` on, which are in order, leaves those in (from, to]. */
+  keep(begin: number, from: number, to: number): void {
+    let low = begin
+    let high = this.length
+    while (low < high && this.time[low]! <= from) low++
+    while (high > low && this.time[high - 1]! > to) high--
+    if (low > begin) {
+      this.time.copyWithin(begin, low, high)
+      this.words.copyWithin(2 * begin, 2 * low, 2 * high)
+      this.start?.copyWithin(begin, low, high)
+      for (const column of this.aggregates ?? []) column.copyWithin(begin, low, high)
+    }
+    if (this.histograms !== undefined) {
+      for (let i = low; i < high; i++) this.histograms[begin + i - low] = this.histograms[i]
+      this.histograms.length = begin + high - low
+    }
+    this.length = begin + high - low
   }
 
   /** The start time of the last sample. */
@@ -134,7 +174,31 @@ export function writeChunk(into: ByteWriter, samples: SampleColumns, from = 0, t
     flags |= HISTOGRAMS
     writeHistograms(into, histograms!.slice(from, to), length)
   }
+  if (samples.aggregates !== undefined) {
+    flags |= AGGREGATES
+    writeAggregates(into, [samples.value, ...samples.aggregates], from, to)
+  }
   into.bytes[head] = flags
+}
+
+function writeAggregates(into: ByteWriter, columns: readonly Float64Array[], from: number, to: number): void {
+  for (let k = 1; k < columns.length; k++) {
+    const column = columns[k]!
+    const same = columns.findIndex((other, of) => of < k && sameBits(other, column, from, to))
+    if (same >= 0) into.u8(same)
+    else {
+      const kind = into.length
+      into.u8(0)
+      const part = column.subarray(from, to)
+      into.bytes[kind] = WRITTEN + writeValues(into, part, new Uint32Array(part.buffer, part.byteOffset, 2 * part.length), to - from)
+    }
+  }
+}
+
+/** A NaN, whose bits may be a stale marker's, is like no other. */
+function sameBits(a: Float64Array, b: Float64Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (a[i] !== b[i] || (a[i] === 0 && !Object.is(a[i], b[i]))) return false
+  return true
 }
 
 /** The values without what is no number: it is replaced by the number before it, or the first. */
@@ -261,24 +325,31 @@ export function readChunk(bytes: Uint8Array, at: number, length: number, into: S
   const stale = (flags & STALE) !== 0 ? readStale(from, begin) : undefined
   if ((flags & STARTS) !== 0) readStarts(from, into, begin, length)
   else into.start?.fill(0, begin, begin + length)
-  switch (flags & KIND) {
-    case SCALED: {
-      const power = powers[from.u8()]!
-      readInts(from, into.value, begin, length)
-      if (power !== 1) for (let i = begin; i < begin + length; i++) into.value[i]! /= power
-      break
-    }
-    case XOR:
-      readXor(from, into.words, begin, length)
-      break
-    default:
-      into.value.fill(Number.NaN, begin, begin + length)
-  }
+  if ((flags & KIND) === NO_NUMBERS) into.value.fill(Number.NaN, begin, begin + length)
+  else readValues(from, flags & KIND, into.value, into.words, begin, length)
   if ((flags & HISTOGRAMS) !== 0) takeHistograms(into, readHistograms(from, length), begin)
+  if ((flags & AGGREGATES) !== 0) readAggregates(from, into, begin, length)
   if (stale === undefined) return
   for (const i of stale) {
     into.words[2 * i] = STALE_LOW
     into.words[2 * i + 1] = STALE_HIGH
+  }
+}
+
+function readValues(from: ByteReader, kind: number, value: Float64Array, words: Uint32Array, begin: number, length: number): void {
+  if (kind === XOR) return readXor(from, words, begin, length)
+  const power = powers[from.u8()]!
+  readInts(from, value, begin, length)
+  if (power !== 1) for (let i = begin; i < begin + length; i++) value[i]! /= power
+}
+
+function readAggregates(from: ByteReader, into: SampleColumns, begin: number, length: number): void {
+  const columns = [into.value, ...into.beginAggregates()]
+  for (let k = 1; k < columns.length; k++) {
+    const column = columns[k]!
+    const kind = from.u8()
+    if (kind < WRITTEN) column.set(columns[kind]!.subarray(begin, begin + length), begin)
+    else readValues(from, kind - WRITTEN, column, new Uint32Array(column.buffer), begin, length)
   }
 }
 

@@ -5,14 +5,15 @@
  * A batch's series ids mean something in its own dictionary only, and only in one generation: `Known` maps them to slots.
  * Deltas are added up. Of several points of one series the newest stays.
  */
+
+import { Describer, type Description, type Labelling } from '../../exposition/describe.ts'
+import { ExponentialState, HistogramState, SummaryState } from '../../exposition/distributions.ts'
+import { Exemplars, type Keeping } from '../../exposition/exemplars.ts'
 import type { Row } from '../../exposition/families.ts'
 import { labelName } from '../../exposition/naming.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type MetricBatch, NO_RECORDED_VALUE, type PointColumns } from '../../model/batch.ts'
 import type { Dictionary, SeriesEntry } from '../../model/dictionary.ts'
-import { Describer, type Description, type Labelling } from './describe.ts'
-import { ExponentialState, HistogramState, SummaryState } from './distributions.ts'
-import { Exemplars, type Keeping } from './exemplars.ts'
 import { Page } from './page.ts'
 import { Targets } from './targets.ts'
 

@@ -1,6 +1,7 @@
 /** `target_info`: for every target with a series on the page, what its resource says beside job and instance. */
+
+import type { Target } from '../../exposition/describe.ts'
 import type { Family, Row } from '../../exposition/families.ts'
-import type { Target } from './describe.ts'
 
 interface Known {
   readonly key: string

@@ -1,12 +1,15 @@
 /** What a series is to Prometheus, worked out once, when it is first seen: its family, its labels, its target. */
-import { type Label, showEach, showLabels } from '../../exposition/labels.ts'
-import { type FamilyName, familyName, labelName, type Translation } from '../../exposition/naming.ts'
-import type { Attributes, AttributeValue, ScopeEntry, SeriesEntry } from '../../model/dictionary.ts'
+
+import type { Attributes, AttributeValue, ScopeEntry, SeriesEntry } from '../model/dictionary.ts'
+import { type Label, showEach, showLabels } from './labels.ts'
+import { type FamilyName, familyName, labelName, type Translation } from './naming.ts'
 
 export interface Description {
   readonly family: FamilyName
   /** as `showEach` has them */
   readonly labels: readonly string[]
+  /** the same by name, in no order, also those that are empty */
+  readonly labelValues: ReadonlyMap<string, string>
   /** undefined where the resource does not name both a job and an instance */
   readonly target: Target | undefined
 }
@@ -16,6 +19,7 @@ export interface Target {
   /** names the target: the job and the instance */
   readonly key: string
   readonly labels: string
+  readonly labelValues: ReadonlyMap<string, string>
 }
 
 export interface Labelling extends Translation {
@@ -50,7 +54,7 @@ export class Describer {
     if (this.#labelling.scope) for (const [name, value] of this.#scopeOf(entry.scope)) labels.set(name, value)
     for (const [name, value] of identity) labels.set(name, value)
     for (const [name, value] of this.#labelling.constLabels) labels.set(name === reserved ? `exported_${name}` : name, value)
-    return { family, labels: showEach(labels), target }
+    return { family, labels: showEach(labels), labelValues: labels, target }
   }
 
   #familyOf(entry: SeriesEntry): FamilyName | undefined {
@@ -100,7 +104,7 @@ export class Describer {
     if (job === '' || instance === '') return undefined
     const others = resource.filter(([key]) => !serviceKeys.has(key))
     const labels = this.#join(others).set('job', job).set('instance', instance)
-    return { key: JSON.stringify([job, instance]), labels: showLabels(labels) }
+    return { key: JSON.stringify([job, instance]), labels: showLabels(labels), labelValues: labels }
   }
 }
 

@@ -1,8 +1,9 @@
 /** The last point of a histogram, an exponential histogram or a summary, or the sum of its deltas. Bounded: what is added up is never wider. */
-import { coarser, maxSchema, minSchema, type Side, width } from '../../exposition/exponential.ts'
-import type { ExponentialBuckets, Row } from '../../exposition/families.ts'
-import type { MetricBatch } from '../../model/batch.ts'
-import type { Dictionary } from '../../model/dictionary.ts'
+
+import type { MetricBatch } from '../model/batch.ts'
+import type { Dictionary } from '../model/dictionary.ts'
+import { coarser, maxSchema, minSchema, type Side, width } from './exponential.ts'
+import type { ExponentialBuckets, Row } from './families.ts'
 
 const none = new Float64Array(0)
 

@@ -1,12 +1,13 @@
 /** The exemplars of a batch, kept until newer ones come: one for a counter, one a bucket, the ten newest of an exponential histogram. */
-import type { Exemplar } from '../../exposition/families.ts'
-import type { Label } from '../../exposition/labels.ts'
-import { labelName } from '../../exposition/naming.ts'
-import { fitExemplar } from '../../exposition/openmetrics.ts'
-import type { ExemplarColumns } from '../../model/batch.ts'
-import { readAttributes } from '../../otlp/attributes.ts'
-import { BYTES, Cursor } from '../../otlp/wire.ts'
+
+import type { ExemplarColumns } from '../model/batch.ts'
+import { readAttributes } from '../otlp/attributes.ts'
+import { BYTES, Cursor } from '../otlp/wire.ts'
 import { showValue } from './describe.ts'
+import type { Exemplar } from './families.ts'
+import type { Label } from './labels.ts'
+import { labelName } from './naming.ts'
+import { fitExemplar } from './openmetrics.ts'
 
 /** [bytes] attributes of a longer exemplar would not fit the limit of 128 characters, and are not kept */
 const maxKeptBytes = 1024
@@ -16,7 +17,7 @@ const filteredAttributes = 7
 const plain = { strategy: 'UnderscoreEscapingWithSuffixes' } as const
 
 /** Reads its attributes when somebody looks at it. */
-class KeptExemplar implements Exemplar {
+export class KeptExemplar implements Exemplar {
   readonly value: number
   readonly time: number
   readonly #ids: readonly Label[]

@@ -1,0 +1,216 @@
+/** From batches of OpenTelemetry to samples of Prometheus: names, target_info, deltas added up, exemplars. */
+import { Describer, type Labelling, type Target } from '../../exposition/describe.ts'
+import { KeptExemplar } from '../../exposition/exemplars.ts'
+import { labelName } from '../../exposition/naming.ts'
+import { wholeMs } from '../../exposition/number.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { exemplarGroups, type MetricBatch, NO_RECORDED_VALUE, type PointColumns } from '../../model/batch.ts'
+import type { Dictionary, SeriesEntry } from '../../model/dictionary.ts'
+import { Labels } from '../../model/labels.ts'
+import type { Metadata } from '../../model/query.ts'
+import { Incoming, SeriesHandle } from '../../store/incoming.ts'
+import { type Kept, keptFor } from './kept.ts'
+
+/** Why a row is not in the store. */
+export const reasons = [
+  'series_limit',
+  'invalid_name',
+  'unspecified_temporality',
+  'unsupported_scale',
+  'out_of_order',
+  'duplicate_timestamp',
+  'too_far_ahead',
+] as const
+export type Reason = (typeof reasons)[number]
+
+/** [ms] what a target says of itself is written once in so long; shorter than the five minutes that a query looks back */
+const targetInfoMs = 60_000
+/** [ms] a series that was not seen for so long is forgotten here; longer than the dictionary gives an id to another */
+const idleMs = 20 * 60_000
+
+interface Known {
+  readonly dictionary: Dictionary
+  readonly kept: (Kept | Reason | undefined)[]
+  generations: Float64Array
+  usedAt: number
+}
+
+class KnownTarget {
+  readonly handle: SeriesHandle
+  readonly labels: string
+  /** [ms] monotonic, when a point of it came last, and when it was written last */
+  seenAt = 0
+  toldAt = Number.NEGATIVE_INFINITY
+  constructor(handle: SeriesHandle, labels: string) {
+    this.handle = handle
+    this.labels = labels
+  }
+}
+
+/** [ms] between two looks which targets are due, unless there is a new one */
+const targetsMs = 5_000
+
+export interface Translated {
+  readonly incoming: Incoming
+  /** by row that has samples: the place of its first */
+  readonly firsts: number[]
+  /** [rows] by reason, of those that have none */
+  readonly dropped: Map<Reason, number>
+}
+
+export class Translator {
+  readonly #describer: Describer
+  readonly #clock: Clock
+  readonly #maxSeries: number
+  readonly #targetInfo: string
+  readonly #refused: (reason: Reason, entry: SeriesEntry) => void
+  readonly #knows: (family: string, metadata: Metadata) => boolean
+  readonly #known = new Map<Dictionary, Known>()
+  readonly #targets = new Map<string, KnownTarget>()
+  #series = 0
+  #targetsDue = 0
+
+  constructor(
+    labelling: Labelling,
+    clock: Clock,
+    maxSeries: number,
+    refused: (reason: Reason, entry: SeriesEntry) => void,
+    knows: (family: string, metadata: Metadata) => boolean,
+  ) {
+    this.#describer = new Describer(labelling)
+    this.#clock = clock
+    this.#maxSeries = maxSeries
+    this.#refused = refused
+    this.#knows = knows
+    this.#targetInfo = labelling.namespace === '' ? 'target_info' : `${labelName(labelling.namespace, labelling)}_target_info`
+  }
+
+  /** [series] of OpenTelemetry that are known here */
+  get size(): number {
+    return this.#series
+  }
+
+  translate(batch: MetricBatch): Translated {
+    const into: Translated = { incoming: new Incoming(batch.rows), firsts: [], dropped: new Map() }
+    const known = this.#of(batch.dictionary)
+    for (const rows of [batch.numbers, batch.histograms, batch.exponentials, batch.summaries]) this.#take(known, batch, rows, into)
+    this.#takeExemplars(known, batch, into.incoming)
+    this.#tellTargets(into.incoming)
+    return into
+  }
+
+  #take(known: Known, batch: MetricBatch, rows: PointColumns, { incoming, firsts, dropped }: Translated): void {
+    const now = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
+    for (let i = 0; i < rows.length; i++) {
+      const at = wholeMs(rows.time[i]! || now)
+      const kept = this.#keptOf(known, rows.series[i]!, incoming)
+      const first = incoming.series.length
+      let refusal: Reason | undefined
+      if (typeof kept === 'string') refusal = kept
+      else {
+        kept.seenAt = nowMs
+        if (kept.target !== undefined) kept.target.seenAt = nowMs
+        if ((rows.flags[i]! & NO_RECORDED_VALUE) !== 0) kept.end(at, incoming)
+        else refusal = kept.put(batch, i, at, nowMs, incoming)
+      }
+      if (refusal !== undefined) dropped.set(refusal, (dropped.get(refusal) ?? 0) + 1)
+      else firsts.push(first)
+    }
+  }
+
+  #keptOf(known: Known, series: number, into: Incoming): Kept | Reason {
+    if (series < 0) return 'series_limit'
+    const kept = known.kept[series]
+    if (kept !== undefined && known.generations[series] === known.dictionary.generation(series)) return kept
+    return this.#meet(known, series, into)
+  }
+
+  /** First sight of a series. */
+  #meet(known: Known, series: number, into: Incoming): Kept | Reason {
+    if (typeof known.kept[series] === 'object') this.#series--
+    const entry = known.dictionary.series(series)
+    const kept = this.#place(entry, into)
+    if (typeof kept === 'string') this.#refused(kept, entry)
+    else this.#series++
+    known.kept[series] = kept
+    known.generations[series] = known.dictionary.generation(series)
+    return kept
+  }
+
+  #place(entry: SeriesEntry, into: Incoming): Kept | Reason {
+    if (entry.type !== 'gauge' && entry.type !== 'summary' && entry.temporality === 'unspecified') return 'unspecified_temporality'
+    if (this.#series >= this.#maxSeries) return 'series_limit'
+    const description = this.#describer.describe(entry)
+    if (description === undefined) return 'invalid_name'
+    const { family, target } = description
+    const metadata: Metadata = { type: family.type, unit: family.unit, help: entry.description.toWellFormed() }
+    if (!this.#knows(family.name, metadata)) into.metadata.push({ family: family.name, metadata })
+    const kept = keptFor(entry, description)
+    if (target !== undefined) kept.target = this.#meetTarget(target)
+    return kept
+  }
+
+  #meetTarget({ key, labels, labelValues }: Target): KnownTarget {
+    let known = this.#targets.get(key)
+    if (known?.labels !== labels) {
+      known = new KnownTarget(new SeriesHandle(Labels.of(new Map(labelValues).set('__name__', this.#targetInfo))), labels)
+      this.#targets.set(key, known)
+      this.#targetsDue = 0
+    }
+    return known
+  }
+
+  /** `target_info` of the targets that points come of, where it is due. They are no rows. */
+  #tellTargets(into: Incoming): void {
+    const now = this.#clock.monotonic()
+    if (now < this.#targetsDue) return
+    this.#targetsDue = now + targetsMs
+    for (const target of this.#targets.values()) {
+      if (now - target.toldAt < targetInfoMs || now - target.seenAt > targetInfoMs) continue
+      target.toldAt = now
+      into.number(target.handle, wholeMs(this.#clock.now()), 1)
+    }
+  }
+
+  #takeExemplars(known: Known, batch: MetricBatch, into: Incoming): void {
+    const { exemplars } = batch
+    if (exemplars.length === 0) return
+    const bytes = batch.raw.bytes()
+    for (let i = 0; i < exemplars.length; i++) {
+      const series = batch[exemplarGroups[exemplars.group[i]!]!].series[exemplars.row[i]!]!
+      const kept = series < 0 ? undefined : known.kept[series]
+      const handle = typeof kept === 'object' ? kept.seriesOf(exemplars.value[i]!) : undefined
+      if (handle === undefined) continue
+      const { labels, value, time } = new KeptExemplar(exemplars, i, bytes)
+      into.exemplars.push({ series: handle, labels: Labels.of(labels), value, time: wholeMs(time || this.#clock.now()) })
+    }
+  }
+
+  #of(dictionary: Dictionary): Known {
+    let known = this.#known.get(dictionary)
+    if (known === undefined) this.#known.set(dictionary, (known = { dictionary, kept: [], generations: new Float64Array(0), usedAt: 0 }))
+    known.usedAt = this.#clock.monotonic()
+    if (known.generations.length < dictionary.capacity) {
+      const generations = new Float64Array(Math.max(64, 2 * dictionary.capacity)).fill(Number.NaN)
+      generations.set(known.generations)
+      known.generations = generations
+    }
+    return known
+  }
+
+  /** Forgets what has not been seen for long, and gives every series that found no place another try. */
+  sweep(): void {
+    const oldest = this.#clock.monotonic() - idleMs
+    for (const known of this.#known.values()) {
+      for (let series = 0; series < known.kept.length; series++) {
+        const kept = known.kept[series]
+        if (kept === undefined || (typeof kept === 'object' && kept.seenAt >= oldest)) continue
+        if (typeof kept === 'object') this.#series--
+        known.kept[series] = undefined
+      }
+      if (known.usedAt < oldest) this.#known.delete(known.dictionary)
+    }
+    for (const [key, target] of this.#targets) if (target.seenAt < oldest) this.#targets.delete(key)
+  }
+}

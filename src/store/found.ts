@@ -1,0 +1,82 @@
+/** What is found of a series in several places, put together. */
+import type { Labels } from '../model/labels.ts'
+import type { Samples, SelectedSeries, TierColumns } from '../model/query.ts'
+import { SampleColumns } from './chunk.ts'
+import { appendSorted } from './head.ts'
+
+/** A series in one place: a head or a block. */
+export interface Found {
+  readonly labels: Labels
+  /** [samples] at most */
+  readonly count: number
+  /** Appends the samples in (from, to], by time. */
+  read(from: number, to: number, into: SampleColumns): void
+}
+
+/** One series, wherever it is; of two samples of one time that of the earlier place counts. */
+export class Gathered {
+  readonly #byKey = new Map<string, Found[]>()
+
+  /** Places in the order of their age, the oldest first. */
+  add(found: Iterable<Found>): void {
+    for (const one of found) {
+      const known = this.#byKey.get(one.labels.key)
+      if (known === undefined) this.#byKey.set(one.labels.key, [one])
+      else known.push(one)
+    }
+  }
+
+  get size(): number {
+    return this.#byKey.size
+  }
+  *labels(): Generator<Labels> {
+    for (const [first] of this.#byKey.values()) yield first!.labels
+  }
+  series(): Iterable<readonly Found[]> {
+    return this.#byKey.values()
+  }
+
+  selected(from: number, to: number): SelectedSeries[] {
+    return Array.from(this.#byKey.values(), parts => ({
+      labels: parts[0]!.labels,
+      read: () => toSamples(readAll(parts, from, to)),
+    }))
+  }
+}
+
+export function readAll(parts: readonly Found[], from: number, to: number): SampleColumns {
+  const all = new SampleColumns(parts.reduce((sum, { count }) => sum + count, 0))
+  let ordered = true
+  for (const part of parts) {
+    const before = all.length
+    part.read(from, to, all)
+    if (before > 0 && before < all.length && all.time[before]! <= all.time[before - 1]!) ordered = false
+  }
+  if (ordered) return all
+  const sorted = new SampleColumns(all.length)
+  appendSorted(all, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, sorted)
+  return sorted
+}
+
+/** The columns become the reader's. */
+export function toSamples(columns: SampleColumns, tier?: TierColumns): Samples {
+  const { length, histograms } = columns
+  return {
+    time: columns.time.subarray(0, length),
+    value: columns.value.subarray(0, length),
+    stale: staleOf(columns),
+    histograms: histograms === undefined ? undefined : Array.from({ length }, (_, i) => histograms[i]),
+    start: columns.start?.subarray(0, length),
+    tier,
+  }
+}
+
+function staleOf(columns: SampleColumns): Uint8Array | undefined {
+  let stale: Uint8Array | undefined
+  for (let i = 0; i < columns.length; i++) {
+    if (!columns.isStale(i)) continue
+    stale ??= new Uint8Array(columns.length)
+    stale[i] = 1
+  }
+  return stale
+}
