@@ -2,6 +2,8 @@
 import { annotationText, type Severity } from '../annotations.ts'
 import type { Expr } from '../ast.ts'
 import { type Engine, type EngineOptions, QueryError, type QueryResult } from '../engine.ts'
+import { everything, ParseError, parseExpr } from '../parse.ts'
+import { print } from '../print.ts'
 import { difference, momentDifference } from './compare.ts'
 import { customBucketSeries } from './custom-buckets.ts'
 import type { AnnotationTests, Expectation, Points } from './expectation.ts'
@@ -68,7 +70,8 @@ async function run(statement: Statement, storage: MemoryStorage, engine: Engine,
   }
 }
 
-function load(statement: Load, storage: MemoryStorage): string | undefined {
+/** Puts what a statement loads into a storage. @returns what cannot be taken; undefined: all was */
+export function load(statement: Load, storage: MemoryStorage): string | undefined {
   try {
     // Of two lines for one series the later counts.
     const series = new Map(statement.series.map(line => [line.labels.key, line]))
@@ -120,9 +123,12 @@ class Instant {
     const wrong = await this.#ask(text, expr, this.#time, level > 1)
     const fixed = wrong === undefined && level > 2 ? pinned(expr, this.#time) : undefined
     if (fixed === undefined) return wrong
+    const printed = print(fixed)
+    const read = readAgain(printed)
+    if (read instanceof Error) return `printed as ${printed}, which cannot be read: ${read.message}`
     for (const time of otherTimes(this.#time)) {
-      const wrong = await this.#ask(text, fixed, time, true)
-      if (wrong !== undefined) return `${wrong} (with @ ${this.#time / 1000}, at ${time / 1000} s)`
+      const wrong = await this.#ask(printed, read, time, true)
+      if (wrong !== undefined) return `${wrong} (of ${printed} at ${time / 1000} s)`
     }
     return undefined
   }
@@ -155,6 +161,16 @@ const ofContext = /(start|end|range|step)\(\)/
 /** [epoch ms] */
 const otherTimes = (time: number): readonly number[] =>
   time === 0 ? [-1_000, 0, 1_000] : [-10 * time, 0, Math.trunc(time / 5), time, 10 * time]
+
+/** Annotations tell places in the text that was printed. */
+function readAgain(printed: string): Expr | ParseError {
+  try {
+    return parseExpr(printed, everything)
+  } catch (error) {
+    if (error instanceof ParseError) return error
+    throw error
+  }
+}
 
 async function answered(answer: Promise<QueryResult>): Promise<QueryResult | Error> {
   try {

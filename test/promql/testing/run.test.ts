@@ -136,7 +136,7 @@ describe('what does not', () => {
     expect(await runScript(both, early, 2)).toEqual({ passed: 1, failures: [] })
     expect(await runScript(both, early, 3)).toEqual({
       passed: 0,
-      failures: [{ line: 5, message: 'b: not expected, got 1 (with @ 60, at -600 s)' }],
+      failures: [{ line: 5, message: 'b: not expected, got 1 (of a @ 60.000 at -600 s)' }],
     })
   })
 
