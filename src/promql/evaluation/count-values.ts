@@ -1,24 +1,12 @@
 import { formatF, quote } from '../../lib/go-text.ts'
 import type { Labels } from '../../model/labels.ts'
-import type { AggregateExpr, StringLiteral } from '../ast.ts'
+import type { AggregateExpr } from '../ast.ts'
 import { QueryError } from '../engine.ts'
 import { showHistogram } from '../histogram/text.ts'
 import { ABSENT, FLOAT, type Grid, HISTOGRAM } from '../value.ts'
 import { groupingOf } from './aggregate.ts'
 import type { Evaluation, VectorOperator } from './operator.ts'
 import type { FlowingRow, Sink } from './rows.ts'
-
-/**
- * The label that values are written to, as a string literal of the query.
- * @param text of the query: bytes that are no UTF-8 are seen only there, since what was read of them is U+FFFD
- * @throws {QueryError} where it can be no label's name
- */
-export function labelOf({ value, position }: StringLiteral, text: string): string {
-  if (value === '') throw new QueryError('execution', `invalid label name ${quote(value)}`)
-  const written = text.slice(position.start, position.end)
-  if (value.includes('\ufffd') && !/\ufffd|\\u/i.test(written)) throw new QueryError('execution', `invalid label name ${written}`)
-  return value
-}
 
 /** count_values: as many series for each group as there are values, each with a count of those that have it. */
 export class CountValues implements VectorOperator {
@@ -30,6 +18,8 @@ export class CountValues implements VectorOperator {
   readonly #labels: (labels: Labels) => Labels
 
   constructor(cx: Evaluation, expr: AggregateExpr, label: string, from: VectorOperator) {
+    // Bytes that are no UTF-8 are read as lone surrogates.
+    if (label === '' || !label.isWellFormed()) throw new QueryError('execution', `invalid label name ${quote(label)}`)
     this.grid = from.grid
     this.#cx = cx
     this.#label = label

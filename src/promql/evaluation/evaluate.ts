@@ -16,9 +16,9 @@ import { type FlowingRow, RowPool, withoutName } from './rows.ts'
 
 /** One evaluation. */
 export function evaluateInstant(options: EngineOptions, queryable: Queryable, query: InstantQuery): Promise<QueryResult> {
-  const { expr, text, time, signal } = query
+  const { expr, time, signal } = query
   const grid = { start: time, step: 1, steps: 1 }
-  return evaluated(options, queryable, signal, { text, start: time, end: time, step: 0 }, async (planner, cx) => {
+  return evaluated(options, queryable, signal, { start: time, end: time, step: 0 }, async (planner, cx) => {
     const inner = bare(expr)
     switch (typeOf(expr)) {
       case 'string':
@@ -37,9 +37,9 @@ export function evaluateInstant(options: EngineOptions, queryable: Queryable, qu
 
 /** Evaluations at start, start + step, … up to end. */
 export function evaluateRange(options: EngineOptions, queryable: Queryable, query: RangeQuery): Promise<QueryResult> {
-  const { expr, text, start, end, step, signal } = query
+  const { expr, start, end, step, signal } = query
   const grid = { start, step, steps: Math.max(0, Math.floor((end - start) / step) + 1) }
-  return evaluated(options, queryable, signal, { text, start, end, step }, async (planner, cx) => {
+  return evaluated(options, queryable, signal, { start, end, step }, async (planner, cx) => {
     const type = typeOf(expr)
     if (type !== 'scalar' && type !== 'vector')
       throw new QueryError(
@@ -53,7 +53,6 @@ export function evaluateRange(options: EngineOptions, queryable: Queryable, quer
 }
 
 interface Asked {
-  readonly text: string
   readonly start: number
   readonly end: number
   readonly step: number
@@ -63,7 +62,7 @@ async function evaluated(
   options: EngineOptions,
   queryable: Queryable,
   signal: AbortSignal | undefined,
-  { text, start, end, step }: Asked,
+  { start, end, step }: Asked,
   evaluate: (planner: Planner, cx: Evaluation) => Promise<QueryValue>,
 ): Promise<QueryResult> {
   const { now, breathe, maxSamples, timeout, lookback, delayedNameRemoval, startTimestamps, functions, defaultStep } = options
@@ -77,7 +76,7 @@ async function evaluated(
     delayedNameRemoval,
     startTimestamps,
   }
-  const planner = new Planner({ cx, queryable, functions, text, start, end, step, defaultStep, typeOf })
+  const planner = new Planner({ cx, queryable, functions, start, end, step, defaultStep, typeOf })
   budget.check()
   const value = await evaluate(planner, cx)
   budget.check()

@@ -21,7 +21,7 @@ import { StreamedAggregate } from './aggregate.ts'
 import { scalarOperation } from './arithmetic.ts'
 import { bare, type Planned, type PlannedCall, SampleCall, ScalarCall, Timestamp, TimeVector, WholeCall, WindowCall } from './calls.ts'
 import { type Streamed, streamed } from './columns.ts'
-import { CountValues, labelOf } from './count-values.ts'
+import { CountValues } from './count-values.ts'
 import { resolveDuration } from './durations.ts'
 import { InstantSelector, type Wanted } from './instant.ts'
 import { VectorMatch } from './matching.ts'
@@ -65,8 +65,6 @@ export interface PlanContext {
   readonly cx: Evaluation
   readonly queryable: Queryable
   readonly functions: ReadonlyMap<string, PromqlFunction>
-  /** of the query */
-  readonly text: string
   /** epoch ms */
   readonly start: number
   readonly end: number
@@ -250,7 +248,7 @@ export class Planner {
     const from = inner.kind === 'vector_selector' ? this.#selector(inner, grid, 'value', expr.op) : this.vector(inner, grid)
     if (streamed.has(expr.op)) return new StreamedAggregate(this.#cx, { ...expr, op: expr.op as Streamed }, from)
     const param = bare(expr.param!)
-    if (expr.op === 'count_values') return new CountValues(this.#cx, expr, labelOf(param as StringLiteral, this.#plan.text), from)
+    if (expr.op === 'count_values') return new CountValues(this.#cx, expr, (param as StringLiteral).value, from)
     const scalar = this.scalar(param, grid)
     return expr.op === 'quantile' ? new Quantile(this.#cx, expr, scalar, from) : new Ranked(this.#cx, expr, scalar, from)
   }
