@@ -84,14 +84,14 @@ function durationExpr(cursor: Cursor, above: number): DurationExpr {
 
 const operand = durationExpr
 
-/** @param checked whether a flag is asked for, of what needs one; else whoever calls does */
+/** @param checked whether a flag is asked for, of what needs one, and a number must be in range; else whoever calls sees to it */
 function primary(cursor: Cursor, checked = true): DurationExpr {
   const kind = cursor.peek()
   switch (kind) {
     case 'number':
     case 'duration':
       cursor.height = 1
-      return inRange(cursor, numberLiteral(cursor))
+      return checked ? inRange(cursor, numberLiteral(cursor)) : numberLiteral(cursor)
     case '+':
     case '-': {
       const sign = cursor.take()

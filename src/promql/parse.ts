@@ -441,7 +441,7 @@ function at(cursor: Cursor, expr: Expr): Expr {
 
 /** Go's `%f`. */
 const sixDecimals = (value: number): string =>
-  !Number.isFinite(value) ? formatF(value) : Math.abs(value) < 1e21 ? value.toFixed(6) : `${formatF(Number(BigInt(value)))}.000000`
+  !Number.isFinite(value) ? formatF(value) : Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`
 
 function extended(cursor: Cursor, expr: Expr, modifier: 'anchored' | 'smoothed'): Expr {
   const refuse = (text: string): Expr => {

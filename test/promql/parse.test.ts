@@ -49,6 +49,10 @@ test.each([
   ['a[5m * 2]', '1:3: parse error: experimental duration expression is not enabled'],
   ['a offset step()', '1:10: parse error: experimental duration expression is not enabled'],
   ['a[5m] smoothed', '1:1: parse error: smoothed modifier is experimental and not enabled'],
+  ['a offset -9.5e10', '1:10: parse error: duration out of range'],
+  ['a[-9.5e10]', '1:4: parse error: duration out of range'],
+  ['a offset NaN', '1:10: parse error: duration out of range'],
+  ['a @ 3e25', '1:1: parse error: timestamp out of bounds for @ modifier: 30000000000000000570425344.000000'],
   ['a + fill(0) b', '1:1: parse error: binop fill modifiers are experimental and not enabled'],
 ])('%j: %s', (text, message) => {
   expect(messageOf(text)).toBe(message)
