@@ -6,6 +6,8 @@ import { promqlFunctions } from './functions/index.ts'
 import type { PromqlFunction } from './kernel.ts'
 import type { QueryValue } from './value.ts'
 
+export { QueryError } from './query-error.ts'
+
 /** Everything that bounds a query or turns something on. Defaults are Prometheus's. */
 export interface EngineOptions {
   /** [ms] how far an instant selector looks back (5 minutes) */
@@ -66,17 +68,6 @@ export interface QueryStats {
 export interface Engine {
   instant(queryable: Queryable, query: InstantQuery): Promise<QueryResult>
   range(queryable: Queryable, query: RangeQuery): Promise<QueryResult>
-}
-
-/** A question that has no answer. */
-export class QueryError extends Error {
-  override readonly name = 'QueryError'
-  /** `bad_data`: the question is wrong; `execution`: it fails on these data; the others say what ended it. */
-  readonly type: 'bad_data' | 'execution' | 'timeout' | 'canceled' | 'internal'
-  constructor(type: QueryError['type'], message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.type = type
-  }
 }
 
 export const defaultEngineOptions: EngineOptions = {

@@ -1,4 +1,3 @@
-import { KahanSum } from '../kahan.ts'
 import type { WindowFunction } from '../kernel.ts'
 import { FLOAT, timeOf } from '../value.ts'
 import { overFloats } from './over-floats.ts'
@@ -34,10 +33,6 @@ export const predictLinear: WindowFunction = overFloats('predict_linear', (float
 class LeastSquares {
   slope = 0
   intercept = 0
-  readonly #x = new KahanSum()
-  readonly #y = new KahanSum()
-  readonly #xy = new KahanSum()
-  readonly #xx = new KahanSum()
 
   /** @param origin [epoch ms] where the intercept is */
   fit({ time, value }: Floats, begin: number, end: number, origin: number): void {
@@ -50,24 +45,35 @@ class LeastSquares {
     } else this.#solve(time, value, begin, end, origin)
   }
 
+  /** The four sums are written out: as objects they take three times as long. */
   #solve(time: Float64Array, value: Float64Array, begin: number, end: number, origin: number): void {
-    this.#x.clear()
-    this.#y.clear()
-    this.#xy.clear()
-    this.#xx.clear()
+    let [sumX, lostX, sumY, lostY, sumXY, lostXY, sumXX, lostXX] = [0, 0, 0, 0, 0, 0, 0, 0]
     for (let i = begin; i < end; i++) {
       const x = (time[i]! - origin) / 1000
       const y = value[i]!
-      this.#x.add(x)
-      this.#y.add(y)
-      this.#xy.add(x * y)
-      this.#xx.add(x * x)
+      const xy = x * y
+      const xx = x * x
+      const nextX = sumX + x
+      lostX += Math.abs(sumX) >= Math.abs(x) ? sumX - nextX + x : x - nextX + sumX
+      sumX = nextX
+      const nextXX = sumXX + xx
+      lostXX += sumXX >= xx ? sumXX - nextXX + xx : xx - nextXX + sumXX
+      sumXX = nextXX
+      const nextY = sumY + y
+      // What an infinite sum lost would be NaN.
+      if (Math.abs(nextY) === Number.POSITIVE_INFINITY) lostY = 0
+      else lostY += Math.abs(sumY) >= Math.abs(y) ? sumY - nextY + y : y - nextY + sumY
+      sumY = nextY
+      const nextXY = sumXY + xy
+      if (Math.abs(nextXY) === Number.POSITIVE_INFINITY) lostXY = 0
+      else lostXY += Math.abs(sumXY) >= Math.abs(xy) ? sumXY - nextXY + xy : xy - nextXY + sumXY
+      sumXY = nextXY
     }
     const n = end - begin
-    const x = this.#x.total
-    const y = this.#y.total
-    const covariance = this.#xy.total - (x * y) / n
-    const variance = this.#xx.total - (x * x) / n
+    const x = sumX + lostX
+    const y = sumY + lostY
+    const covariance = sumXY + lostXY - (x * y) / n
+    const variance = sumXX + lostXX - (x * x) / n
     this.slope = covariance / variance
     this.intercept = y / n - (this.slope * x) / n
   }

@@ -1,7 +1,7 @@
 import { Re2, RegexError } from '../../lib/re2.ts'
 import { expand } from '../../lib/re2-expand.ts'
-import { QueryError } from '../engine.ts'
 import type { WholeFunction } from '../kernel.ts'
+import { QueryError } from '../query-error.ts'
 import type { Row } from '../value.ts'
 
 /** label_replace and label_join: the same samples under other labels. A name that is set anew stays. */

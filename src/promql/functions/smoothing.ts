@@ -1,6 +1,6 @@
 import { formatG } from '../../lib/go-text.ts'
-import { QueryError } from '../engine.ts'
 import type { WindowFunction } from '../kernel.ts'
+import { QueryError } from '../query-error.ts'
 import { FLOAT } from '../value.ts'
 import { overFloats } from './over-floats.ts'
 
