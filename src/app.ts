@@ -1,14 +1,17 @@
 /** The composition root: a checked configuration in, a running pipeline out. */
 
+import { setImmediate as immediate } from 'node:timers/promises'
 import { type Counter, createNoopMeter } from '@opentelemetry/api'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { type ProcessPage, processPage, queuesOf } from './api/debug.ts'
 import { Api, json } from './api/listener.ts'
 import { OwnMetrics } from './api/own-metrics.ts'
+import { prometheusApi } from './api/prometheus/index.ts'
 import { Reloads, reasonOf, reloadHandler } from './api/reload.ts'
 import { Budget, SharedUse } from './component/budget.ts'
 import type { Authenticator, Component, Context, Files, Logger, MemoryUse, Status } from './component/component.ts'
 import { unchangeable } from './component/config/unchangeable.ts'
+import { mergedText } from './component/config.ts'
 import type { Configuration, ServiceConfig } from './component/configuration.ts'
 import type { Disk } from './component/disk.ts'
 import { ConfigError, StartError, UnauthenticatedError } from './component/errors.ts'
@@ -27,6 +30,7 @@ import { begin } from './pipeline/begin.ts'
 import { Graph, type Plan, type Unheard } from './pipeline/graph.ts'
 import type { Node } from './pipeline/node.ts'
 import { stopAll } from './pipeline/stop.ts'
+import { createEngine } from './promql/engine.ts'
 import { ColumnLandings } from './workers/column-landing.ts'
 import { Crew, type Spawn } from './workers/crew.ts'
 import { Landings } from './workers/landing.ts'
@@ -211,6 +215,15 @@ class Running implements App {
       )
     })
     this.#api.mount('/debug/process', (_, response) => json(response, this.#processPage()))
+    for (const [path, handler] of prometheusApi({
+      clock: world.clock,
+      log: world.log('api'),
+      settings: () => this.#configuration.service.query,
+      store: () => this.#queries.get(),
+      engine: options => createEngine({ ...options, now: () => world.clock.monotonic(), breathe: () => immediate() }),
+      server: () => this.#server(),
+    }))
+      this.#api.mount(path, handler)
     this.#unhandled = meter('service').createCounter('thalamus_process_unhandled_errors', {
       unit: '{error}',
       description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
@@ -249,6 +262,18 @@ class Running implements App {
       workers: this.#crew === undefined ? 1 : this.#configuration.service.workers,
       status: this.status(),
     })
+  }
+
+  /** What clients of Prometheus's API ask of the server. */
+  #server() {
+    const { clock, version } = this.#world
+    const { origin, service } = this.#configuration
+    return {
+      ...{ version, runtime: `node ${process.version}`, hostname: '', threads: service.workers },
+      startTime: clock.now() - (clock.monotonic() - this.#since),
+      ...this.#reloads.last,
+      configuration: () => (origin === undefined ? '' : mergedText(origin.sources, { sets: origin.sets, env: origin.env, factories: [] })),
+    }
   }
 
   /** With what other threads have counted up to now. */

@@ -76,6 +76,11 @@ export class Reloads {
     this.#count.add(0, { outcome: 'failure' })
   }
 
+  /** when the configuration that runs was read [epoch ms], and whether the last one that was to be read was taken */
+  get last(): { readonly lastConfigTime: number; readonly reloadSucceeded: boolean } {
+    return { lastConfigTime: this.#at * 1000, reloadSucceeded: this.#successful === 1 }
+  }
+
   started(): void {
     this.#at = this.#clock.now() / 1000
   }

@@ -60,6 +60,23 @@ export interface ServiceConfig {
   readonly maxSeries: number
   /** the `api` listener; undefined: off */
   readonly api: { readonly host: string; readonly port: number } | undefined
+  readonly query: QueryConfig
+}
+
+/** How questions in PromQL are answered. */
+export interface QueryConfig {
+  /** who answers instead of us */
+  readonly backend: { readonly url: string; readonly headers: Readonly<Record<string, string>> } | undefined
+  readonly lookbackMs: number
+  readonly timeoutMs: number
+  /** held at one time */
+  readonly maxSamples: number
+  /** [queries] */
+  readonly maxConcurrency: number
+  /** of PromQL, as Prometheus's `--enable-feature` calls them */
+  readonly features: readonly string[]
+  /** of series that leave by federation and remote read */
+  readonly externalLabels: Readonly<Record<string, string>>
 }
 
 export interface Configuration {

@@ -90,6 +90,10 @@ function build(pipelines: readonly PipelineConfig[]) {
       workers: 1,
       maxSeries: 1000,
       api: undefined,
+      query: {
+        ...{ backend: undefined, lookbackMs: 300_000, timeoutMs: 120_000, maxSamples: 1, maxConcurrency: 1 },
+        ...{ features: [], externalLabels: {} },
+      },
     },
   }
   const graph = new Graph({

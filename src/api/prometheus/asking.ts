@@ -1,32 +1,20 @@
 /** What a question is answered from. */
+import type { QueryConfig } from '../../component/configuration.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Matcher } from '../../model/matcher.ts'
 import { valueTest } from '../../model/matcher.ts'
 import type { Store } from '../../model/query.ts'
 import type { Expr } from '../../promql/ast.ts'
 import type { Engine, EngineOptions } from '../../promql/engine.ts'
-import type { ParseOptions } from '../../promql/parse.ts'
-import { ParseError, parseExpr, parseSelector } from '../../promql/parse.ts'
+import { ParseError, type ParseOptions, parseExpr, parseSelector } from '../../promql/parse.ts'
 import { ApiError, badData, invalidParameter } from './answer.ts'
 import type { Form } from './form.ts'
 import { maxTime, minTime, optionalTime } from './times.ts'
 
-/** As the configuration has it, at this moment. */
-export interface QuerySettings {
-  /** [ms] */
-  readonly lookback: number
-  readonly timeout: number
-  readonly maxSamples: number
-  readonly maxConcurrency: number
-  readonly parse: ParseOptions
-  readonly delayedNameRemoval: boolean
-  /** where questions are sent on to; undefined: they are answered here */
-  readonly backend: string | undefined
-}
-
 export interface Sources {
   readonly clock: Clock
-  readonly settings: () => QuerySettings
+  /** as the configuration has it, at this moment */
+  readonly settings: () => QueryConfig
   readonly store: () => Store | undefined
   readonly engine: (options: Partial<EngineOptions>) => Engine
 }
@@ -49,12 +37,19 @@ export function storeOf({ store }: Sources): Store {
 export function queryOf({ form, settings }: Asking): { readonly text: string; readonly expr: Expr } {
   const text = form.get('query')
   try {
-    return { text, expr: parseExpr(text, settings().parse) }
+    return { text, expr: parseExpr(text, parseOptions(settings())) }
   } catch (error) {
     if (error instanceof ParseError) throw invalidParameter('query', error.message)
     throw error
   }
 }
+
+const parseOptions = ({ features }: QueryConfig): Partial<ParseOptions> => ({
+  experimentalFunctions: features.includes('promql-experimental-functions'),
+  durationExpressions: features.includes('promql-duration-expr'),
+  extendedRangeSelectors: features.includes('promql-extended-range-selectors'),
+  fillModifiers: features.includes('promql-binop-fill-modifiers'),
+})
 
 export interface Span {
   /** epoch ms, exclusive: a millisecond before what was asked for, which is inclusive */

@@ -1,6 +1,7 @@
 /** Questions sent on, as they are, to another server that speaks Prometheus's API; its answers are passed through as they come. */
 import { type IncomingMessage, type RequestOptions, request as requestOver, type ServerResponse } from 'node:http'
 import { request as requestOverTls } from 'node:https'
+import type { QueryConfig } from '../../component/configuration.ts'
 import { ApiError, refusal } from './answer.ts'
 
 /** Headers of one connection: they say nothing about the question or its answer. */
@@ -21,14 +22,11 @@ const passed = (headers: IncomingMessage['headers']): Record<string, string | st
     Object.entries(headers).filter((entry): entry is [string, string | string[]] => entry[1] !== undefined && !hopByHop.has(entry[0])),
   )
 
-/** @param backend its URL; a path in it comes before that of the question, as Mimir's and others' `/prometheus` do */
-export function sendOn(
-  backend: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-  headers: Readonly<Record<string, string>>,
-): void {
-  const base = new URL(backend)
+type Backend = NonNullable<QueryConfig['backend']>
+
+/** A path in the backend's URL comes before that of the question, as Mimir's and others' `/prometheus` do */
+export function sendOn({ url, headers }: Backend, request: IncomingMessage, response: ServerResponse): void {
+  const base = new URL(url)
   const path = `${base.pathname.replace(/\/+$/, '')}${request.url ?? '/'}`
   const options: RequestOptions = {
     ...{ protocol: base.protocol, hostname: base.hostname.replace(/^\[|\]$/g, ''), port: base.port, path, method: request.method ?? 'GET' },

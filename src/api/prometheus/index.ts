@@ -108,7 +108,7 @@ class Exchange {
     try {
       if (!this.#route.methods.includes(this.#request.method ?? '')) return this.#notAllowed()
       const { backend } = this.#api.settings()
-      if (backend !== undefined && this.#route.own !== true) return sendOn(backend, this.#request, this.#response, {})
+      if (backend !== undefined && this.#route.own !== true) return sendOn(backend, this.#request, this.#response)
       await this.#succeed(await this.#answer())
     } catch (error) {
       this.#fail(error)

@@ -41,15 +41,13 @@ export async function rangeQuery(asking: Asking): Promise<Answer> {
 }
 
 /** With what this request asks for instead of what is configured; a timeout only shortens. */
-function engineOf({ form, settings, engine, clock }: Asking): Engine {
-  const { lookback, timeout, maxSamples, delayedNameRemoval } = settings()
-  const asked = optionalDuration(form, 'timeout')
+function engineOf({ form, settings, engine }: Asking): Engine {
+  const { lookbackMs, timeoutMs, maxSamples, features } = settings()
   return engine({
-    lookback: lookbackOf(form) ?? lookback,
-    timeout: asked === undefined ? timeout : Math.min(asked, timeout),
+    lookback: lookbackOf(form) ?? lookbackMs,
+    timeout: Math.min(optionalDuration(form, 'timeout') ?? timeoutMs, timeoutMs),
     maxSamples,
-    delayedNameRemoval,
-    now: () => clock.now(),
+    delayedNameRemoval: features.includes('promql-delayed-name-removal'),
   })
 }
 

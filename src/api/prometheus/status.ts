@@ -1,4 +1,5 @@
 /** What clients ask a Prometheus server about itself, answered by what stands in its place. */
+import { showDuration } from '../../lib/duration.ts'
 import type { Cardinality, Count } from '../../model/query.ts'
 import { type Answer, badData } from './answer.ts'
 import { type Asking, storeOf } from './asking.ts'
@@ -63,14 +64,14 @@ export const configuration = (server: Server): Answer => ({ data: { yaml: server
 
 /** The flags of Prometheus that have a setting here, with what is in force. */
 export function flags({ settings }: Asking): Answer {
-  const { lookback, timeout, maxSamples, maxConcurrency } = settings()
+  const { lookbackMs, timeoutMs, maxSamples, maxConcurrency, features } = settings()
   return {
     data: {
-      'query.lookback-delta': `${lookback / 1000}s`,
+      'enable-feature': features.join(','),
+      'query.lookback-delta': showDuration(lookbackMs),
       'query.max-concurrency': String(maxConcurrency),
       'query.max-samples': String(maxSamples),
-      'query.timeout': `${timeout / 1000}s`,
-      'web.enable-remote-write-receiver': 'true',
+      'query.timeout': showDuration(timeoutMs),
     },
   }
 }

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { signals } from '../../model/signal.ts'
 import type { PipelineConfig, ServiceConfig } from '../configuration.ts'
 import { duration, endpoint, refused, splitEndpoint, withoutEffect } from '../settings.ts'
+import { queryConfig, querySchema } from './query.ts'
 
 const capitalized = (word: string) => word.charAt(0).toUpperCase() + word.slice(1)
 
@@ -163,6 +164,7 @@ export const serviceSchema = z.strictObject({
     })
     .describe('The one listener of our own HTTP interface.')
     .prefault({}),
+  query: querySchema.describe('How questions in PromQL are answered, at `/api/v1/` of the listener above.').prefault({}),
 })
 export type ServiceSettings = z.output<typeof serviceSchema>
 
@@ -186,6 +188,7 @@ export function serviceConfig(settings: ServiceSettings): ServiceConfig {
     workers: settings.workers,
     maxSeries: settings.max_series,
     api: api.enabled ? splitEndpoint(api.endpoint) : undefined,
+    query: queryConfig(settings.query),
   }
 }
 

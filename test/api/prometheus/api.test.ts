@@ -324,7 +324,7 @@ describe('about the server', () => {
     expect((await api.get('status/buildinfo')).body).toMatchObject({
       data: { version: expect.stringMatching(/^3\./), application: 'Thalamus' },
     })
-    expect((await api.get('status/flags')).body).toMatchObject({ data: { 'query.timeout': '120s', 'query.lookback-delta': '300s' } })
+    expect((await api.get('status/flags')).body).toMatchObject({ data: { 'query.timeout': '2m', 'query.lookback-delta': '5m' } })
     expect(await api.get('status/config')).toEqual(success({ yaml: 'receivers: {}\n' }))
     expect((await api.get('status/runtimeinfo')).body).toMatchObject({
       data: { startTime: new Date(now).toISOString(), reloadConfigSuccess: true },
@@ -449,11 +449,11 @@ describe('a backend', () => {
     })
     await new Promise<void>(resolve => backend.listen(0, '127.0.0.1', resolve))
     const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}/prometheus/`
-    await using front = await serve(undefined, engine, { backend: url })
-    const response = await fetch(`${front.url}/api/v1/query?x=1`, { method: 'POST', body: 'query=up', headers: { 'x-scope-orgid': 'me' } })
+    await using front = await serve(undefined, engine, { backend: { url, headers: { 'x-scope-orgid': 'me' } } })
+    const response = await fetch(`${front.url}/api/v1/query?x=1`, { method: 'POST', body: 'query=up' })
     expect([response.status, response.headers.get('x-more'), await response.text()]).toEqual([422, 'y', '{"status":"error"}'])
     await front.get('label/job/values', { start: '1' })
-    expect(seen).toEqual(['POST /prometheus/api/v1/query?x=1 me query=up', 'GET /prometheus/api/v1/label/job/values?start=1  '])
+    expect(seen).toEqual(['POST /prometheus/api/v1/query?x=1 me query=up', 'GET /prometheus/api/v1/label/job/values?start=1 me '])
     expect((await front.get('status/config')).status).toBe(200)
     backend.closeAllConnections()
     await new Promise(resolve => backend.close(resolve))

@@ -1,11 +1,10 @@
 /** The API on a port of its own, over whatever store and engine a test has. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { QuerySettings } from '../../../src/api/prometheus/asking.ts'
 import { prometheusApi } from '../../../src/api/prometheus/index.ts'
+import type { QueryConfig } from '../../../src/component/configuration.ts'
 import type { Store } from '../../../src/model/query.ts'
 import type { Engine, EngineOptions } from '../../../src/promql/engine.ts'
-import { defaultParseOptions } from '../../../src/promql/parse.ts'
 import { testContext } from '../../kit/context.ts'
 
 export const now = 1_700_000_000_000
@@ -21,20 +20,20 @@ export interface Answered {
   readonly body: unknown
 }
 
-export const defaultSettings: QuerySettings = {
-  lookback: 300_000,
-  timeout: 120_000,
+export const defaultSettings: QueryConfig = {
+  lookbackMs: 300_000,
+  timeoutMs: 120_000,
   maxSamples: 50_000_000,
   maxConcurrency: 20,
-  delayedNameRemoval: false,
-  parse: defaultParseOptions,
+  features: [],
+  externalLabels: {},
   backend: undefined,
 }
 
 export async function serve(
   store: Store | undefined,
   engine: (options: Partial<EngineOptions>) => Engine,
-  settings: Partial<QuerySettings> = {},
+  settings: Partial<QueryConfig> = {},
 ): Promise<Served> {
   const cx = testContext()
   const handlers = prometheusApi({
