@@ -1,5 +1,5 @@
 import type { DurationExpr, DurationOp, NumberLiteral } from './ast.ts'
-import type { Cursor } from './cursor.ts'
+import type { Cursor, Place } from './cursor.ts'
 import { LiteralError, parseDuration, parseNumber } from './literals.ts'
 import type { Token } from './tokens.ts'
 
@@ -23,6 +23,15 @@ function secondsOf(cursor: Cursor, token: Token): number {
     cursor.problem(token, error.message)
     return 0
   }
+}
+
+/** @param place where it belongs, should there be none */
+export function signedNumber(cursor: Cursor, place: Place): number {
+  const negative = cursor.peek() === '-'
+  if (negative || cursor.peek() === '+') cursor.take()
+  if (cursor.peek() !== 'number' && cursor.peek() !== 'duration') cursor.unexpected(place)
+  const { value } = numberLiteral(cursor)
+  return negative ? -value : value
 }
 
 /** As Go reckons them: seconds and what is left over apart. */

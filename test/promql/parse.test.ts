@@ -52,6 +52,9 @@ test.each([
   ['a offset -9.5e10', '1:10: parse error: duration out of range'],
   ['a[-9.5e10]', '1:4: parse error: duration out of range'],
   ['a offset NaN', '1:10: parse error: duration out of range'],
+  ['sum by ("") (a)', '1:9: parse error: invalid label name for grouping: ""'],
+  ['sum by ("\\xff") (a)', '1:9: parse error: invalid label name for grouping: "\\xff"'],
+  ['a + on (b) group_left = c', '1:23: parse error: unexpected "=" in grouping opts, expected "("'],
   ['a @ 3e25', '1:1: parse error: timestamp out of bounds for @ modifier: 30000000000000000570425344.000000'],
   ['a + fill(0) b', '1:1: parse error: binop fill modifiers are experimental and not enabled'],
 ])('%j: %s', (text, message) => {
