@@ -34,6 +34,7 @@ import { Invariant, Negated, Shared, WithScalar } from './row-operators.ts'
 import { Calculated, Constant, ConstantScalar } from './scalars.ts'
 import { SetOperator } from './sets.ts'
 import { SmoothedSelector } from './smoothed.ts'
+import { withResetsFound } from './statistics.ts'
 import { innerGrid, Subquery } from './subquery.ts'
 import { type Bounds, boundsOf, type MatrixOperator, RangeSelector } from './windows.ts'
 
@@ -65,6 +66,8 @@ export interface PlanContext {
   readonly cx: Evaluation
   readonly queryable: Queryable
   readonly functions: ReadonlyMap<string, PromqlFunction>
+  /** of what is read of histograms only count and sum are asked for */
+  readonly statistics: ReadonlySet<VectorSelector>
   /** epoch ms */
   readonly start: number
   readonly end: number
@@ -156,6 +159,14 @@ export class Planner {
     return selection
   }
 
+  #selected(expr: VectorSelector, hints: SelectHints): Selection {
+    const selection = this.select(expr.matchers, hints)
+    if (!this.#plan.statistics.has(expr)) return selection
+    const series = selection.series.then(withResetsFound)
+    series.catch(() => {})
+    return { ...selection, series }
+  }
+
   /** Names go at once where they are not to go in the end; then rows may have come to be alike. */
   #nameless(operator: VectorOperator, alike: 'merge' | 'refuse'): VectorOperator {
     return this.#cx.delayedNameRemoval || operator.oneName ? operator : new Merged(this.#cx, operator, alike, true)
@@ -168,10 +179,17 @@ export class Planner {
     const last = first + step * (grid.steps - 1)
     const ahead = expr.modifier === 'smoothed' ? lookback : 0
     const hints = { from: first - lookback, to: last + ahead, step: this.#hintStep(grid), range: 0, func }
-    const selection = this.select(expr.matchers, hints)
+    const selection = this.#selected(expr, hints)
     const look = { first, step, lookback }
     if (expr.modifier === 'smoothed') return new SmoothedSelector(this.#cx, grid, selection, look, expr.position)
-    const key = JSON.stringify([expr.matchers.map(({ name, op, value }) => [name, op, value]), look, grid, wanted, func])
+    const key = JSON.stringify([
+      expr.matchers.map(({ name, op, value }) => [name, op, value]),
+      look,
+      grid,
+      wanted,
+      func,
+      this.#plan.statistics.has(expr),
+    ])
     let shared = this.#shared.get(key)
     if (shared === undefined) {
       shared = new Shared(new InstantSelector(this.#cx, grid, selection, look, wanted))
@@ -188,7 +206,7 @@ export class Planner {
     const from = bounds.from[0]! - (modifier === undefined ? 0 : lookback)
     const to = bounds.to.at(-1)! + (modifier === 'smoothed' ? lookback : 0)
     const hints = { from, to, step: this.#hintStep(grid), range: bounds.range, func }
-    return new RangeSelector(this.#cx, grid, this.select(selector.matchers, hints), bounds, modifier)
+    return new RangeSelector(this.#cx, grid, this.#selected(selector, hints), bounds, modifier)
   }
 
   #subquery(expr: SubqueryExpr, grid: Grid): MatrixOperator {
