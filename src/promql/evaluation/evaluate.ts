@@ -90,7 +90,7 @@ async function evaluated(
     typeOf,
   })
   budget.check()
-  const value = await evaluate(planner, cx)
+  const value = await evaluate(planner, cx).catch(failed)
   budget.check()
   return {
     value,
@@ -151,4 +151,10 @@ function cut({ samples, lo, hi }: Windows): Omit<Series, 'labels'> {
     value: samples.value.subarray(from, to),
     histograms: samples.histograms?.slice(from, to),
   }
+}
+
+/** What nobody foresaw: a store that cannot be read, a fault of ours. */
+function failed(cause: unknown): never {
+  if (cause instanceof QueryError) throw cause
+  throw new QueryError('internal', `unexpected error: ${cause instanceof Error ? cause.message : cause}`, { cause })
 }

@@ -93,11 +93,6 @@ export class Planner {
     this.#cx = plan.cx
   }
 
-  /** Settles when the store has answered for every selector; a failure is told here first. */
-  async selected(): Promise<void> {
-    await Promise.all([...this.#selections.values()].map(({ series }) => series))
-  }
-
   scalar(expr: Expr, grid: Grid): ScalarOperator {
     switch (expr.kind) {
       case 'number':
@@ -150,7 +145,7 @@ export class Planner {
     const key = JSON.stringify([matchers.map(({ name, op, value }) => [name, op, value]), hints])
     let selection = this.#selections.get(key)
     if (selection === undefined) {
-      const series = this.#plan.queryable.select(matchers, hints)
+      const series = this.#plan.queryable.select(matchers, hints).catch(failedSelect)
       // Whoever awaits it hears of a failure; that nobody does yet is no failure of its own.
       series.catch(() => {})
       selection = { series, oneName: matchers.some(({ name, op }) => name === '__name__' && op === '=') }
@@ -431,4 +426,9 @@ function refuseModifier(modifier: 'anchored' | 'smoothed', func: string): void {
   const safe = modifier === 'anchored' ? anchoredSafe : smoothedSafe
   if (func === '' || safe.includes(func)) return
   throw new QueryError('execution', `${modifier} modifier can only be used with: ${safe.join(', ')} - not with ${func}`)
+}
+
+function failedSelect(cause: unknown): never {
+  if (cause instanceof QueryError) throw cause
+  throw new QueryError('execution', `expanding series: ${cause instanceof Error ? cause.message : cause}`, { cause })
 }
