@@ -1,4 +1,4 @@
-import { QueryError } from '../engine.ts'
+import { QueryError } from '../query-error.ts'
 
 /** How long rows are worked on [ms] before others get a turn of the event loop. */
 const breathEveryMs = 10

@@ -1,6 +1,6 @@
 import type { Expr } from '../ast.ts'
-import { QueryError } from '../engine.ts'
 import type { Argument, FunctionContext, SampleFunction, WholeFunction, WindowFunction, Windows } from '../kernel.ts'
+import { QueryError } from '../query-error.ts'
 import { FLOAT, type Grid, type Row, timeOf } from '../value.ts'
 import type { Evaluation, ScalarOperator, VectorOperator } from './operator.ts'
 import { dropName } from './row-operators.ts'

@@ -1,5 +1,5 @@
 import type { Duration, DurationExpr, Position } from '../ast.ts'
-import { QueryError } from '../engine.ts'
+import { QueryError } from '../query-error.ts'
 
 /** What durations may speak of. */
 export interface QuerySpan {

@@ -1,5 +1,5 @@
-import { QueryError } from '../engine.ts'
 import type { Windows } from '../kernel.ts'
+import { QueryError } from '../query-error.ts'
 import type { Series } from '../value.ts'
 
 /**

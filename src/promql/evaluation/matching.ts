@@ -1,6 +1,6 @@
 import { compareLabels, type Labels } from '../../model/labels.ts'
 import type { VectorMatching } from '../ast.ts'
-import { QueryError } from '../engine.ts'
+import { QueryError } from '../query-error.ts'
 import { ABSENT, FLOAT, type Grid } from '../value.ts'
 import { mergeAlike } from './merge.ts'
 import type { Operation, Side } from './operation.ts'

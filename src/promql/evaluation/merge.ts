@@ -1,4 +1,4 @@
-import { QueryError } from '../engine.ts'
+import { QueryError } from '../query-error.ts'
 import { ABSENT, HISTOGRAM } from '../value.ts'
 import type { Evaluation, VectorOperator } from './operator.ts'
 import type { FlowingRow, RowPool, Sink } from './rows.ts'

@@ -14,8 +14,8 @@ import type {
   ValueType,
   VectorSelector,
 } from '../ast.ts'
-import { QueryError } from '../engine.ts'
 import type { PromqlFunction } from '../kernel.ts'
+import { QueryError } from '../query-error.ts'
 import type { Grid } from '../value.ts'
 import { StreamedAggregate } from './aggregate.ts'
 import { scalarOperation } from './arithmetic.ts'

@@ -1,7 +1,7 @@
 import { formatG } from '../../lib/go-text.ts'
 import { type Annotations, warnInvalidRatio } from '../annotations.ts'
 import type { AggregateExpr } from '../ast.ts'
-import { QueryError } from '../engine.ts'
+import { QueryError } from '../query-error.ts'
 import { ABSENT, FLOAT, type Grid, HISTOGRAM } from '../value.ts'
 import { groupingOf } from './aggregate.ts'
 import { ignoreHistograms } from './columns.ts'
