@@ -162,11 +162,10 @@ export class BlockIndex implements LabelIndex {
   }
 
   labels(series: number): Labels {
-    return (this.#made[series] ??= this.makeLabels(series))
+    return (this.#made[series] ??= this.#makeLabels(series))
   }
 
-  /** Anew, and not kept. */
-  makeLabels(series: number): Labels {
+  #makeLabels(series: number): Labels {
     const pairs: string[] = []
     for (let i = this.#seriesLabels[series]!; i < this.#seriesLabels[series + 1]!; i++) {
       const value = this.#labels[i]!

@@ -37,9 +37,10 @@ export class Notes {
     if (this.metadata.size > maxFamilies) this.metadata.delete(this.metadata.keys().next().value!)
   }
 
+  /** Who has nothing to say of a family, as a sender that tells help apart from samples, takes nothing back. */
   knows(family: string, { type, unit, help }: Metadata): boolean {
     const known = this.metadata.get(family)
-    return known !== undefined && known.type === type && known.unit === unit && known.help === help
+    return known !== undefined && known.type === type && known.unit === unit && (help === '' || known.help === help)
   }
 
   keep(exemplar: KeptExemplar): void {

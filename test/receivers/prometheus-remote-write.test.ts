@@ -112,7 +112,7 @@ const resource = {
   ],
 }
 const request = (metrics: object[], of: object = resource) => ({
-  resourceMetrics: [{ resource: of, scopeMetrics: [{ scope: { name: 'thalamus/prometheus_remote_write' }, metrics }] }],
+  resourceMetrics: [{ resource: of, scopeMetrics: [{ scope: {}, metrics }] }],
 })
 const at = '1700000000000000000'
 
@@ -174,6 +174,11 @@ describe('what series become', () => {
       'a counter whose name does not say so: its name must not change',
       series('rows', 7, { metadata: about('counter') }),
       request([{ ...described('rows', 'counter'), gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 7 }] } }]),
+    ],
+    [
+      'a counter whose name says so twice: one would be taken away',
+      series('total_rows_total', 7, { metadata: about('counter') }),
+      request([{ ...described('total_rows_total', 'counter'), gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 7 }] } }]),
     ],
     [
       'a series that is no more',

@@ -6,8 +6,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Handler, Logger } from '../../component/component.ts'
 import { QueryError } from '../../promql/engine.ts'
+import { pretty } from '../../promql/pretty.ts'
+import { tree } from '../../promql/tree.ts'
 import { type Answer, ApiError, closing, refusal } from './answer.ts'
-import type { Asking, Sources } from './asking.ts'
+import { type Asking, queryOf, type Sources } from './asking.ts'
 import { sendOn } from './backend.ts'
 import { readForm } from './form.ts'
 import { Gate } from './gate.ts'
@@ -43,6 +45,8 @@ function routesOf({ server }: PrometheusApi): Record<string, Route> {
     series: { methods: reading, ask: series },
     labels: { methods: reading, ask: labelNames },
     metadata: { methods: getting, ask: metadata },
+    format_query: { methods: reading, ask: asking => ({ data: pretty(queryOf(asking).expr) }) },
+    parse_query: { methods: reading, ask: asking => ({ data: tree(queryOf(asking).expr) }) },
     rules: { methods: getting, ask: () => ({ data: { groups: [] } }) },
     alerts: { methods: getting, ask: () => ({ data: { alerts: [] } }) },
     alertmanagers: { methods: getting, ask: () => ({ data: { activeAlertmanagers: [], droppedAlertmanagers: [] } }), own: true },

@@ -4,12 +4,11 @@
  * as they are to the sender. job and instance are the resource, as for what is scraped.
  */
 import type { Label } from '../../exposition/labels.ts'
+import { familyName } from '../../exposition/naming.ts'
 import type { RemoteExemplar, RemoteHistogram, RemoteMetadata, RemoteSample, RemoteSeries } from '../../exposition/remote/series.ts'
 import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram, type Span } from '../../model/float-histogram.ts'
 import { encode, nanos } from '../../otlp/write.ts'
 
-/** of what names none of its own */
-const scopeName = 'thalamus/prometheus_remote_write'
 const scopePrefix = 'otel_scope_'
 
 type Kind = 'gauge' | 'counter' | 'exponential' | 'explicit'
@@ -46,7 +45,7 @@ export class OtlpRequest {
   add({ labels, samples, histograms, exemplars }: RemoteSeries, about: RemoteMetadata | undefined): void {
     const place = this.#place(labels)
     const { name, attributes, scope } = place
-    const kind: Kind = about?.type === 'counter' && name.endsWith('_total') ? 'counter' : 'gauge'
+    const kind: Kind = about?.type === 'counter' && keepsName(name) ? 'counter' : 'gauge'
     const last = samples.length > 0 ? samples.at(-1) : undefined
     for (const sample of samples) {
       const given = sample === last && exemplars.length > 0 ? exemplars : undefined
@@ -107,8 +106,9 @@ export class OtlpRequest {
   }
 }
 
+/** What names no scope has none: ours would be a label of every series that the sender does not know. */
 function scopeOf(labels: readonly Label[]): object {
-  if (labels.length === 0) return { name: scopeName }
+  if (labels.length === 0) return {}
   const {
     name = '',
     version = '',
@@ -117,6 +117,11 @@ function scopeOf(labels: readonly Label[]): object {
   } = Object.fromEntries(labels.map(([label, value]) => [label.slice(scopePrefix.length), value])) as Record<string, string>
   return { name, version, attributes }
 }
+
+/** Will a monotonic sum of that name be called so by whoever gives it a name for Prometheus again? It must end in `_total`, and say so once. */
+const keepsName = (name: string): boolean =>
+  name.endsWith('_total') && familyName({ name, unit: '', type: 'sum', monotonic: true }, defaultNames)?.name === name
+const defaultNames = { strategy: 'UnderscoreEscapingWithSuffixes', namespace: '' } as const
 
 function metricIn({ metrics }: Scope, name: string, kind: Kind, about: RemoteMetadata | undefined): Metric {
   const key = `${kind} ${name}`

@@ -319,6 +319,14 @@ describe('series and labels', () => {
   })
 })
 
+test('format_query and parse_query', async () => {
+  expect(await api.post('format_query', { query: 'sum(rate( up[5m])) by(job)' })).toEqual(success('sum by (job) (rate(up[5m]))'))
+  expect(await api.get('parse_query', { query: '1+x' })).toMatchObject(
+    success({ type: 'binaryExpr', op: '+', lhs: { type: 'numberLiteral', val: '1' } }),
+  )
+  expect(await api.get('format_query', { query: '(' })).toMatchObject({ status: 400 })
+})
+
 describe('about the server', () => {
   test('buildinfo, flags, config, runtimeinfo, tsdb', async () => {
     expect((await api.get('status/buildinfo')).body).toMatchObject({

@@ -220,24 +220,35 @@ export class Prometheus implements AsyncDisposable {
     this.server = server
     this.url = url
   }
-  /** @param jobs name → `host:port` and whatever else a scrape_config takes */
-  static async start(jobs: Readonly<Record<string, { target: string } & Record<string, unknown>>>): Promise<Prometheus> {
+  /** @param jobs name → `host:port` and whatever else a scrape_config takes @param more of the configuration @param flags beside those that are needed */
+  static async start(
+    jobs: Readonly<Record<string, { target: string } & Record<string, unknown>>>,
+    more: object = {},
+    flags: readonly string[] = [],
+  ): Promise<Prometheus> {
     const [port] = (await freePorts(1)) as [number]
     const folder = new Folder()
     const file = folder.write('prometheus.yml', {
       global: { scrape_interval: '1s', scrape_timeout: '1s' },
-      scrape_configs: Object.entries(jobs).map(([job_name, { target, ...more }]) => ({
+      scrape_configs: Object.entries(jobs).map(([job_name, { target, ...settings }]) => ({
         job_name,
         static_configs: [{ targets: [target] }],
-        ...more,
+        ...settings,
       })),
+      ...more,
     })
     await finish(program('promtool'), ['check', 'config', file])
     const url = `http://${LOOPBACK}:${port}`
     const features = '--enable-feature=exemplar-storage,extra-scrape-metrics'
     const server = await boot(folder, {
       file: program('prometheus'),
-      args: [`--config.file=${file}`, `--storage.tsdb.path=${folder.path}/data`, `--web.listen-address=${LOOPBACK}:${port}`, features],
+      args: [
+        `--config.file=${file}`,
+        `--storage.tsdb.path=${folder.path}/data`,
+        `--web.listen-address=${LOOPBACK}:${port}`,
+        features,
+        ...flags,
+      ],
       ready: async () => (await listens(port)) && (await fetch(`${url}/-/ready`)).ok,
     })
     return new Prometheus(server, url)
