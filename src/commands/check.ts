@@ -1,13 +1,14 @@
 import { type LoadedConfiguration, showProblems } from '../component/config.ts'
 import { checkMetrics } from './check-metrics.ts'
+import { checkRules } from './check-rules.ts'
 import { type Command, UsageError } from './command.ts'
 import { load, sourceFlags } from './sources.ts'
 
 /** Reads and judges, and starts nothing. */
 export const check: Command = {
   name: 'check',
-  takes: 'FILE… | metrics',
-  says: 'prints everything that is wrong with configuration files, or with metrics on standard input; exit 1 if anything is',
+  takes: 'FILE… | metrics | rules FILE…',
+  says: 'prints everything that is wrong with configuration files, with metrics on standard input, or with rule files of Prometheus; exit 1 if anything is',
   flags: {
     config: sourceFlags.config,
     set: sourceFlags.set,
@@ -17,6 +18,7 @@ export const check: Command = {
   },
   async run(args, outside) {
     if (args.rest[0] === 'metrics') return checkMetrics(args, outside)
+    if (args.rest[0] === 'rules') return checkRules(args, outside)
     if (args.flags.has('openmetrics')) throw new UsageError('--openmetrics is for metrics', 'write thalamus check metrics --openmetrics')
     const files = [...(args.flags.get('config') ?? []), ...args.rest]
     if (files.length === 0) throw new UsageError('check needs a file', 'write thalamus check FILE')

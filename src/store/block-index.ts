@@ -162,10 +162,11 @@ export class BlockIndex implements LabelIndex {
   }
 
   labels(series: number): Labels {
-    return (this.#made[series] ??= this.#makeLabels(series))
+    return (this.#made[series] ??= this.makeLabels(series))
   }
 
-  #makeLabels(series: number): Labels {
+  /** Anew, and not kept. */
+  makeLabels(series: number): Labels {
     const pairs: string[] = []
     for (let i = this.#seriesLabels[series]!; i < this.#seriesLabels[series + 1]!; i++) {
       const value = this.#labels[i]!

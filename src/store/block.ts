@@ -1,7 +1,7 @@
 /**
  * A block: the samples of many series over one window of time, in one file that is never written to again.
  *
- *   header (64)  magic "THALBLK\0" | version u16 | 0 u16 | step of the tier u32, ms, 0: as they came | window f64, f64: from (inclusive), to
+ *   header (64)  magic "THALBLK\0" | version u16 | 0 u16 | step of the tier u32, ms, 0: as they came | window f64, f64: from (exclusive), to
  *                | created f64, Unix ms | generation f64 | 0s | crc of the 60 bytes before
  *   chunks       of one series after the other (chunk.ts), then zeros to a multiple of 8
  *   index        block-index.ts
@@ -35,9 +35,9 @@ export const CHUNK_SAMPLES = 2048
 export interface BlockName {
   /** [ms] of the tier; 0: samples as they came */
   readonly step: number
-  /** epoch ms, inclusive */
-  readonly from: number
   /** epoch ms, exclusive */
+  readonly from: number
+  /** epoch ms, inclusive */
   readonly to: number
   /** a number that no other block bears, of those it may stand beside */
   readonly generation: number
@@ -203,6 +203,11 @@ export class IndexCache {
   }
 }
 
+export interface FoundInBlock extends Found {
+  /** its number */
+  readonly series: number
+}
+
 export class Block {
   readonly path: string
   readonly name: BlockName
@@ -297,7 +302,7 @@ export class Block {
   }
 
   /** @param series ascending @param load without it only whether there are samples is found out */
-  async load(index: BlockIndex, series: readonly number[], from: number, to: number, load: boolean): Promise<Found[]> {
+  async load(index: BlockIndex, series: readonly number[], from: number, to: number, load: boolean): Promise<FoundInBlock[]> {
     const wanted: { series: number; begin: number; end: number }[] = []
     for (const one of series) {
       let begin = index.seriesChunks[one]!
@@ -306,8 +311,8 @@ export class Block {
       while (end > begin && index.chunkFirst[end - 1]! > to) end--
       if (begin < end) wanted.push({ series: one, begin, end })
     }
-    if (!load) return wanted.map(({ series }) => ({ labels: index.labels(series), count: 0, read() {} }))
-    const found: Found[] = []
+    if (!load) return wanted.map(({ series }) => ({ series, labels: index.labels(series), count: 0, read() {} }))
+    const found: FoundInBlock[] = []
     for (let i = 0; i < wanted.length; ) {
       const at = index.chunkAt[wanted[i]!.begin]!
       const endOf = ({ end }: { end: number }) => index.chunkAt[end - 1]! + index.chunkBytes[end - 1]!
@@ -325,7 +330,12 @@ export class Block {
     return found
   }
 
-  #found(index: BlockIndex, { series, begin, end }: { series: number; begin: number; end: number }, bytes: Uint8Array, at: number): Found {
+  #found(
+    index: BlockIndex,
+    { series, begin, end }: { series: number; begin: number; end: number },
+    bytes: Uint8Array,
+    at: number,
+  ): FoundInBlock {
     let count = 0
     for (let chunk = begin; chunk < end; chunk++) {
       count += index.chunkSamples[chunk]!
@@ -341,6 +351,6 @@ export class Block {
         if (index.chunkFirst[chunk]! <= from || index.chunkLast[chunk]! > to) into.keep(before, from, to)
       }
     }
-    return { labels: index.labels(series), count, read }
+    return { series, labels: index.labels(series), count, read }
   }
 }

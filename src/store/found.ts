@@ -36,6 +36,15 @@ export class Gathered {
     return this.#byKey.values()
   }
 
+  /** The series of both, each with what it has here and there. */
+  joined(other: Gathered): { readonly labels: Labels; readonly parts: readonly [readonly Found[], readonly Found[]] }[] {
+    const keys = new Set([...other.#byKey.keys(), ...this.#byKey.keys()])
+    return Array.from(keys, key => {
+      const [mine, theirs] = [this.#byKey.get(key) ?? [], other.#byKey.get(key) ?? []]
+      return { labels: (mine[0] ?? theirs[0]!).labels, parts: [mine, theirs] }
+    })
+  }
+
   selected(from: number, to: number): SelectedSeries[] {
     return Array.from(this.#byKey.values(), parts => ({
       labels: parts[0]!.labels,

@@ -54,7 +54,7 @@ export class Head {
   /** by series and sample */
   readonly #histograms = new Map<number, (FloatHistogram | undefined)[]>()
   #histogramBytes = 0
-  /** epoch ms: where the windows begin that have samples */
+  /** epoch ms: where the windows begin that have samples; they are left-open */
   readonly windows = new Set<number>()
   #window = Number.NaN
   readonly #windowMs: number
@@ -138,14 +138,14 @@ export class Head {
     if (start !== this.#lastStart[series]) this.#keepStart(series, count, start)
     this.#counts[series] = count + 1
     this.samples++
-    if (!(time >= this.#window && time < this.#window + this.#windowMs)) this.#enterWindow(time)
+    if (!(time > this.#window && time <= this.#window + this.#windowMs)) this.#enterWindow(time)
     if (time < this.minTime) this.minTime = time
     if (time > this.maxTime) this.maxTime = time
     return APPENDED
   }
 
   #enterWindow(time: number): void {
-    this.#window = Math.floor(time / this.#windowMs) * this.#windowMs
+    this.#window = Math.ceil(time / this.#windowMs) * this.#windowMs - this.#windowMs
     this.windows.add(this.#window)
   }
 

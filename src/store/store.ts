@@ -16,16 +16,19 @@ import { RetryableError, StartError } from '../component/errors.ts'
 import { type Clock, every } from '../lib/clock.ts'
 import type { Labels } from '../model/labels.ts'
 import type { Matcher } from '../model/matcher.ts'
-import type { Cardinality, Metadata, SelectedSeries, SelectHints, SeriesExemplars, Store } from '../model/query.ts'
+import type { Cardinality, Metadata, Samples, SelectedSeries, SelectHints, SeriesExemplars, Store } from '../model/query.ts'
 import { Block, BlockError, type BlockName, BlockWriter, IndexCache, parseBlockFile } from './block.ts'
 import { cardinalityOf } from './cardinality.ts'
 import { SampleColumns } from './chunk.ts'
-import { type Found, Gathered } from './found.ts'
+import { type Found, Gathered, readAll, toSamples } from './found.ts'
 import { AHEAD, Head } from './head.ts'
 import { Incoming, readBody, type SeriesHandle, writeBody } from './incoming.ts'
 import { type LabelIndex, Selector } from './label-index.ts'
 import { Notes } from './notes.ts'
 import { readNotes, writeNotes } from './notes-file.ts'
+import { HOUR, MINUTE } from './plan.ts'
+import { bucketEnd, lastNumber, thin } from './thin.ts'
+import { Upkeep } from './upkeep.ts'
 import { readWal, WalVersionError, WriteAheadLog, walName, walNumber } from './wal.ts'
 
 export interface StoreSettings {
@@ -69,6 +72,7 @@ const maxPendingBytes = 64 * 2 ** 20
 const leastHeadMs = 5 * 60_000
 /** [ms] the windows that blocks of samples as they came are cut into */
 export const WINDOW = 2 * 3_600_000
+const maxOpenMs = 10 * 60_000
 const quietMs = 30_000
 /** [series] flushed between two looks at the event loop */
 const seriesAtOnce = 512
@@ -121,8 +125,7 @@ export class TimeSeriesStore implements Store {
   onTrouble: (problem: string | undefined) => void = () => {}
   /** told when there may be room again */
   onRoom: () => void = () => {}
-  /** what is done beside flushing: merging, thinning out, deleting */
-  chores: ((store: TimeSeriesStore) => Promise<void>) | undefined
+  readonly #chores = new Upkeep()
 
   private constructor(settings: StoreSettings, { disk, clock, log }: World, opened: Opened) {
     this.settings = settings
@@ -291,7 +294,7 @@ export class TimeSeriesStore implements Store {
       }
       if (this.#isDue()) await this.seal()
       if (this.#clock.monotonic() >= this.#flushAfter) await this.#flushSealed()
-      if (this.#sealed.length === 0) await this.chores?.(this)
+      if (this.#sealed.length === 0) await this.#chores.run(this)
     })
     return this.#upkeep
   }
@@ -301,7 +304,7 @@ export class TimeSeriesStore implements Store {
     if (head.samples === 0) return false
     if (head.bytes >= this.settings.maxHeadBytes) return true
     if (this.#clock.monotonic() - since < leastHeadMs) return false
-    return windowOf(head.minTime) + WINDOW + this.settings.outOfOrderMs <= this.#clock.now()
+    return windowOf(head.minTime) + WINDOW + this.openMs <= this.#clock.now()
   }
 
   /** From here on what comes goes to a new head. */
@@ -338,8 +341,11 @@ export class TimeSeriesStore implements Store {
         const stage = this.#sealed[0]!
         const blocks = await this.#flush(stage)
         // In one turn: a query sees the head or the blocks.
-        this.addBlocks(blocks)
+        const again = this.#blocks.filter(({ path }) => blocks.some(block => block.path === path))
+        this.addBlocks(blocks, again)
         this.#sealed.shift()
+        // They were written before the process ended, and their log was not deleted: now there are other files of that name.
+        for (const block of again) void block.close().catch(() => {})
         await writeNotes(this.#disk, this.settings.directory, this.notes)
         for (const number of stage.logs) await this.#disk.remove(`${this.settings.directory}/${walName(number)}`)
       }
@@ -361,7 +367,7 @@ export class TimeSeriesStore implements Store {
         for (let i = 0; i < order.length; i++) {
           if (i % seriesAtOnce === 0) await this.breathe()
           samples.clear()
-          head.read(order[i]!, window - 1, window + WINDOW - 1, samples)
+          head.read(order[i]!, window, window + WINDOW, samples)
           await add(head.labels[order[i]!]!, samples)
         }
       })
@@ -393,6 +399,13 @@ export class TimeSeriesStore implements Store {
     if (this.#closed) throw new Error('the store is closed')
   }
 
+  /** [ms] how long after its end a window is waited for; what comes later gets a block of its own */
+  get openMs(): number {
+    return Math.min(this.settings.outOfOrderMs, maxOpenMs)
+  }
+  get closed(): boolean {
+    return this.#closed
+  }
   get blocks(): readonly Block[] {
     return this.#blocks
   }
@@ -410,12 +423,13 @@ export class TimeSeriesStore implements Store {
   }
   /** They are asked no more, and deleted once nobody reads them. */
   async deleteBlocks(blocks: readonly Block[]): Promise<void> {
+    if (blocks.length === 0) return
     this.#blocks = this.#blocks.filter(block => !blocks.includes(block))
     for (const block of blocks) {
       await this.#disk.remove(block.path)
       void block.close().catch(() => {})
     }
-    if (blocks.length > 0) await this.#disk.syncFolder(this.settings.directory)
+    await this.#disk.syncFolder(this.settings.directory)
   }
 
   /** Everything is written to the log and made safe; heads stay in it. */
@@ -436,22 +450,25 @@ export class TimeSeriesStore implements Store {
 
   // Reading
 
-  /** Blocks of one tier and heads, the oldest first: what was written twice counts as it was first. */
-  async #gather(selectors: readonly Selector[], step: number, from: number, to: number, load: boolean): Promise<Gathered> {
-    const blocks = this.#blocks.filter(({ name, first, last }) => name.step === step && last > from && first <= to)
-    const stages = [...this.#sealed, this.#stage].filter(({ head }) => head.maxTime > from && head.minTime <= to)
+  /** Blocks and heads, the oldest first: what was written twice counts as it was first. */
+  async #gather(places: Places, selectors: readonly Selector[], from: number, to: number, load: boolean): Promise<Gathered> {
+    const blocks = places.blocks.filter(({ first, last }) => last > from && first <= to)
+    const heads = places.heads.filter(({ maxTime, minTime }) => maxTime > from && minTime <= to)
     const gathered = new Gathered()
     const uses = blocks.map(block => block.use())
     try {
-      for (const block of blocks) {
-        const found = await this.#findIn(block, selectors, from, to, load)
-        gathered.add(found)
-      }
+      for (const block of blocks) gathered.add(await this.#findIn(block, selectors, from, to, load))
     } finally {
       for (const use of uses) use[Symbol.dispose]()
     }
-    for (const { head } of stages) gathered.add(findInHead(head, selectors, from, to))
+    for (const head of heads) gathered.add(findInHead(head, selectors, from, to))
     return gathered
+  }
+
+  /** At this moment; with a step, blocks of that tier alone. */
+  #places(step?: number): Places {
+    const heads = step === undefined || step === 0 ? [...this.#sealed, this.#stage].map(({ head }) => head) : []
+    return { blocks: this.#blocks.filter(({ name }) => step === undefined || name.step === step), heads }
   }
 
   async #findIn(block: Block, selectors: readonly Selector[], from: number, to: number, load: boolean): Promise<Found[]> {
@@ -465,12 +482,37 @@ export class TimeSeriesStore implements Store {
   }
 
   async select(matchers: readonly Matcher[], { from, to }: SelectHints): Promise<readonly SelectedSeries[]> {
-    const gathered = await this.#gather([new Selector(matchers)], 0, from, to, true)
-    return gathered.selected(from, to)
+    const selectors = [new Selector(matchers)]
+    const raw = this.#places(0)
+    const step = this.#tierFor(from, to)
+    if (step === 0) return (await this.#gather(raw, selectors, from, to, true)).selected(from, to)
+    const tier = this.#places(step)
+    // What has no buckets yet is thinned out as it is read.
+    const tail = Math.max(from, Math.max(...tier.blocks.map(({ name }) => name.to)))
+    const begin = bucketEnd(tail, step) === tail ? tail : bucketEnd(tail, step) - step
+    const buckets = await this.#gather(tier, selectors, from, to, true)
+    const rest = begin < to ? await this.#gather(raw, selectors, begin, to, true) : new Gathered()
+    return rest.joined(buckets).map(({ labels, parts: [samples, old] }) => ({
+      labels,
+      read: () => readTier(step, old, samples, from, begin, to),
+    }))
+  }
+
+  /** The finest tier that reaches back as far as is asked for, or as any does: [ms] its step, 0 for samples as they came. */
+  #tierFor(from: number, to: number): number {
+    const tiers = [0, MINUTE, HOUR]
+    const firsts = tiers.map(step => {
+      const { blocks, heads } = this.#places(step)
+      return Math.min(...blocks.map(({ first }) => first), ...heads.map(({ minTime }) => minTime))
+    })
+    const lacks = (i: number): boolean =>
+      from < firsts[i]! &&
+      this.#blocks.some(({ name, first, last }) => name.step > tiers[i]! && first < firsts[i]! && last > from && first <= to)
+    return tiers.find((_, i) => !lacks(i)) ?? HOUR
   }
 
   async series(selectors: readonly (readonly Matcher[])[], from: number, to: number): Promise<readonly Labels[]> {
-    const gathered = await this.#gather(selectorsOf(selectors), 0, from, to, false)
+    const gathered = await this.#gather(this.#places(), selectorsOf(selectors), from, to, false)
     return [...gathered.labels()]
   }
 
@@ -544,8 +586,26 @@ export class TimeSeriesStore implements Store {
   }
 }
 
+/** Where to look. */
+interface Places {
+  readonly blocks: readonly Block[]
+  readonly heads: readonly Head[]
+}
+
+/** Buckets up to `begin`, and from there on samples that become buckets. */
+function readTier(step: number, old: readonly Found[], samples: readonly Found[], from: number, begin: number, to: number): Samples {
+  const all = readAll(old, from, to)
+  const buckets = all.beginAggregates()
+  if (samples.length > 0) thin(readAll(samples, begin, to), step, lastNumber(all), all, to)
+  all.keep(0, from, to)
+  const [first, min, max, sum, count, increase] = (all.aggregates ?? buckets).map(column => column.subarray(0, all.length)) as Six
+  return toSamples(all, { step, first, min, max, sum, count, increase })
+}
+type Six = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, Float64Array]
+
 const byAge = (a: Block, b: Block): number => a.name.from - b.name.from || a.name.generation - b.name.generation
-export const windowOf = (time: number, width = WINDOW): number => Math.floor(time / width) * width
+/** Windows are left-open, as every interval. */
+const windowOf = (time: number): number => Math.ceil(time / WINDOW) * WINDOW - WINDOW
 const selectorsOf = (selectors: readonly (readonly Matcher[])[]): Selector[] => selectors.map(matchers => new Selector(matchers))
 const sizeOf = ({ samples }: Incoming): number => 256 + 20 * samples.length
 export function selectAny(selectors: readonly Selector[], index: LabelIndex): number[] {

@@ -1,6 +1,7 @@
 import { quote } from '../lib/go-text.ts'
 import { parsePrometheusDuration } from '../lib/prometheus-duration.ts'
-import { type Match, Re2, RegexError } from '../lib/re2.ts'
+import { Re2, RegexError } from '../lib/re2.ts'
+import { expand as expandGroups } from '../lib/re2-expand.ts'
 import { isAddress, joinHostPort, splitHostPort } from './address.ts'
 import { builtins, escapeQuery } from './builtins.ts'
 import { FunctionError } from './errors.ts'
@@ -155,23 +156,10 @@ function replaced(pattern: string, by: string, where: string): string {
   const regex = compiled(pattern, reason => `regexp: Compile(${quote(pattern)}): ${reason}`)
   let made = 0
   return regex.replaceAll(where, (_, match) => {
-    const replacement = expanded(by, match, where, regex.groups)
+    const replacement = expandGroups(by, regex, where, match)
     made += replacement.length
     if (made > MAX_REPLACED) throw new FunctionError(`the replacement makes more than ${MAX_REPLACED} characters`)
     return replacement
-  })
-}
-
-/** `$1`, `$name`, `${1}`, `${name}`, `$$`: as Go's Expand, where `$1x` is the group called `1x`. */
-function expanded(by: string, match: Match, where: string, names: readonly (string | undefined)[]): string {
-  if (!by.includes('$')) return by
-  return by.replaceAll(/\$(?:\$|(\w+)|\{(\w+)\})/g, (whole, bare: string | undefined, braced: string | undefined) => {
-    const name = bare ?? braced
-    if (name === undefined) return '$'
-    const group = /^\d+$/.test(name) ? Number(name) : names.lastIndexOf(name) + 1
-    if (!/^\d+$/.test(name) && group === 0) return ''
-    const [from = -1, to = -1] = match.subarray(2 * group, 2 * group + 2)
-    return from < 0 || whole === '' ? '' : where.slice(from, to)
   })
 }
 

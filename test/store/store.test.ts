@@ -196,7 +196,8 @@ describe('a sample that comes again, late, or twice differently', () => {
 
 test('whatever happens between, the samples are the same: seals, restarts, flushes, at random', async () => {
   const random = seeded(23)
-  let { store, disk } = await openStore(new MemoryDisk(), new VirtualClock(T + 100 * WINDOW))
+  const keeps = { retention: { rawMs: 1000 * WINDOW, minuteMs: 0, hourMs: 0, maxBytes: 0 } }
+  let { store, disk } = await openStore(new MemoryDisk(), new VirtualClock(T + 100 * WINDOW), keeps)
   const clock = new VirtualClock(T + 100 * WINDOW)
   const wanted = new Map<string, Map<number, number>>()
   const names = ['m{a="1"}', 'm{a="2"}', 'm{a="3",b="x"}']
@@ -215,7 +216,7 @@ test('whatever happens between, the samples are the same: seals, restarts, flush
     const what = random()
     if (what < 0.05) await store.seal()
     if (what < 0.1) await store.maintain()
-    if (what > 0.97) ({ store, disk } = await openStore(disk.after('kill'), clock))
+    if (what > 0.97) ({ store, disk } = await openStore(disk.after('kill'), clock, keeps))
   }
   const expected = [...wanted].map(([series, samples]) => {
     const { __name__: _, ...rest } = labels(series).toJSON()

@@ -14,12 +14,13 @@ import { mergeAlike, sameLabelset } from './merge.ts'
 import type { Evaluation } from './operator.ts'
 import { Planner } from './plan.ts'
 import { type FlowingRow, RowPool, withoutName } from './rows.ts'
+import { statisticsSelectors } from './statistics.ts'
 
 /** One evaluation. */
 export function evaluateInstant(options: EngineOptions, queryable: Queryable, query: InstantQuery): Promise<QueryResult> {
   const { expr, time, signal } = query
   const grid = { start: time, step: 1, steps: 1 }
-  return evaluated(options, queryable, signal, { start: time, end: time, step: 0 }, async (planner, cx) => {
+  return evaluated(options, queryable, signal, { expr, start: time, end: time, step: 0 }, async (planner, cx) => {
     const inner = bare(expr)
     switch (typeOf(expr)) {
       case 'string':
@@ -40,7 +41,7 @@ export function evaluateInstant(options: EngineOptions, queryable: Queryable, qu
 export function evaluateRange(options: EngineOptions, queryable: Queryable, query: RangeQuery): Promise<QueryResult> {
   const { expr, start, end, step, signal } = query
   const grid = { start, step, steps: Math.max(0, Math.floor((end - start) / step) + 1) }
-  return evaluated(options, queryable, signal, { start, end, step }, async (planner, cx) => {
+  return evaluated(options, queryable, signal, { expr, start, end, step }, async (planner, cx) => {
     const type = typeOf(expr)
     if (type !== 'scalar' && type !== 'vector')
       throw new QueryError(
@@ -54,6 +55,7 @@ export function evaluateRange(options: EngineOptions, queryable: Queryable, quer
 }
 
 interface Asked {
+  readonly expr: Expr
   readonly start: number
   readonly end: number
   readonly step: number
@@ -63,7 +65,7 @@ async function evaluated(
   options: EngineOptions,
   queryable: Queryable,
   signal: AbortSignal | undefined,
-  { start, end, step }: Asked,
+  { expr, start, end, step }: Asked,
   evaluate: (planner: Planner, cx: Evaluation) => Promise<QueryValue>,
 ): Promise<QueryResult> {
   const { now, breathe, maxSamples, timeout, lookback, delayedNameRemoval, startTimestamps, functions, defaultStep } = options
@@ -77,9 +79,19 @@ async function evaluated(
     delayedNameRemoval,
     startTimestamps,
   }
-  const planner = new Planner({ cx, queryable, functions, start, end, step, defaultStep, typeOf })
+  const planner = new Planner({
+    cx,
+    queryable,
+    functions,
+    statistics: statisticsSelectors(expr),
+    start,
+    end,
+    step,
+    defaultStep,
+    typeOf,
+  })
   budget.check()
-  const value = await evaluate(planner, cx)
+  const value = await evaluate(planner, cx).catch(failed)
   budget.check()
   return {
     value,
@@ -140,4 +152,10 @@ function cut({ samples, lo, hi }: Windows): Omit<Series, 'labels'> {
     value: samples.value.subarray(from, to),
     histograms: samples.histograms?.slice(from, to),
   }
+}
+
+/** What nobody foresaw: a store that cannot be read, a fault of ours. */
+function failed(cause: unknown): never {
+  if (cause instanceof QueryError) throw cause
+  throw new QueryError('internal', `unexpected error: ${cause instanceof Error ? cause.message : cause}`, { cause })
 }

@@ -33,7 +33,7 @@ export class VectorMatch implements VectorOperator {
   }
 
   async run(sink: Sink): Promise<void> {
-    const { budget, pool } = this.#cx
+    const { pool } = this.#cx
     const swapped = this.#matching.cardinality === 'one-to-many'
     const signature = matchSignature(this.#matching)
     const right = await gather(this.#right)
@@ -46,10 +46,7 @@ export class VectorMatch implements VectorOperator {
     const groups = grouped(many, one, signature)
     this.#refuseDuplicates(groups, many, one, fills)
     const pairing = new Pairing(this.#cx, this.#operation, this.#matching, this.grid.steps)
-    for (const group of groups.values()) {
-      pairing.pair(group)
-      if (budget.due) await budget.pause()
-    }
+    for (const group of groups.values()) await pairing.pair(group)
     for (const row of mergeAlike(pairing.rows, pool, 'merge')) if (pool.charge(row)) sink(row)
   }
 
@@ -82,6 +79,11 @@ export class VectorMatch implements VectorOperator {
       `found duplicate series for the match group ${showLabels(matchLabels(this.#matching)(other!.labels))} on the ${cardinality === 'one-to-many' ? 'left' : 'right'} hand-side of the operation: [${showLabels(known!.labels)}, ${showLabels(other!.labels)}];many-to-many matching not allowed: matching labels must be unique on one side`,
     )
   }
+}
+
+/** A series of the one side, or several that take turns. */
+interface Partner extends Side {
+  readonly labels: Labels
 }
 
 /** Series of both sides that match each other. */
@@ -143,35 +145,71 @@ class Pairing {
     this.#matched = matchLabels(matching)
   }
 
-  pair(group: Group): void {
+  async pair(group: Group): Promise<void> {
+    const { budget } = this.#cx
     const { many, one } = group
     // Without `fill` a group that one side lacks gives nothing.
     if (one.length === 0 && this.#fillOne === undefined) return this.#discard(many)
     if (many.length === 0 && this.#fillMany === undefined) return this.#discard(one)
     const uniqueness = many.length > 1 || this.#fillMany !== undefined ? new Uniqueness(this.#matching, this.#steps) : undefined
-    for (const row of many) this.#pairRow(row, one, uniqueness)
+    const others = this.#joined(one)
+    for (const row of many) {
+      this.#pairRow(row, others, uniqueness)
+      if (budget.due) await budget.pause()
+    }
     if (this.#fillMany !== undefined) for (const row of one) this.#fillFor(row, this.#fillMany, uniqueness!)
     this.#discard(one)
   }
 
+  /**
+   * Of each step there is one at most: series of the one side that give results the same labels are one, of which each step has its own. Where targets come and go
+   * there may be hundreds in a group, and every series of the many side would be worked out with each.
+   */
+  #joined(one: readonly FlowingRow[]): readonly Partner[] {
+    if (one.length < 2) return one
+    const { include } = this.#matching
+    const byIncluded = new Map<string, FlowingRow[]>()
+    for (const row of one) {
+      const key = JSON.stringify(include.map(name => row.labels.get(name)))
+      const alike = byIncluded.get(key)
+      if (alike === undefined) byIncluded.set(key, [row])
+      else alike.push(row)
+    }
+    return [...byIncluded.values()].map(rows => this.#together(rows))
+  }
+
+  #together(rows: readonly FlowingRow[]): Partner {
+    if (rows.length === 1) return rows[0]!
+    const steps = this.#steps
+    const kind = new Uint8Array(steps)
+    const value = new Float64Array(steps)
+    const histograms: Side['histograms'] = rows.some(row => row.histograms !== undefined)
+      ? Array.from({ length: steps }, (_, step) => rows.find(row => row.kind[step] !== ABSENT)?.histograms?.[step])
+      : undefined
+    for (const row of rows)
+      for (let i = 0; i < steps; i++) {
+        if (row.kind[i] === ABSENT || kind[i] !== ABSENT) continue
+        kind[i] = row.kind[i]!
+        value[i] = row.value[i]!
+      }
+    return { labels: rows[0]!.labels, kind, value, histograms }
+  }
+
   /** A series of the many side with those of the one side, of which at each step there is one at most. */
-  #pairRow(row: FlowingRow, one: readonly FlowingRow[], uniqueness: Uniqueness | undefined): void {
+  #pairRow(row: FlowingRow, one: readonly Partner[], uniqueness: Uniqueness | undefined): void {
     const lacking = this.#fillOne === undefined ? undefined : row.kind.slice()
+    let used = false
     for (const [index, other] of one.entries()) {
       if (lacking !== undefined) for (let i = 0; i < lacking.length; i++) if (other.kind[i] !== ABSENT) lacking[i] = ABSENT
-      const last = index === one.length - 1 && lacking === undefined
-      this.#result(row, other, this.#resultLabels(row.labels, other.labels), last && !row.shared ? row : undefined, uniqueness)
+      used = index === one.length - 1 && lacking === undefined && !row.shared
+      this.#result(row, other, this.#resultLabels(row.labels, other.labels), used ? row : undefined, uniqueness)
     }
     if (lacking !== undefined) {
       const present: Side = { kind: lacking, value: row.value, histograms: row.histograms }
-      this.#result(
-        present,
-        constant(this.#fillOne!, this.#steps),
-        this.#resultLabels(row.labels, this.#matched(row.labels)),
-        undefined,
-        uniqueness,
-      )
+      const filled = constant(this.#fillOne!, this.#steps)
+      this.#result(present, filled, this.#resultLabels(row.labels, this.#matched(row.labels)), undefined, uniqueness)
     }
+    if (!used) this.#cx.pool.give(row)
   }
 
   /** A series of the one side at the steps where nothing of the many side matched. */

@@ -34,6 +34,7 @@ import { Invariant, Negated, Shared, WithScalar } from './row-operators.ts'
 import { Calculated, Constant, ConstantScalar } from './scalars.ts'
 import { SetOperator } from './sets.ts'
 import { SmoothedSelector } from './smoothed.ts'
+import { withResetsFound } from './statistics.ts'
 import { innerGrid, Subquery } from './subquery.ts'
 import { type Bounds, boundsOf, type MatrixOperator, RangeSelector } from './windows.ts'
 
@@ -65,6 +66,8 @@ export interface PlanContext {
   readonly cx: Evaluation
   readonly queryable: Queryable
   readonly functions: ReadonlyMap<string, PromqlFunction>
+  /** of what is read of histograms only count and sum are asked for */
+  readonly statistics: ReadonlySet<VectorSelector>
   /** epoch ms */
   readonly start: number
   readonly end: number
@@ -88,11 +91,6 @@ export class Planner {
   constructor(plan: PlanContext) {
     this.#plan = plan
     this.#cx = plan.cx
-  }
-
-  /** Settles when the store has answered for every selector; a failure is told here first. */
-  async selected(): Promise<void> {
-    await Promise.all([...this.#selections.values()].map(({ series }) => series))
   }
 
   scalar(expr: Expr, grid: Grid): ScalarOperator {
@@ -147,13 +145,21 @@ export class Planner {
     const key = JSON.stringify([matchers.map(({ name, op, value }) => [name, op, value]), hints])
     let selection = this.#selections.get(key)
     if (selection === undefined) {
-      const series = this.#plan.queryable.select(matchers, hints)
+      const series = this.#plan.queryable.select(matchers, hints).catch(failedSelect)
       // Whoever awaits it hears of a failure; that nobody does yet is no failure of its own.
       series.catch(() => {})
       selection = { series, oneName: matchers.some(({ name, op }) => name === '__name__' && op === '=') }
       this.#selections.set(key, selection)
     }
     return selection
+  }
+
+  #selected(expr: VectorSelector, hints: SelectHints): Selection {
+    const selection = this.select(expr.matchers, hints)
+    if (!this.#plan.statistics.has(expr)) return selection
+    const series = selection.series.then(withResetsFound)
+    series.catch(() => {})
+    return { ...selection, series }
   }
 
   /** Names go at once where they are not to go in the end; then rows may have come to be alike. */
@@ -168,10 +174,17 @@ export class Planner {
     const last = first + step * (grid.steps - 1)
     const ahead = expr.modifier === 'smoothed' ? lookback : 0
     const hints = { from: first - lookback, to: last + ahead, step: this.#hintStep(grid), range: 0, func }
-    const selection = this.select(expr.matchers, hints)
+    const selection = this.#selected(expr, hints)
     const look = { first, step, lookback }
     if (expr.modifier === 'smoothed') return new SmoothedSelector(this.#cx, grid, selection, look, expr.position)
-    const key = JSON.stringify([expr.matchers.map(({ name, op, value }) => [name, op, value]), look, grid, wanted, func])
+    const key = JSON.stringify([
+      expr.matchers.map(({ name, op, value }) => [name, op, value]),
+      look,
+      grid,
+      wanted,
+      func,
+      this.#plan.statistics.has(expr),
+    ])
     let shared = this.#shared.get(key)
     if (shared === undefined) {
       shared = new Shared(new InstantSelector(this.#cx, grid, selection, look, wanted))
@@ -188,7 +201,7 @@ export class Planner {
     const from = bounds.from[0]! - (modifier === undefined ? 0 : lookback)
     const to = bounds.to.at(-1)! + (modifier === 'smoothed' ? lookback : 0)
     const hints = { from, to, step: this.#hintStep(grid), range: bounds.range, func }
-    return new RangeSelector(this.#cx, grid, this.select(selector.matchers, hints), bounds, modifier)
+    return new RangeSelector(this.#cx, grid, this.#selected(selector, hints), bounds, modifier)
   }
 
   #subquery(expr: SubqueryExpr, grid: Grid): MatrixOperator {
@@ -413,4 +426,9 @@ function refuseModifier(modifier: 'anchored' | 'smoothed', func: string): void {
   const safe = modifier === 'anchored' ? anchoredSafe : smoothedSafe
   if (func === '' || safe.includes(func)) return
   throw new QueryError('execution', `${modifier} modifier can only be used with: ${safe.join(', ')} - not with ${func}`)
+}
+
+function failedSelect(cause: unknown): never {
+  if (cause instanceof QueryError) throw cause
+  throw new QueryError('execution', `expanding series: ${cause instanceof Error ? cause.message : cause}`, { cause })
 }

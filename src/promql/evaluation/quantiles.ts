@@ -42,6 +42,7 @@ export class Quantile implements VectorOperator {
       out.dropName = rows.some(row => row.dropName)
       const values = new Float64Array(rows.length)
       for (let step = 0; step < param.length; step++) {
+        if ((step & 63) === 63 && budget.due) await budget.pause()
         let count = 0
         for (const { kind, value } of rows) if (kind[step] === FLOAT) values[count++] = value[step]!
         if (count === 0) continue

@@ -46,7 +46,7 @@ export class Ranked implements VectorOperator {
       else group.push(row)
     })
     for (const rows of groups.values()) {
-      for (const row of this.#passing(rows, param)) {
+      for (const row of await this.#passing(rows, param)) {
         if (pool.charge(row)) sink(row)
         else pool.give(row)
       }
@@ -54,7 +54,7 @@ export class Ranked implements VectorOperator {
     }
   }
 
-  #passing(rows: readonly FlowingRow[], param: Float64Array): readonly FlowingRow[] {
+  #passing(rows: readonly FlowingRow[], param: Float64Array): readonly FlowingRow[] | Promise<readonly FlowingRow[]> {
     switch (this.#expr.op as Ranking) {
       case 'topk':
         return this.#best(rows, param, (a, b) => a > b)
@@ -68,11 +68,13 @@ export class Ranked implements VectorOperator {
   }
 
   /** @param better whether a value comes before another; NaN comes last */
-  #best(rows: readonly FlowingRow[], param: Float64Array, better: (a: number, b: number) => boolean): readonly FlowingRow[] {
+  async #best(rows: readonly FlowingRow[], param: Float64Array, better: (a: number, b: number) => boolean): Promise<readonly FlowingRow[]> {
+    const { budget } = this.#cx
     const { steps } = this.grid
     const masks: (Uint8Array | undefined)[] = new Array(rows.length)
     const kept = new Best(better)
     for (let step = 0; step < steps; step++) {
+      if ((step & 63) === 63 && budget.due) await budget.pause()
       const k = Math.min(Math.trunc(param[step]!), rows.length)
       if (k < 1) continue
       kept.reset(k)

@@ -1,6 +1,7 @@
+import type { FloatHistogram } from '../../model/float-histogram.ts'
 import type { Labels } from '../../model/labels.ts'
 import type { MutableRow } from '../kernel.ts'
-import { ABSENT, type Row } from '../value.ts'
+import { ABSENT, HISTOGRAM, type Row } from '../value.ts'
 import type { Budget } from './budget.ts'
 
 /**
@@ -88,15 +89,21 @@ export const sharedRow = (row: Row): FlowingRow => ({
   samples: 0,
 })
 
-/** A histogram counts as 16 samples and more by its buckets in Prometheus; here each counts as ten. */
-function countSamples(row: Row): number {
-  const { kind } = row
-  let present = 0
-  for (let i = 0; i < kind.length; i++) if (kind[i] !== ABSENT) present++
-  return row.histograms === undefined ? present : present * histogramSamples
+/** What stands in a row, counted as Prometheus counts: a number is one, a histogram as many as it is larger in memory. */
+function countSamples({ kind, histograms }: Row): number {
+  let samples = 0
+  for (let i = 0; i < kind.length; i++) if (kind[i] !== ABSENT) samples++
+  if (histograms === undefined) return samples
+  for (let i = 0; i < kind.length; i++) if (kind[i] === HISTOGRAM) samples += samplesIn(histograms[i]!) - 1
+  return samples
 }
 
-const histogramSamples = 10
+/** [samples] of 16 bytes that a histogram takes in Prometheus: its fields, and eight bytes for each span, bucket and bound */
+export function samplesIn(histogram: FloatHistogram): number {
+  const { positiveSpans, positiveCounts, negativeSpans, negativeCounts, customBounds } = histogram
+  const parts = positiveSpans.length + positiveCounts.length + negativeSpans.length + negativeCounts.length + customBounds.length
+  return Math.floor((176 + 8 * parts) / 16)
+}
 
 /** `__name__` and what else describes the metric rather than the series. */
 const metadataLabels: ReadonlySet<string> = new Set(['__name__', '__type__', '__unit__'])

@@ -27,18 +27,26 @@ function ofSeconds(part: (seconds: number) => number): SampleFunction {
       for (let step = 0; step < kind.length; step++) {
         if (kind[step] !== FLOAT) continue
         out.kind[step] = FLOAT
-        out.value[step] = part(Math.trunc(value[step]!))
+        out.value[step] = part(wholeSeconds(value[step]!))
       }
     },
   }
 }
 
-/** @param part of days since 1 January 1970 */
-function ofDays(part: (days: number) => number): SampleFunction {
-  return ofSeconds(seconds => part(Math.floor(seconds / DAY)))
+/** What is no 64-bit integer is the largest there is, as in Prometheus (on amd64): NaN is on 4 December 292277026596. */
+function wholeSeconds(value: number): number {
+  const seconds = Math.trunc(value)
+  return Math.abs(seconds) < 2 ** 63 ? seconds : 2 ** 63
 }
 
-const modulo = (a: number, b: number): number => a - Math.floor(a / b) * b
+/** @param part of days since 1 January 1970 */
+function ofDays(part: (days: number) => number): SampleFunction {
+  // Rounded, since not every number of this size is a float.
+  return ofSeconds(seconds => part(Math.round((seconds - modulo(seconds, DAY)) / DAY)))
+}
+
+/** Never negative, and exact however large `a` is. */
+const modulo = (a: number, b: number): number => ((a % b) + b) % b
 
 /** [days] of 400 years, after which the calendar repeats */
 const ERA = 146_097

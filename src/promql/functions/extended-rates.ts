@@ -54,9 +54,9 @@ const anchoredGrowth: Growth = ({ time, value, lo, hi }, step, from, _, counter)
   const last = hi[step]! - 1
   if (time[last]! <= from) return undefined
   const first = anchorOf(time, lo[step]!, last, from)
-  let grown = value[last]! - value[first]!
-  if (counter) for (let i = first + 1; i <= last; i++) if (value[i]! < value[i - 1]!) grown += value[i - 1]!
-  return grown
+  let lost = 0
+  if (counter) for (let i = first + 1; i <= last; i++) if (value[i]! < value[i - 1]!) lost += value[i - 1]!
+  return value[last]! - value[first]! + lost
 }
 
 const smoothedGrowth: Growth = ({ time, value, lo, hi }, step, from, to, counter) => {
@@ -66,16 +66,16 @@ const smoothedGrowth: Growth = ({ time, value, lo, hi }, step, from, to, counter
   if (time[last]! <= from || time[first]! > to) return undefined
   const left = time[first]! < from ? between(time, value, first, from, counter) : value[first]!
   const right = last > lo[step]! && time[last]! > to ? between(time, value, last - 1, to, counter) : value[last]!
-  let grown = right - left
-  if (!counter) return grown
+  if (!counter) return right - left
   // The edges have taken care of resets next to them.
+  let lost = 0
   let before = left
   for (let i = time[first]! <= from ? first + 1 : first; i <= last && time[i]! < to; i++) {
-    if (value[i]! < before) grown += before
+    if (value[i]! < before) lost += before
     before = value[i]!
   }
-  if (right < before) grown += before
-  return grown
+  if (right < before) lost += before
+  return right - left + lost
 }
 
 function extendedHistogramRate(

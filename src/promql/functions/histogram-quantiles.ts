@@ -54,7 +54,7 @@ export const histogramFraction: WholeFunction = {
       classic: (buckets, step) => buckets.fraction(lower[step]!, upper[step]!),
       native(histogram, step, name) {
         const { value, hasNaN } = nativeFraction(lower[step]!, upper[step]!, histogram)
-        if (hasNaN) infoFractionNaNs(cx.annotations, name, cx.positions[0]!)
+        if (hasNaN) infoFractionNaNs(cx.annotations, name, cx.positions[2]!)
         return value
       },
     })
@@ -83,8 +83,8 @@ function quantilesOf(q: (step: number) => number, argument: number, cx: Function
     },
     native(histogram, step, name) {
       const { value, nan } = nativeQuantile(q(step), histogram)
-      if (nan === 'nan') infoQuantileNaNResult(annotations, name, positions[0]!)
-      else if (nan === 'skewed') infoQuantileNaNSkew(annotations, name, positions[0]!)
+      if (nan === 'nan') infoQuantileNaNResult(annotations, name, positions[argument]!)
+      else if (nan === 'skewed') infoQuantileNaNSkew(annotations, name, positions[argument]!)
       return value
     },
   }

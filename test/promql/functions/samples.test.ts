@@ -80,7 +80,12 @@ describe('dates', () => {
   ])('%s of %s', (name, text, want) => expect(one(name, Date.parse(text) / 1000)).toBe(want))
 
   test('seconds are cut off towards the epoch', () => {
-    expect([one('hour', 3599.9), one('year', -0.5), one('year', -1.5), one('year', nan)]).toEqual([0, 1970, 1969, nan])
+    expect([one('hour', 3599.9), one('year', -0.5), one('year', -1.5)]).toEqual([0, 1970, 1969])
+  })
+
+  test.each([nan, inf, -inf, 1e308])('%d is after the end of time', value => {
+    const names = ['minute', 'hour', 'day_of_week', 'day_of_month', 'month', 'year', 'day_of_year', 'days_in_month']
+    expect(names.map(name => one(name, value))).toEqual([30, 15, 0, 4, 12, 292_277_026_596, 339, 31])
   })
 
   test('they are those of JavaScript, over thousands of years', () => {

@@ -1,0 +1,26 @@
+import type { Expr } from '../promql/ast.ts'
+
+/** An expression and all that is in it; a range selector's instant selector too. */
+export function* nodesOf(expr: Expr): Generator<Expr> {
+  yield expr
+  for (const child of childrenOf(expr)) yield* nodesOf(child)
+}
+
+function childrenOf(expr: Expr): readonly Expr[] {
+  switch (expr.kind) {
+    case 'matrix_selector':
+      return [expr.selector]
+    case 'paren':
+    case 'unary':
+    case 'subquery':
+      return [expr.expr]
+    case 'binary':
+      return [expr.left, expr.right]
+    case 'aggregate':
+      return expr.param === undefined ? [expr.expr] : [expr.param, expr.expr]
+    case 'call':
+      return expr.args
+    default:
+      return []
+  }
+}

@@ -1,0 +1,144 @@
+/** What is to be done with blocks next. Pure: what there is and what time it is in, one job out; asked again until there is none. */
+import type { BlockName } from './block.ts'
+import type { Retention } from './store.ts'
+
+export const MINUTE = 60_000
+export const HOUR = 3_600_000
+export const DAY = 86_400_000
+
+/** What a plan knows of a block. */
+export interface Planned {
+  readonly name: BlockName
+  /** epoch ms */
+  readonly created: number
+  /** [bytes] */
+  readonly size: number
+}
+
+export type Job<B extends Planned = Planned> =
+  | { readonly is: 'merge'; readonly step: number; readonly from: number; readonly to: number; readonly blocks: readonly B[] }
+  /** `blocks` hold the day as it came, `before` what came last before it, `instead` are buckets that were made of less */
+  | {
+      readonly is: 'thin'
+      readonly steps: readonly number[]
+      readonly from: number
+      readonly to: number
+      readonly blocks: readonly B[]
+      readonly before: readonly B[]
+      readonly instead: readonly B[]
+    }
+  | { readonly is: 'delete'; readonly why: 'age' | 'size' | 'replaced'; readonly blocks: readonly B[] }
+
+/** By step of the tier: the windows that blocks are merged to, the widest last. */
+const windows: Readonly<Record<number, readonly number[]>> = { 0: [2 * HOUR, DAY], [MINUTE]: [10 * DAY], [HOUR]: [30 * DAY] }
+/** [ms] blocks that come late to a window are waited for, so that it isn't merged anew for each */
+const settleMs: Readonly<Record<number, number>> = { [2 * HOUR]: 10 * MINUTE, [DAY]: HOUR }
+
+/** @param blocks by age @param openMs how long after its end a window may still be written to */
+export function nextJob<B extends Planned>(blocks: readonly B[], retention: Retention, openMs: number, now: number): Job<B> | undefined {
+  return (
+    replaced(blocks) ??
+    merge(blocks, 0, openMs, now) ??
+    thinOut(blocks, retention, openMs, now) ??
+    merge(blocks, MINUTE, openMs, now) ??
+    merge(blocks, HOUR, openMs, now) ??
+    expired(blocks, retention, now) ??
+    tooMuch(blocks, retention)
+  )
+}
+
+const of = <B extends Planned>(blocks: readonly B[], step: number): B[] => blocks.filter(({ name }) => name.step === step)
+const within = ({ name }: Planned, from: number, to: number): boolean => name.from >= from && name.to <= to
+const start = (time: number, width: number): number => Math.floor(time / width) * width
+
+/** Buckets of a day that were made anew, where the end of the process came before the old ones were deleted. */
+function replaced<B extends Planned>(blocks: readonly B[]): Job<B> | undefined {
+  const old = blocks.filter(
+    ({ name }) =>
+      name.step > 0 &&
+      blocks.some(
+        ({ name: other }) =>
+          other.step === name.step && other.from === name.from && other.to === name.to && other.generation > name.generation,
+      ),
+  )
+  return old.length === 0 ? undefined : { is: 'delete', why: 'replaced', blocks: old }
+}
+
+function merge<B extends Planned>(blocks: readonly B[], step: number, openMs: number, now: number): Job<B> | undefined {
+  const mine = of(blocks, step)
+  for (const width of windows[step] ?? []) {
+    for (const from of new Set(mine.map(({ name }) => start(name.from, width)))) {
+      const to = from + width
+      const inside = mine.filter(block => within(block, from, to))
+      if (inside.length < 2 || to + openMs > now) continue
+      if (Math.max(...inside.map(({ created }) => created)) + (settleMs[width] ?? 0) > now) continue
+      // Buckets may be made anew while there are samples as they came.
+      if (step > 0 && of(blocks, 0).some(({ name }) => name.from < to && name.to > from)) continue
+      return { is: 'merge', step, from, to, blocks: inside }
+    }
+  }
+  return undefined
+}
+
+const stepsOf = ({ minuteMs, hourMs }: Retention, to: number, now: number): number[] => [
+  ...(minuteMs > 0 && to > now - minuteMs ? [MINUTE] : []),
+  ...(hourMs > 0 && to > now - hourMs ? [HOUR] : []),
+]
+
+/** Which tiers lack the day, or have it without what came later. */
+function lacking(
+  blocks: readonly Planned[],
+  raw: readonly Planned[],
+  from: number,
+  to: number,
+  retention: Retention,
+  now: number,
+): number[] {
+  const newest = Math.max(...raw.map(({ name }) => name.generation))
+  return stepsOf(retention, to, now).filter(
+    step => !of(blocks, step).some(({ name }) => name.from <= from && name.to >= to && name.generation > newest),
+  )
+}
+
+function thinOut<B extends Planned>(blocks: readonly B[], retention: Retention, openMs: number, now: number): Job<B> | undefined {
+  const raw = of(blocks, 0)
+  for (const from of new Set(raw.map(({ name }) => start(name.from, DAY)))) {
+    const to = from + DAY
+    const inside = raw.filter(block => within(block, from, to))
+    if (inside.length !== 1 || to + openMs > now) continue
+    const steps = lacking(blocks, inside, from, to, retention, now)
+    if (steps.length === 0) continue
+    const before = blocks.filter(({ name }) => name.from < from && name.to > from - HOUR && (name.step === 0 || name.step === MINUTE))
+    const instead = blocks.filter(({ name }) => steps.includes(name.step) && name.from === from && name.to === to)
+    return { is: 'thin', steps, from, to, blocks: inside, before, instead }
+  }
+  return undefined
+}
+
+function expired<B extends Planned>(blocks: readonly B[], retention: Retention, now: number): Job<B> | undefined {
+  const age: Readonly<Record<number, number>> = { 0: retention.rawMs, [MINUTE]: retention.minuteMs, [HOUR]: retention.hourMs }
+  const old = blocks.filter(block => {
+    const { step, to } = block.name
+    if (to > now - (age[step] ?? 0)) return false
+    if (step > 0) return true
+    // Not before its buckets are made.
+    const day = start(block.name.from, DAY)
+    const raw = of(blocks, 0).filter(other => within(other, day, day + DAY))
+    return lacking(blocks, raw, day, day + DAY, retention, now).length === 0
+  })
+  return old.length === 0 ? undefined : { is: 'delete', why: 'age', blocks: old }
+}
+
+function tooMuch<B extends Planned>(blocks: readonly B[], { maxBytes }: Retention): Job<B> | undefined {
+  if (maxBytes === 0) return undefined
+  let over = blocks.reduce((sum, { size }) => sum + size, 0) - maxBytes
+  const gone: B[] = []
+  for (const step of [0, MINUTE, HOUR]) {
+    for (const block of of(blocks, step)) {
+      if (over <= 0) break
+      gone.push(block)
+      over -= block.size
+    }
+  }
+  return gone.length === 0 ? undefined : { is: 'delete', why: 'size', blocks: gone }
+}

@@ -1,0 +1,169 @@
+/** Does what `nextJob` says: merges blocks, thins them out, deletes them. One job at a time, in slices that let others run. */
+import { codeOf } from '../component/disk.ts'
+import type { Labels } from '../model/labels.ts'
+import { type Block, BlockError } from './block.ts'
+import { SampleColumns } from './chunk.ts'
+import { type Found, readAll } from './found.ts'
+import { HOUR, type Job, nextJob } from './plan.ts'
+import type { TimeSeriesStore } from './store.ts'
+import { lastNumber, thin } from './thin.ts'
+
+/** [series] read at once */
+const GROUP = 256
+/** [ms] after a failure nothing is tried */
+const backoffMs = 60_000
+/** [ms] after its end a window may get blocks in the ordinary course, beyond the out-of-order window: a head is not written before */
+const flushMs = 6 * 60_000
+
+export class Upkeep {
+  /** blocks that could not be read: left alone */
+  readonly #bad = new Set<Block>()
+  #notBefore = 0
+  readonly counts = { merge: 0, thin: 0, delete: 0 }
+
+  async run(store: TimeSeriesStore): Promise<void> {
+    const { clock, log, settings } = store
+    if (clock.monotonic() < this.#notBefore) return
+    for (;;) {
+      const good = store.blocks.filter(block => !this.#bad.has(block))
+      const job = nextJob(good, settings.retention, store.openMs + flushMs, clock.now())
+      if (job === undefined) return
+      try {
+        await this.#do(store, job)
+        this.counts[job.is]++
+        if (job.is === 'delete') log.debug({ why: job.why, blocks: job.blocks.map(({ path }) => path) }, 'blocks were deleted')
+      } catch (error) {
+        if (store.closed) return
+        if (error instanceof DamagedError) {
+          this.#bad.add(error.block)
+          log.error({ block: error.block.path, error: error.message }, 'a block is damaged and left alone: see thalamus store verify')
+          continue
+        }
+        this.#notBefore = clock.monotonic() + backoffMs
+        log.error({ job: job.is, error: codeOf(error) }, 'blocks cannot be merged, thinned out or deleted: it is tried again')
+        return
+      }
+    }
+  }
+
+  #do(store: TimeSeriesStore, job: Job<Block>): Promise<void> {
+    switch (job.is) {
+      case 'merge':
+        return mergeBlocks(store, job)
+      case 'thin':
+        return thinBlocks(store, job)
+      case 'delete':
+        return store.deleteBlocks(job.blocks)
+    }
+  }
+}
+
+class DamagedError extends Error {
+  readonly block: Block
+  constructor(block: Block, cause: BlockError) {
+    super(cause.message, { cause })
+    this.block = block
+  }
+}
+
+async function mergeBlocks(store: TimeSeriesStore, { step, from, to, blocks }: Job<Block> & { is: 'merge' }): Promise<void> {
+  const merged = await store.writeBlock({ step, from, to, generation: store.nextGeneration() }, async add => {
+    for await (const { labels, parts } of everySeries(store, blocks, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+      await add(labels, readAll(parts, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY))
+    }
+  })
+  store.addBlocks(merged === undefined ? [] : [merged], blocks)
+  await store.deleteBlocks(blocks)
+}
+
+/** One pass over the day for each tier: what is read is in the kernel's cache the second time. */
+async function thinBlocks(
+  store: TimeSeriesStore,
+  { steps, from, to, blocks, before, instead }: Job<Block> & { is: 'thin' },
+): Promise<void> {
+  const made: Block[] = []
+  for (const step of steps) {
+    const last = await lastNumbers(store, before, from)
+    const buckets = new SampleColumns(1024)
+    const block = await store.writeBlock({ step, from, to, generation: store.nextGeneration() }, async add => {
+      for await (const { labels, parts } of everySeries(store, blocks, from, to)) {
+        buckets.clear()
+        thin(readAll(parts, from, to), step, last.get(labels.key) ?? Number.NaN, buckets)
+        await add(labels, buckets)
+      }
+    })
+    if (block !== undefined) made.push(block)
+  }
+  store.addBlocks(made, instead)
+  await store.deleteBlocks(instead)
+}
+
+/** By series: what it was at last in the hour before. */
+async function lastNumbers(store: TimeSeriesStore, blocks: readonly Block[], until: number): Promise<Map<string, number>> {
+  const last = new Map<string, number>()
+  for await (const { labels, parts } of everySeries(store, blocks, until - HOUR, until)) {
+    last.set(labels.key, lastNumber(readAll(parts, until - HOUR, until)))
+  }
+  return last
+}
+
+/** The series of all blocks, those of one metric beside each other, with what each has in (from, to]. */
+async function* everySeries(
+  store: TimeSeriesStore,
+  blocks: readonly Block[],
+  from: number,
+  to: number,
+): AsyncGenerator<{ labels: Labels; parts: readonly Found[] }> {
+  const uses = blocks.map(block => block.use())
+  try {
+    const all = await union(store, blocks)
+    for (let i = 0; i < all.length; i += GROUP) {
+      await store.breathe()
+      const group = all.slice(i, i + GROUP)
+      const parts = group.map((): Found[] => [])
+      for (const [b, block] of blocks.entries()) {
+        const place = new Map<number, number>()
+        group.forEach(({ at }, k) => {
+          if (at[b] !== undefined) place.set(at[b], k)
+        })
+        const series = [...place.keys()].sort((x, y) => x - y)
+        const found = await guarded(block, async () => block.load(await block.index(), series, from, to, true))
+        for (const one of found) parts[place.get(one.series)!]!.push(one)
+      }
+      for (const [k, { labels }] of group.entries()) if (parts[k]!.length > 0) yield { labels, parts: parts[k]! }
+    }
+  } finally {
+    for (const use of uses) use[Symbol.dispose]()
+  }
+}
+
+interface Member {
+  readonly labels: Labels
+  /** [blocks] its number there */
+  readonly at: (number | undefined)[]
+}
+
+async function union(store: TimeSeriesStore, blocks: readonly Block[]): Promise<Member[]> {
+  const byKey = new Map<string, Member>()
+  for (const [b, block] of blocks.entries()) {
+    const index = await guarded(block, () => block.index())
+    for (let series = 0; series < index.size; series++) {
+      if (series % 4096 === 0) await store.breathe()
+      const labels = index.makeLabels(series)
+      let member = byKey.get(labels.key)
+      if (member === undefined) byKey.set(labels.key, (member = { labels, at: [] }))
+      member.at[b] = series
+    }
+  }
+  const byName = Map.groupBy(byKey.values(), ({ labels }) => labels.name)
+  return [...byName.keys()].sort().flatMap(name => byName.get(name)!)
+}
+
+async function guarded<T>(block: Block, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof BlockError) throw new DamagedError(block, error)
+    throw error
+  }
+}

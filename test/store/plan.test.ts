@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest'
+import { blockFile, parseBlockFile } from '../../src/store/block.ts'
+import { DAY, HOUR, MINUTE, nextJob, type Planned } from '../../src/store/plan.ts'
+
+const D = 20_000 * DAY
+const retention = { rawMs: DAY, minuteMs: 30 * DAY, hourMs: 400 * DAY, maxBytes: 0 }
+const open = 16 * MINUTE
+
+/** `step:from-to` in hours since D, with the generation behind `#` and the age of creation [hours since D] behind `@` */
+function block(text: string): Planned {
+  const [, tier, from, to, generation, created] = /^([rmh]):(-?\d+)-(-?\d+)#(\d+)(?:@(-?[\d.]+))?$/.exec(text)!
+  const step = { r: 0, m: MINUTE, h: HOUR }[tier as 'r']
+  return {
+    name: { step, from: D + Number(from) * HOUR, to: D + Number(to) * HOUR, generation: Number(generation) },
+    created: D + Number(created ?? to) * HOUR,
+    size: 100,
+  }
+}
+
+const day = 'r:0-24#9@25'
+const thinned = ['m:0-24#20@26', 'h:0-24#21@26']
+
+test.each<[string, string[], number, string | undefined, Partial<typeof retention>?]>([
+  ['nothing', [], 0, undefined],
+  ['one block of an open window', ['r:0-2#1'], 1, undefined],
+  ['two, and the window is open', ['r:0-2#1@1', 'r:0-2#2@2'], 2.1, undefined],
+  ['two, and one is new', ['r:0-2#1@1', 'r:0-2#2@2.3'], 2.4, undefined],
+  ['two, and the window is over', ['r:0-2#1@1', 'r:0-2#2@2.3'], 2.5, 'merge 0 0-2: 1 2'],
+  ['one of each window: not before the day is over', ['r:0-2#1', 'r:2-4#2'], 24.1, undefined],
+  ['one of each window, and the day is over', ['r:0-2#1', 'r:2-4#2'], 24.3, 'merge 0 0-24: 1 2'],
+  ['a day is thinned out, once it is one block', [day], 25, 'thin 60000,3600000 0-24: 9'],
+  ['and once only', [day, ...thinned], 26, undefined],
+  ['a tier that is not wanted', [day], 25, 'thin 3600000 0-24: 9', { minuteMs: 0 }],
+  ['a tier that would be deleted at once', [day], 24 * 31 + 1, 'thin 3600000 0-24: 9'],
+  ['what comes late to a day is merged when it has settled', ['r:0-24#9@25', 'r:4-6#30@40', ...thinned], 40.5, undefined],
+  ['…', ['r:0-24#9@25', 'r:4-6#30@40', ...thinned], 41, 'merge 0 0-24: 9 30'],
+  ['and the day is thinned out anew', ['r:0-24#31@41', ...thinned], 41.1, 'thin 60000,3600000 0-24: 31 instead 20 21'],
+  [
+    'buckets that were made anew before a crash',
+    ['r:0-24#31@41', ...thinned, 'm:0-24#32@41', 'h:0-24#33@41'],
+    41.1,
+    'delete replaced: 20 21',
+  ],
+  ['samples that are old, and have buckets', [day, ...thinned], 48, 'delete age: 9'],
+  ['samples that are old, and have none: not yet', ['r:0-24#9@47.5', 'r:4-6#10@47.5'], 48, undefined],
+  ['no tiers are kept', ['r:0-24#9@25'], 48, 'delete age: 9', { minuteMs: 0, hourMs: 0 }],
+  ['buckets of a minute that are old', thinned, 24 * 31, 'delete age: 20'],
+  ['buckets of an hour that are old', ['h:0-24#21'], 24 * 401, 'delete age: 21'],
+  ['too much: the oldest samples go first', ['r:0-2#1', 'r:2-4#2', 'h:-24-0#21'], 4, 'delete size: 1', { maxBytes: 200 }],
+  ['far too much: buckets, too', ['r:0-2#1', 'r:2-4#2', 'm:-24-0#20', 'h:-24-0#21'], 4, 'delete size: 1 2 20', { maxBytes: 100 }],
+])('%s', (_, blocks, hours, wanted, more) => {
+  const job = nextJob(blocks.map(block), { ...retention, ...more }, open, D + hours * HOUR)
+  const numbers = (of: readonly Planned[]) => of.map(({ name }) => name.generation).join(' ')
+  const span = (of: { from: number; to: number }) => `${(of.from - D) / HOUR}-${(of.to - D) / HOUR}`
+  const shown =
+    job === undefined
+      ? undefined
+      : job.is === 'merge'
+        ? `merge ${job.step} ${span(job)}: ${numbers(job.blocks)}`
+        : job.is === 'thin'
+          ? `thin ${job.steps} ${span(job)}: ${numbers(job.blocks)}${job.instead.length > 0 ? ` instead ${numbers(job.instead)}` : ''}`
+          : `delete ${job.why}: ${numbers(job.blocks)}`
+  expect(shown).toBe(wanted)
+})
+
+test('buckets are merged to wide blocks when their samples are gone', () => {
+  const from = Math.floor(D / (10 * DAY)) * 10 * DAY
+  const at = (n: number, generation: number): Planned => ({
+    name: { step: MINUTE, from: from + n * DAY, to: from + (n + 1) * DAY, generation },
+    created: from + (n + 1) * DAY,
+    size: 1,
+  })
+  const blocks = [at(0, 1), at(1, 2), at(9, 3)]
+  const raw: Planned = { name: { step: 0, from: from + 9 * DAY, to: from + 10 * DAY, generation: 0 }, created: 0, size: 1 }
+  expect(nextJob(blocks, { ...retention, hourMs: 0 }, open, from + 9.5 * DAY)).toBeUndefined()
+  expect(nextJob([raw, ...blocks], { ...retention, hourMs: 0, rawMs: 5 * DAY }, open, from + 10.5 * DAY)).toBeUndefined()
+  expect(nextJob(blocks, { ...retention, hourMs: 0 }, open, from + 10.5 * DAY)).toMatchObject({ is: 'merge', step: MINUTE, blocks })
+})
+
+test('a block is called what it is', () => {
+  const name = { step: MINUTE, from: -DAY, to: 0, generation: 12 }
+  expect(parseBlockFile(blockFile(name))).toEqual(name)
+  expect(parseBlockFile('0-1-2-3.block.tmp')).toBeUndefined()
+})
