@@ -1,11 +1,12 @@
 import { histogramsOverTime } from '../histogram/over-time.ts'
 import type { MutableRow, WindowFunction } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
+import { SlidingSum, slidingCapacity } from './sliding-sum.ts'
 import { type Floats, refuseMixed, split } from './split.ts'
 
 /**
  * sum_over_time and avg_over_time, with the compensated summation of Kahan in Neumaier's form: `lost` is what the sum had no digits for.
- * Every window is summed anew: running sums would carry the errors of samples that have left the window.
+ * Short windows are summed anew, each in the order of its samples; long ones that overlap slide.
  */
 export const sumOverTime: WindowFunction = {
   kind: 'window',
@@ -32,6 +33,11 @@ export const avgOverTime: WindowFunction = {
 }
 
 function sums(value: Float64Array, { lo, hi }: Floats, out: MutableRow): void {
+  const capacity = slidingCapacity(value, lo, hi)
+  if (capacity !== undefined) {
+    slide(new SlidingSum(value, capacity), lo, hi, out, false)
+    return
+  }
   for (let step = 0; step < lo.length; step++) {
     const end = hi[step]!
     if (end <= lo[step]!) continue
@@ -50,7 +56,22 @@ function sums(value: Float64Array, { lo, hi }: Floats, out: MutableRow): void {
   }
 }
 
+function slide(window: SlidingSum, lo: Int32Array, hi: Int32Array, out: MutableRow, average: boolean): void {
+  for (let step = 0; step < lo.length; step++) {
+    const count = hi[step]! - lo[step]!
+    if (count <= 0) continue
+    window.moveTo(lo[step]!, hi[step]!)
+    out.kind[step] = FLOAT
+    out.value[step] = average ? window.sum / count + window.lost / count : window.sum + window.lost
+  }
+}
+
 function averages({ value, lo, hi }: Floats, out: MutableRow): void {
+  const capacity = slidingCapacity(value, lo, hi)
+  if (capacity !== undefined) {
+    slide(new SlidingSum(value, capacity), lo, hi, out, true)
+    return
+  }
   for (let step = 0; step < lo.length; step++) {
     const begin = lo[step]!
     const end = hi[step]!
