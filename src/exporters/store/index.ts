@@ -12,9 +12,9 @@ import type { MetricBatch } from '../../model/batch.ts'
 import type { Metadata } from '../../model/query.ts'
 import { outcomes } from '../../store/head.ts'
 import { TimeSeriesStore } from '../../store/store.ts'
+import { type Reason, Translator } from '../../translation/translate.ts'
 import { measure } from './metrics.ts'
 import { Refusals } from './refusals.ts'
-import { type Reason, Translator } from './translate.ts'
 
 const config = z.strictObject({
   directory: z

@@ -2,7 +2,7 @@
 import type { Logger } from '../../component/component.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { SeriesEntry } from '../../model/dictionary.ts'
-import type { Reason } from './translate.ts'
+import type { Reason } from '../../translation/translate.ts'
 
 const quietMs = 30_000
 

@@ -1,14 +1,14 @@
 /** What is kept of a series of OpenTelemetry between two of its points: who it is to Prometheus, and what deltas have added up to. */
-import type { Description } from '../../exposition/describe.ts'
-import { ExponentialState, HistogramState, SummaryState } from '../../exposition/distributions.ts'
-import { toSpans } from '../../exposition/exponential.ts'
-import { type ExponentialBuckets, newRow } from '../../exposition/families.ts'
-import { showFloat, wholeMs } from '../../exposition/number.ts'
-import type { MetricBatch, PointColumns } from '../../model/batch.ts'
-import type { SeriesEntry } from '../../model/dictionary.ts'
-import type { FloatHistogram, Span } from '../../model/float-histogram.ts'
-import { Labels } from '../../model/labels.ts'
-import { type Incoming, SeriesHandle } from '../../store/incoming.ts'
+import type { Description } from '../exposition/describe.ts'
+import { ExponentialState, HistogramState, SummaryState } from '../exposition/distributions.ts'
+import { toSpans } from '../exposition/exponential.ts'
+import { type ExponentialBuckets, newRow } from '../exposition/families.ts'
+import { showFloat, wholeMs } from '../exposition/number.ts'
+import type { MetricBatch, PointColumns } from '../model/batch.ts'
+import type { SeriesEntry } from '../model/dictionary.ts'
+import type { FloatHistogram, Span } from '../model/float-histogram.ts'
+import { Labels } from '../model/labels.ts'
+import { type Incoming, SeriesHandle } from '../store/incoming.ts'
 
 /** Prometheus's, for histograms that name none. */
 const DEFAULT_ZERO_THRESHOLD = 1e-128
