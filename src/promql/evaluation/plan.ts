@@ -9,6 +9,7 @@ import type {
   Duration,
   Expr,
   MatrixSelector,
+  Position,
   StringLiteral,
   SubqueryExpr,
   ValueType,
@@ -335,7 +336,7 @@ export class Planner {
         strings: planned.flatMap(arg => (arg.type === 'string' ? [arg.value] : [])),
         annotations: cx.annotations,
         position: expr.position,
-        positions: expr.args.map(({ position }) => position),
+        positions: args.map(positionOf),
         lookback: cx.lookback,
         args,
         instant: this.#plan.step === 0 || this.#plan.start === this.#plan.end,
@@ -432,3 +433,6 @@ function failedSelect(cause: unknown): never {
   if (cause instanceof QueryError) throw cause
   throw new QueryError('execution', `expanding series: ${cause instanceof Error ? cause.message : cause}`, { cause })
 }
+
+/** Where annotations place an argument. To Prometheus a subquery, which becomes samples before its function is called, begins where the query does. */
+const positionOf = ({ kind, position }: Expr): Position => (kind === 'subquery' ? { start: 0, end: 0 } : position)

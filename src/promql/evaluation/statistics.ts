@@ -1,6 +1,6 @@
 import type { SelectedSeries } from '../../model/query.ts'
 import type { Expr, VectorSelector } from '../ast.ts'
-import { readHints } from '../histogram/hints.ts'
+import { withoutBuckets } from '../histogram/hints.ts'
 
 const ofStatistics: ReadonlySet<string> = new Set(['histogram_count', 'histogram_sum', 'histogram_avg'])
 const ofBuckets: ReadonlySet<string> = new Set(['histogram_quantile', 'histogram_quantiles', 'histogram_fraction'])
@@ -49,7 +49,7 @@ export function withResetsFound(series: readonly SelectedSeries[]): SelectedSeri
     labels: each.labels,
     read() {
       const samples = each.read()
-      return samples.histograms === undefined ? samples : { ...samples, histograms: readHints(samples.histograms) }
+      return samples.histograms === undefined ? samples : { ...samples, histograms: withoutBuckets(samples.histograms) }
     },
   }))
 }

@@ -54,12 +54,10 @@ export class SumColumn implements Column {
   add(row: Row): void {
     const seen = this.#seen
     const { kind } = row
-    for (let i = 0; i < seen.length; i++) seen[i]! |= kind[i]!
     this.#floats.add(row)
-    if (row.histograms !== undefined) {
-      this.#histograms ??= new HistogramSums(this.#cx, 'sum')
-      this.#histograms.add(row)
-    }
+    if (row.histograms !== undefined) this.#histograms ??= new HistogramSums(this.#cx, 'sum', seen)
+    if (this.#histograms !== undefined) this.#histograms.add(row)
+    else for (let i = 0; i < seen.length; i++) seen[i]! |= kind[i]!
   }
 
   finish(out: MutableRow): void {
@@ -88,16 +86,12 @@ export class MeanColumn implements Column {
     const seen = this.#seen
     const count = this.#count
     const { kind } = row
-    for (let i = 0; i < seen.length; i++) {
-      seen[i]! |= kind[i]!
-      if (kind[i] === FLOAT) count[i]!++
-    }
+    if (row.histograms !== undefined) this.#histograms ??= new HistogramSums(this.#cx, 'avg', seen)
+    if (this.#histograms !== undefined) this.#histograms.add(row)
+    else for (let i = 0; i < seen.length; i++) seen[i]! |= kind[i]!
+    for (let i = 0; i < seen.length; i++) if (kind[i] === FLOAT) count[i]!++
     if (this.#means === undefined && this.#fits(row)) this.#floats.add(row)
     else this.#addCarefully(row)
-    if (row.histograms !== undefined) {
-      this.#histograms ??= new HistogramSums(this.#cx, 'avg')
-      this.#histograms.add(row)
-    }
   }
 
   /** Whether no sum becomes infinite. */

@@ -32,7 +32,8 @@ export function multiply(histogram: FloatHistogram, factor: number): FloatHistog
     ...histogram,
     count: histogram.count * factor,
     sum: histogram.sum * factor,
-    zeroCount: histogram.zeroCount * factor,
+    // Custom buckets have no zero bucket, and none comes to be by 0 · Inf.
+    zeroCount: isCustom(histogram) ? 0 : histogram.zeroCount * factor,
     positiveCounts: histogram.positiveCounts.map(count => count * factor),
     negativeCounts: histogram.negativeCounts.map(count => count * factor),
     resetHint: factor < 0 ? 'gauge' : histogram.resetHint,
@@ -55,7 +56,7 @@ export function divide(histogram: FloatHistogram, divisor: number): FloatHistogr
     ...buckets,
     count: histogram.count / divisor,
     sum: histogram.sum / divisor,
-    zeroCount: histogram.zeroCount / divisor,
+    zeroCount: isCustom(histogram) ? 0 : histogram.zeroCount / divisor,
     resetHint: divisor < 0 ? 'gauge' : histogram.resetHint,
   }
 }

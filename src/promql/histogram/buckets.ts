@@ -11,22 +11,29 @@ export interface Bucket {
 }
 
 /**
- * Upper bound of bucket `index` of an exponential schema, in absolute values: 2^(index · 2^-schema).
- * The fraction of the exponent is raised first and the rest scaled after it, so that powers of two are exact. The last finite bucket ends at the largest
+ * How far Prometheus's bounds between 1 and 2 lie below the nearest double to 2^(i/256), in units of the last place (`+`: one above). Clients and servers have the bounds
+ * as a table, whose last digits are part of what a bound is: buckets are named by them.
+ */
+const below =
+  '00000010001000000012001111111111001000100111001100110+1100110011' +
+  '0000001111221021001000100001000000010+00102200110111001010221111' +
+  '1010112211211011111111212122212200110010112210221122101121221121' +
+  '1132112122322232222222333344324311211222213311222132112222432233'
+
+/** Bounds between 1 and 2 at schema 8, of which lower schemas have every second, fourth, … */
+const fractions = Float64Array.from(below, (digit, i) => 2 ** (i / 256) - (digit === '+' ? -1 : Number(digit)) * Number.EPSILON)
+
+/**
+ * Upper bound of bucket `index` of an exponential schema up to 8, in absolute values: 2^(index · 2^-schema). The last finite bucket ends at the largest
  * double instead of infinity, which has a bucket of its own.
  */
 export function exponentialBound(index: number, schema: number): number {
-  if (schema < 0) {
-    const exponent = index * 2 ** -schema
-    if (exponent === 1024) return Number.MAX_VALUE
-    return exponent < -1074 ? 0 : 2 ** exponent
-  }
   const perDoubling = 2 ** schema
   const whole = Math.floor(index / perDoubling)
   const part = index - whole * perDoubling
   if (part === 0 && whole === 1024) return Number.MAX_VALUE
-  const fraction = part === 0 ? 1 : 2 ** (part / perDoubling)
-  // 2^whole alone is subnormal, or rounded to 0, long before the product is.
+  const fraction = part === 0 ? 1 : fractions[part * 2 ** (8 - schema)]!
+  // 2^whole alone is rounded to 0 long before the product is.
   return whole < -1000 ? fraction * 2 ** -1000 * 2 ** (whole + 1000) : fraction * 2 ** whole
 }
 

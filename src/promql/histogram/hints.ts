@@ -2,6 +2,7 @@ import type { CounterResetHint, FloatHistogram } from '../../model/float-histogr
 import { isCustom } from './layout.ts'
 import { detectReset } from './reset.ts'
 import { sameBounds } from './sum.ts'
+import { emptyHistogram } from './text.ts'
 
 /**
  * The hint with which Prometheus's storage gives back a histogram that was appended after another one: `not_reset` where the two fit into one chunk, which holds counters of
@@ -25,17 +26,18 @@ function continues(current: FloatHistogram, previous: FloatHistogram): boolean {
 }
 
 /**
- * Hints for those who read counts and sums alone (histogram_count, histogram_sum, histogram_avg), which Prometheus reads without buckets: since resets could not be found
- * later, they are found while reading, and so a sum of such series can tell that resets collide.
+ * What those get who ask for counts and sums alone (histogram_count, histogram_sum, histogram_avg): histograms without buckets. Since resets could not be found later, they are
+ * found now, and so a sum of such series can tell that resets collide.
  * @param histograms [samples] of one series, as read
  */
-export function readHints(histograms: readonly (FloatHistogram | undefined)[]): (FloatHistogram | undefined)[] {
+export function withoutBuckets(histograms: readonly (FloatHistogram | undefined)[]): (FloatHistogram | undefined)[] {
   let previous: FloatHistogram | undefined
   return histograms.map(histogram => {
     if (histogram === undefined) return undefined
     const before = previous
     previous = histogram
-    if (histogram.resetHint !== 'unknown' || before === undefined) return histogram
-    return { ...histogram, resetHint: detectReset(histogram, before) ? 'reset' : 'not_reset' }
+    const { schema, count, sum, resetHint } = histogram
+    if (resetHint !== 'unknown' || before === undefined) return { ...emptyHistogram, schema, count, sum, resetHint }
+    return { ...emptyHistogram, schema, count, sum, resetHint: detectReset(histogram, before) ? 'reset' : 'not_reset' }
   })
 }

@@ -88,7 +88,6 @@ function growth(
   const end = histogram[last]!
   const gauge = (each: FloatHistogram): boolean => each.resetHint === 'gauge'
   if (counter) notes.notCounter = gauge(histogram[first]!) || gauge(end)
-  else notes.notGauge = !gauge(histogram[first]!) || !gauge(end)
 
   // With a reset right after it the first sample does not matter, nor does its shape.
   const skipFirst = counter && resets.before(first + 1)
@@ -116,6 +115,7 @@ function growth(
     for (let i = skipFirst ? first + 2 : first + 1; i <= last; i++) if (resets.before(i)) sum.add(histogram[i - 1]!)
     notes.added = sum.reconciled
   }
+  if (!counter) notes.notGauge = !gauge(histogram[first]!) || !gauge(end)
   sum.resetHint = 'gauge'
   return sum
 }

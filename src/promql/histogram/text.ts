@@ -1,3 +1,4 @@
+import { formatG } from '../../lib/go-text.ts'
 import type { CounterResetHint, FloatHistogram, Span } from '../../model/float-histogram.ts'
 import { allBuckets, type Bucket, negativeBuckets, positiveBuckets, zeroBucket } from './buckets.ts'
 import { isCustom, oneSpan } from './layout.ts'
@@ -173,10 +174,10 @@ function build(values: ReadonlyMap<Key, Value>): { histogram: FloatHistogram; hi
 export function printHistogram(histogram: FloatHistogram): string {
   const parts: string[] = []
   const number = (key: Key, value: number): void => {
-    if (value !== 0) parts.push(`${key}:${show(value)}`)
+    if (value !== 0) parts.push(`${key}:${formatG(value)}`)
   }
   const list = (key: Key, values: readonly number[]): void => {
-    if (values.length > 0) parts.push(`${key}:[${values.map(show).join(' ')}]`)
+    if (values.length > 0) parts.push(`${key}:[${values.map(each => formatG(each)).join(' ')}]`)
   }
   number('schema', histogram.schema)
   number('count', histogram.count)
@@ -196,14 +197,14 @@ export function printHistogram(histogram: FloatHistogram): string {
 
 /** As Prometheus writes a sample that is a histogram, in `count_values`, in consoles and templates: `{count:4, sum:5, (0.5,1]:1}`. Empty buckets are left out. */
 export function showHistogram(histogram: FloatHistogram): string {
-  const parts = [`count:${show(histogram.count)}`, `sum:${show(histogram.sum)}`]
+  const parts = [`count:${formatG(histogram.count)}`, `sum:${formatG(histogram.sum)}`]
   const buckets = [...negativeBuckets(histogram).reverse(), zeroBucket(histogram), ...positiveBuckets(histogram)]
   for (const bucket of buckets) if (bucket.count !== 0) parts.push(showBucket(bucket))
   return `{${parts.join(', ')}}`
 }
 
 function showBucket({ lower, upper, lowerInclusive, upperInclusive, count }: Bucket): string {
-  return `${lowerInclusive ? '[' : '('}${show(lower)},${show(upper)}${upperInclusive ? ']' : ')'}:${show(count)}`
+  return `${lowerInclusive ? '[' : '('}${formatG(lower)},${formatG(upper)}${upperInclusive ? ']' : ')'}:${formatG(count)}`
 }
 
 /** A histogram in the JSON of the HTTP API: every number is a string, and each bucket is [which bounds belong to it, lower, upper, count]. */
@@ -237,11 +238,4 @@ export function apiNumber(value: number): string {
   if (value === Number.NEGATIVE_INFINITY) return '-Inf'
   if (Object.is(value, -0)) return '-0'
   return String(value).replace(/e([+-])(\d)$/, 'e$10$2')
-}
-
-/** As Go's `%g`: the shortest decimal, with an exponent from a million up and below a ten-thousandth. */
-function show(value: number): string {
-  const size = Math.abs(value)
-  const plain = (size < 1e6 && size >= 1e-4) || size === 0 || !Number.isFinite(value)
-  return plain ? apiNumber(value) : value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')
 }

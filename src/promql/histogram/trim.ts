@@ -8,6 +8,8 @@ interface Kept {
   readonly mean: number
 }
 
+const none: Kept = { count: 0, mean: 0 }
+
 type Side = 'below' | 'above'
 
 /** What trimming has to know of the bucket's kind. */
@@ -24,17 +26,15 @@ export function trim(histogram: FloatHistogram, bound: number, side: Side): Floa
   const custom = isCustom(histogram)
   const positive = trimSide(positiveBuckets(histogram), bound, side, { linear: custom, positive: true })
   const negative = trimSide(negativeBuckets(histogram), bound, side, { linear: custom, positive: false })
-  const zero: Kept =
-    histogram.zeroCount > 0
-      ? keepOfZero(zeroBucket(histogram), bound, side, negative.populated, positive.populated)
-      : { count: histogram.zeroCount, mean: 0 }
-  if (!positive.cut && !negative.cut && zero.count === histogram.zeroCount) return histogram
+  const hasZero = histogram.zeroCount > 0
+  const zero = hasZero ? keepOfZero(zeroBucket(histogram), bound, side, negative.populated, positive.populated) : none
+  if (!positive.cut && !negative.cut && (!hasZero || zero.count === histogram.zeroCount)) return histogram
 
   return compact({
     ...histogram,
-    count: positive.count + negative.count + (histogram.zeroCount > 0 ? zero.count : 0),
+    count: positive.count + negative.count + zero.count,
     sum: positive.sum + negative.sum + zero.mean * zero.count,
-    zeroCount: zero.count,
+    zeroCount: hasZero ? zero.count : histogram.zeroCount,
     positiveCounts: positive.counts,
     negativeCounts: negative.counts,
   })
@@ -70,9 +70,9 @@ function keep(bucket: Bucket, bound: number, side: Side, kind: Kind): Kept {
   const whole = side === 'below' ? bucket.upper <= bound : bucket.lower >= bound
   if (whole) return { count: bucket.count, mean: middle(bucket.lower, bucket.upper, kind) }
   const cut = side === 'below' ? bucket.lower < bound : bucket.upper > bound
-  if (!cut) return { count: 0, mean: 0 }
+  if (!cut) return none
   if (bucket.lower === Number.NEGATIVE_INFINITY) return keepOfLowest(bucket, bound, side)
-  if (bucket.upper === Number.POSITIVE_INFINITY) return side === 'below' ? { count: 0, mean: 0 } : { count: bucket.count, mean: bound }
+  if (bucket.upper === Number.POSITIVE_INFINITY) return side === 'below' ? none : { count: bucket.count, mean: bound }
   const below = bucket.count * fractionBelow(bucket, bound, kind.linear)
   return side === 'below'
     ? { count: below, mean: middle(bucket.lower, bound, kind) }
@@ -87,9 +87,9 @@ function keepOfLowest({ upper, count }: Bucket, bound: number, side: Side): Kept
   const finite = upper !== Number.POSITIVE_INFINITY
   if (side === 'below') {
     if (bound > 0 && upper > 0 && finite) return { count: (count * bound) / upper, mean: bound / 2 }
-    return upper <= 0 ? { count, mean: bound } : { count: 0, mean: 0 }
+    return upper <= 0 ? { count, mean: bound } : none
   }
-  return bound >= 0 && finite ? { count: count * (1 - bound / upper), mean: (bound + upper) / 2 } : { count: 0, mean: 0 }
+  return bound >= 0 && finite ? { count: count * (1 - bound / upper), mean: (bound + upper) / 2 } : none
 }
 
 /** The zero bucket reaches only to the side where there are other observations, if there are on one. */
@@ -97,7 +97,6 @@ function keepOfZero(bucket: Bucket, bound: number, side: Side, hasNegative: bool
   const lower = hasPositive && !hasNegative ? 0 : bucket.lower
   const upper = hasNegative && !hasPositive ? 0 : bucket.upper
   const all = { count: bucket.count, mean: (lower + upper) / 2 }
-  const none = { count: 0, mean: 0 }
   if (bound <= lower) return side === 'below' ? none : all
   if (bound >= upper) return side === 'below' ? all : none
   return side === 'below'

@@ -236,6 +236,12 @@ describe('scaling', () => {
   })
 })
 
+test('custom buckets have no zero bucket, whatever they are multiplied or divided by', () => {
+  const custom = h('schema:-53 count:1 custom_values:[1] buckets:[1]')
+  expect(multiply(custom, Number.POSITIVE_INFINITY).zeroCount).toBe(0)
+  expect(divide(custom, 0).zeroCount).toBe(0)
+})
+
 describe('the mean', () => {
   const meanOf = (...texts: string[]): string | undefined => {
     const [first, ...rest] = texts.map(h)

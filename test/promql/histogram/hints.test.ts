@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { readHints, storedHint } from '../../../src/promql/histogram/hints.ts'
+import { storedHint, withoutBuckets } from '../../../src/promql/histogram/hints.ts'
 import { parseHistogram } from '../../../src/promql/histogram/text.ts'
 
 const h = (text: string) => parseHistogram(`{{${text}}}`).histogram
@@ -24,7 +24,7 @@ test.each([
 })
 
 test('reading without buckets finds resets that the store does not tell', () => {
-  const read = readHints([
+  const read = withoutBuckets([
     h('count:1'),
     h('count:2'),
     undefined,
@@ -32,5 +32,6 @@ test('reading without buckets finds resets that the store does not tell', () => 
     h('count:0 counter_reset_hint:not_reset'),
     h('count:0 counter_reset_hint:gauge'),
   ])
+  expect(withoutBuckets([h('schema:1 count:1 sum:3 buckets:[1]')])).toEqual([h('schema:1 count:1 sum:3')])
   expect(read.map(each => each?.resetHint)).toEqual(['unknown', 'not_reset', undefined, 'reset', 'not_reset', 'gauge'])
 })

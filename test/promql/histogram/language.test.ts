@@ -80,6 +80,42 @@ eval instant at 0 avg({__name__=~"c|d"})
 eval instant at 0 sum({__name__=~"a|f"})
   expect warn msg: PromQL warning: encountered a mix of histograms and floats for aggregation (1:5)
 `,
+  'what is noted, and where': `
+load 1m
+  a{i="0"} {{count:1 buckets:[1]}}+{{count:1 buckets:[1]}}x5
+  b{i="0"} {{count:1 buckets:[1]}}x5
+  b{i="1"} {{schema:-53 count:1 custom_values:[1] buckets:[1]}}x5
+  b{i="2"} 1x5
+  c{i="0"} 1x5
+  c{i="1"} {{count:1 buckets:[1]}}x5
+  c{i="2"} {{schema:-53 count:1 custom_values:[1] buckets:[1]}}x5
+  n {{count:2 sum:NaN buckets:[1]}}x5
+
+# To Prometheus a subquery begins where the query does.
+eval instant at 5m abs(delta(a[3m:1m]))
+  expect warn msg: PromQL warning: this native histogram metric is not a gauge: "a" (1:1)
+
+eval instant at 5m abs(delta((a[3m])))
+  expect warn msg: PromQL warning: this native histogram metric is not a gauge: "a" (1:12)
+
+# Once histograms do not go together, what follows does not matter; neither do histograms after a float.
+eval instant at 5m sum(b)
+  expect warn msg: PromQL warning: vector contains a mix of histograms with exponential and custom buckets schemas for metric name "b" (1:5)
+
+eval instant at 5m avg(c)
+  expect warn msg: PromQL warning: encountered a mix of histograms and floats for aggregation (1:5)
+
+eval instant at 5m histogram_quantile(0.9, n)
+  expect info msg: PromQL info: input to histogram_quantile has NaN observations, result is NaN for metric name "n" (1:25)
+  {} NaN
+
+eval instant at 5m histogram_fraction(0, 1, n)
+  expect info msg: PromQL info: input to histogram_fraction has NaN observations, which are excluded from all fractions for metric name "n" (1:26)
+  {} 0.5
+
+eval instant at 5m histogram_count(b{i="1"} / 0)
+  {i="1"} Inf
+`,
 }
 
 test.each(Object.entries(scripts))('%s', async (_, script) => {

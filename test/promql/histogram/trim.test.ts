@@ -64,6 +64,11 @@ describe('trimming', () => {
     expect(print(trim(h(histogram), bound, side))).toBe(trimmed)
   })
 
+  test('leaves alone what holds nothing that can be trimmed', () => {
+    const overflowed = { ...h('count:Inf sum:Inf z_bucket:NaN z_bucket_w:1') }
+    expect(trim(overflowed, 0, 'below')).toBe(overflowed)
+  })
+
   test('at the logarithmic middle of an exponential bucket halves it', () => {
     expect(trim(h('count:8 sum:9 offset:1 buckets:[8]'), Math.SQRT2, 'below').positiveCounts[0]).toBeCloseTo(4, 10)
     expect(trim(h('count:8 sum:9 n_offset:1 n_buckets:[8]'), -Math.SQRT2, 'below').negativeCounts[0]).toBeCloseTo(4, 10)
