@@ -49,6 +49,7 @@ export function evaluateRange(options: EngineOptions, queryable: Queryable, quer
         `invalid expression type "${type === 'matrix' ? 'range vector' : type}" for range query, must be Scalar or instant Vector`,
       )
     if (grid.steps === 0) return { type: 'matrix', grid, rows: [] }
+    cx.budget.room(grid.steps)
     const rows = type === 'scalar' ? [await scalarRow(planner, cx, expr, grid)] : await rowsOf(planner, cx, expr, grid)
     return { type: 'matrix', grid, rows: [...rows].sort((a, b) => compareLabels(a.labels, b.labels)) }
   })

@@ -47,7 +47,10 @@ export class VectorMatch implements VectorOperator {
     this.#refuseDuplicates(groups, many, one, fills)
     const pairing = new Pairing(this.#cx, this.#operation, this.#matching, this.grid.steps)
     for (const group of groups.values()) await pairing.pair(group)
-    for (const row of mergeAlike(pairing.rows, pool, 'merge')) if (pool.charge(row)) sink(row)
+    for (const row of mergeAlike(pairing.rows, pool, 'merge')) {
+      if (pool.charge(row)) sink(row)
+      else pool.give(row)
+    }
   }
 
   /** The one side must have one series in a group at each step, whether or not any of the many side is there to match. */

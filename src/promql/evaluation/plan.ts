@@ -209,6 +209,7 @@ export class Planner {
     const bounds = this.#bounds(expr, expr.range, grid)
     const step = expr.step === undefined ? this.#plan.defaultStep : this.#duration(expr.step, false)
     const inner = innerGrid(bounds.from[0]!, bounds.to.at(-1)!, step === 0 ? this.#plan.defaultStep : step)
+    this.#cx.budget.room(inner.steps)
     return new Subquery(this.#cx, grid, this.row(expr.expr, inner), bounds)
   }
 

@@ -28,6 +28,7 @@ export class RowPool {
 
   /** A row whose steps are all ABSENT. */
   take(labels: Labels, steps: number): FlowingRow {
+    this.#budget.reserve(steps)
     const row = this.#free.get(steps)?.pop()
     if (row === undefined)
       return {
@@ -59,6 +60,7 @@ export class RowPool {
     if (row.shared) return
     row.histograms = undefined
     const steps = row.kind.length
+    this.#budget.unreserve(steps)
     const free = this.#free.get(steps)
     if (free === undefined) this.#free.set(steps, [row])
     // More than a few are free only after something that collects; they would be kept from the collector for nothing.
