@@ -171,14 +171,6 @@ describe('bounds', () => {
     )
   })
 
-  test('rows, however little stands in them', async () => {
-    const text = 'count_values("time", timestamp(requests_total))'
-    const query = createEngine({ maxSamples: 2_500_000 }).range(storage, { expr: parseExpr(text), text, start: 0, end: 600_000, step: 10 })
-    await expect(query).resolves.toMatchObject({ type: 'matrix' })
-    const finer = createEngine({ maxSamples: 2_500_000 }).range(storage, { expr: parseExpr(text), text, start: 0, end: 600_000, step: 1 })
-    await expect(finer).rejects.toThrow('query processing would load too many samples into memory in query execution')
-  })
-
   test.each(['count_over_time(requests_total[10y:1ms])', 'count_over_time(vector(1)[1y:1ms])'])('steps: %s', async text => {
     await expect(range(text)).rejects.toThrow('query processing would load too many samples into memory in query execution')
   })
