@@ -99,10 +99,10 @@ function resetsOf(time: Float64Array, value: Float64Array, start: Float64Array |
 const isReset = (time: Float64Array, value: Float64Array, start: Float64Array | undefined, i: number): boolean =>
   value[i]! < value[i - 1]! || (start !== undefined && startsAnew(start[i - 1]!, time[i - 1]!, start[i]!, time[i]!))
 
-/** [values + 1] of all values before each */
+/** [values + 1] of all values before each. NaN, of which nobody knows by how much it grew, counts as nothing, so that it doesn't spread. */
 function runningSum(values: Float64Array): Float64Array {
   const sums = new Float64Array(values.length + 1)
-  for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i]! + values[i]!
+  for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i]! + (Number.isNaN(values[i]!) ? 0 : values[i]!)
   return sums
 }
 

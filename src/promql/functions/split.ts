@@ -77,8 +77,7 @@ function floatsBefore(histograms: readonly (FloatHistogram | undefined)[], lengt
 export function refuseMixed(windows: Windows, { floats, histograms }: Split, cx: FunctionContext): Split {
   if (histograms === undefined || !hasMixed(floats, histograms)) return { floats, histograms }
   warnMixedFloatsHistograms(cx.annotations, windows.labels.name, cx.positions[0]!)
-  const both = (_: number, step: number) => floats.hi[step]! > floats.lo[step]! && histograms.hi[step]! > histograms.lo[step]!
-  const unlessBoth = (lo: Int32Array, hi: Int32Array) => hi.map((end, step) => (both(0, step) ? lo[step]! : end))
+  const unlessBoth = (lo: Int32Array, hi: Int32Array) => hi.map((end, step) => (isMixed(floats, histograms, step) ? lo[step]! : end))
   return {
     floats: { ...floats, hi: unlessBoth(floats.lo, floats.hi) },
     histograms: { ...histograms, hi: unlessBoth(histograms.lo, histograms.hi) },
@@ -92,7 +91,9 @@ export function noteIgnored(windows: Windows, { floats, histograms }: Split, cx:
 }
 
 function hasMixed(floats: Floats, histograms: Histograms): boolean {
-  for (let step = 0; step < floats.lo.length; step++)
-    if (floats.hi[step]! > floats.lo[step]! && histograms.hi[step]! > histograms.lo[step]!) return true
+  for (let step = 0; step < floats.lo.length; step++) if (isMixed(floats, histograms, step)) return true
   return false
 }
+
+const isMixed = (floats: Floats, histograms: Histograms, step: number): boolean =>
+  floats.hi[step]! > floats.lo[step]! && histograms.hi[step]! > histograms.lo[step]!

@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { promqlFunctions } from '../../../src/promql/functions/index.ts'
 import { signatures } from '../../../src/promql/signatures.ts'
@@ -16,4 +18,13 @@ test.each([...promqlFunctions])('%s takes what its signature says', (name, { kin
   if (kind === 'window') expect(args.filter(type => type === 'matrix')).toHaveLength(1)
   if (kind === 'sample') expect(args[0]).toBe('vector')
   if (args.includes('matrix')) expect(['window', 'whole']).toContain(kind)
+})
+
+test('the engine knows functions, and functions know nothing of the engine', () => {
+  const folder = join(import.meta.dirname, '../../../src/promql/functions')
+  const imports = globSync('*.ts', { cwd: folder }).flatMap(file =>
+    [...readFileSync(join(folder, file), 'utf8').matchAll(/^(?:import|export) .*from '(.*)'/gm)].map(([, from]) => `${file} -> ${from}`),
+  )
+  expect(imports.length).toBeGreaterThan(50)
+  expect(imports.filter(each => /\/(engine\.ts|evaluation\/)/.test(each))).toEqual([])
 })

@@ -541,6 +541,31 @@ describe('a coarser tier', () => {
   })
 })
 
+test('a bucket whose growth is unknown spoils no other', () => {
+  const list = points([
+    [60, 3],
+    [120, 6],
+    [180, 9],
+  ])
+  const tier = { step: 60_000, increase: Float64Array.of(Number.NaN, 3, 3) }
+  const rest = {
+    first: new Float64Array(3),
+    min: new Float64Array(3),
+    max: new Float64Array(3),
+    sum: new Float64Array(3),
+    count: new Float64Array(3),
+  }
+  const grid = { start: 180 * MS, step: MS, steps: 1 }
+  expect(runWindows('delta', windowsOf({ ...samplesOf(list), tier: { ...rest, ...tier } }, grid, 121 * MS))[0]).toBeCloseTo(
+    6 * (121 / 120),
+    9,
+  )
+  expect(runWindows('increase', windowsOf({ ...samplesOf(list), tier: { ...rest, ...tier } }, grid, 121 * MS))[0]).toBeCloseTo(
+    6 * (121 / 120),
+    9,
+  )
+})
+
 /** What each function is, said as plainly as possible over the points of one window. */
 const naive: Record<string, (window: readonly Point[], from: number, to: number, scalars: readonly number[]) => number | undefined> = {
   sum_over_time: values(list => list.reduce((sum, x) => sum + x, 0)),
