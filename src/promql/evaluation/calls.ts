@@ -196,6 +196,24 @@ export class TimeVector implements VectorOperator {
   }
 }
 
+/** Evaluates, so that what is wrong is told, and gives nothing. */
+export class Nothing implements VectorOperator {
+  readonly grid: Grid
+  readonly oneName = true
+  readonly #cx: Evaluation
+  readonly #vector: VectorOperator
+
+  constructor(cx: Evaluation, vector: VectorOperator) {
+    this.grid = vector.grid
+    this.#cx = cx
+    this.#vector = vector
+  }
+
+  async run(): Promise<void> {
+    await this.#vector.run(row => void this.#cx.pool.give(row))
+  }
+}
+
 /** timestamp(expr): the time of the step wherever there is a sample; of a selector the time of the sample, which the selector gives itself. */
 export class Timestamp implements VectorOperator {
   readonly grid: Grid

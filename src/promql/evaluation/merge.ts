@@ -34,6 +34,8 @@ export function mergeAlike(rows: FlowingRow[], pool: RowPool, alike: Alike): Flo
 function joined(first: FlowingRow, second: FlowingRow, pool: RowPool): FlowingRow {
   const into = pool.own(first)
   const steps = into.kind.length
+  // Whether the name goes at the end is what the sample says that comes first in time.
+  if (firstStep(second) < firstStep(into)) into.dropName = second.dropName
   for (let i = 0; i < steps; i++) {
     const kind = second.kind[i]!
     if (kind === ABSENT) continue
@@ -49,6 +51,11 @@ function joined(first: FlowingRow, second: FlowingRow, pool: RowPool): FlowingRo
   second.samples = 0
   pool.give(second)
   return into
+}
+
+function firstStep({ kind }: FlowingRow): number {
+  const step = kind.findIndex(kind => kind !== ABSENT)
+  return step < 0 ? kind.length : step
 }
 
 /** An operator whose rows may have come to the same labels. */

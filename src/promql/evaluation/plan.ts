@@ -20,7 +20,18 @@ import { QueryError } from '../query-error.ts'
 import type { Grid } from '../value.ts'
 import { StreamedAggregate } from './aggregate.ts'
 import { scalarOperation } from './arithmetic.ts'
-import { bare, type Planned, type PlannedCall, SampleCall, ScalarCall, Timestamp, TimeVector, WholeCall, WindowCall } from './calls.ts'
+import {
+  bare,
+  Nothing,
+  type Planned,
+  type PlannedCall,
+  SampleCall,
+  ScalarCall,
+  Timestamp,
+  TimeVector,
+  WholeCall,
+  WindowCall,
+} from './calls.ts'
 import { type Streamed, streamed } from './columns.ts'
 import { CountValues } from './count-values.ts'
 import { resolveDuration } from './durations.ts'
@@ -258,11 +269,13 @@ export class Planner {
     return operation.dropsName || operation.bool ? this.#nameless(operator, 'merge') : operator
   }
 
-  #aggregate(expr: AggregateExpr, grid: Grid): VectorOperator {
-    const inner = bare(expr.expr)
+  #aggregate(written: AggregateExpr, grid: Grid): VectorOperator {
+    // Annotations point into parentheses that are around a whole argument.
+    const expr = { ...written, expr: bare(written.expr), param: written.param && bare(written.param) }
+    const inner = expr.expr
     const from = inner.kind === 'vector_selector' ? this.#selector(inner, grid, 'value', expr.op) : this.vector(inner, grid)
     if (streamed.has(expr.op)) return new StreamedAggregate(this.#cx, { ...expr, op: expr.op as Streamed }, from)
-    const param = bare(expr.param!)
+    const param = expr.param!
     if (expr.op === 'count_values') return new CountValues(this.#cx, expr, (param as StringLiteral).value, from)
     const scalar = this.scalar(param, grid)
     return expr.op === 'quantile' ? new Quantile(this.#cx, expr, scalar, from) : new Ranked(this.#cx, expr, scalar, from)
@@ -312,7 +325,8 @@ export class Planner {
       return this.#nameless(new Timestamp(cx, vector, ofSample), 'merge')
     }
     // Only of a selector, and only where start timestamps are used, is there anything to tell.
-    if (!ofSample || !cx.startTimestamps) return { grid, oneName: true, run: async () => {} }
+    if (!ofSample) return new Nothing(cx, this.vector(arg, grid))
+    if (!cx.startTimestamps) return { grid, oneName: true, run: async () => {} }
     return this.#nameless(new Timestamp(cx, this.#selector(arg, grid, 'start', func), true), 'merge')
   }
 
@@ -323,7 +337,7 @@ export class Planner {
   }
 
   #planCall(expr: Call, args: readonly Expr[], grid: Grid): PlannedCall {
-    const { cx } = this.#plan
+    const { cx, start, end } = this.#plan
     const planned = args.map((arg, index) =>
       expr.func === 'info' && index === 1 ? ({ type: 'written' } as const) : this.#argument(arg, grid, expr.func),
     )
@@ -340,7 +354,7 @@ export class Planner {
         positions: args.map(positionOf),
         lookback: cx.lookback,
         args,
-        instant: this.#plan.step === 0 || this.#plan.start === this.#plan.end,
+        instant: grid.steps === 1 && (start === end || invariant(expr)),
         delayedNameRemoval: cx.delayedNameRemoval,
         selectTimes: (matchers, from, to, at) => this.#selectTimes(matchers, from, to, at, grid, expr.func),
       },

@@ -61,10 +61,17 @@ export class Quantile implements VectorOperator {
     const { position } = this.#expr.param!
     let min = 0
     let max = 1
+    let nan = false
     for (const q of param) {
-      if (Number.isNaN(q)) warnInvalidQuantile(annotations, Number.NaN, position)
+      nan ||= Number.isNaN(q)
       if (q < min) min = q
       if (q > max) max = q
+    }
+    // Beside one that is no number only an infinite one is noticed.
+    if (nan) {
+      warnInvalidQuantile(annotations, Number.NaN, position)
+      if (max < Number.POSITIVE_INFINITY) max = 1
+      if (min > Number.NEGATIVE_INFINITY) min = 0
     }
     if (max > 1) warnInvalidQuantile(annotations, max, position)
     if (min < 0) warnInvalidQuantile(annotations, min, position)
