@@ -220,11 +220,12 @@ export class Prometheus implements AsyncDisposable {
     this.server = server
     this.url = url
   }
-  /** @param jobs name → `host:port` and whatever else a scrape_config takes @param more of the configuration @param flags beside those that are needed */
+  /** @param jobs name → `host:port` and whatever else a scrape_config takes @param more of the configuration @param flags beside those that are needed @param features likewise */
   static async start(
     jobs: Readonly<Record<string, { target: string } & Record<string, unknown>>>,
     more: object = {},
     flags: readonly string[] = [],
+    features: readonly string[] = [],
   ): Promise<Prometheus> {
     const [port] = (await freePorts(1)) as [number]
     const folder = new Folder()
@@ -239,14 +240,14 @@ export class Prometheus implements AsyncDisposable {
     })
     await finish(program('promtool'), ['check', 'config', file])
     const url = `http://${LOOPBACK}:${port}`
-    const features = '--enable-feature=exemplar-storage,extra-scrape-metrics'
+    const enabled = `--enable-feature=${['exemplar-storage', 'extra-scrape-metrics', ...features].join(',')}`
     const server = await boot(folder, {
       file: program('prometheus'),
       args: [
         `--config.file=${file}`,
         `--storage.tsdb.path=${folder.path}/data`,
         `--web.listen-address=${LOOPBACK}:${port}`,
-        features,
+        enabled,
         ...flags,
       ],
       ready: async () => (await listens(port)) && (await fetch(`${url}/-/ready`)).ok,
