@@ -1,16 +1,13 @@
 import type { FloatHistogram } from '../../model/float-histogram.ts'
 import { infoMismatchedCustomBuckets, warnCounterResetCollision, warnMixedExponentialCustomHistograms } from '../annotations.ts'
-import { HistogramMean } from '../histogram/mean.ts'
-import { HistogramSum } from '../histogram/sum.ts'
+import { HistogramAggregate } from '../histogram/aggregate.ts'
 import { ABSENT, FLOAT, HISTOGRAM, type Row } from '../value.ts'
 import type { ColumnContext } from './columns.ts'
 
 /** Sums or means of the histograms of a group, at every step. */
 export class HistogramSums {
-  /** [steps]; `incompatible`: exponential and custom buckets have met, there is no sum */
-  readonly #sums: (HistogramSum | HistogramMean | 'incompatible' | undefined)[]
-  /** [steps] what hints of resets were seen */
-  readonly #hints: Uint8Array
+  /** [steps] */
+  readonly #groups: (HistogramAggregate | undefined)[]
   /** [steps] FLOAT | HISTOGRAM as were seen in the group */
   readonly #seen: Uint8Array
   /** [steps] 1 where a float came first: what histograms follow does not matter, not even whether they go together */
@@ -24,8 +21,7 @@ export class HistogramSums {
     this.#op = op
     this.#seen = seen
     this.#floatFirst = Uint8Array.from(seen)
-    this.#sums = new Array(cx.steps).fill(undefined)
-    this.#hints = new Uint8Array(cx.steps)
+    this.#groups = new Array(cx.steps).fill(undefined)
   }
 
   add(row: Row): void {
@@ -33,7 +29,7 @@ export class HistogramSums {
     for (let step = 0; step < row.kind.length; step++) {
       const kind = row.kind[step]!
       // Once histograms do not go together, nothing that follows matters.
-      if (kind === ABSENT || this.#sums[step] === 'incompatible') continue
+      if (kind === ABSENT || this.#groups[step]?.incompatible === true) continue
       if (kind === FLOAT && seen[step] === ABSENT) this.#floatFirst[step] = 1
       seen[step]! |= kind
       if (kind === HISTOGRAM && this.#floatFirst[step] === 0) this.#add(step, row.histograms![step]!, row)
@@ -41,27 +37,23 @@ export class HistogramSums {
   }
 
   #add(step: number, histogram: FloatHistogram, row: Row): void {
-    const sum = this.#sums[step]
-    if (sum === 'incompatible') return
-    this.#hints[step]! |= histogram.resetHint === 'reset' ? sawReset : histogram.resetHint === 'not_reset' ? sawNoReset : 0
-    if (sum === undefined) this.#sums[step] = this.#op === 'sum' ? new HistogramSum(histogram) : new HistogramMean(histogram)
-    else if (!sum.add(histogram)) {
-      if (sum.reconciled) infoMismatchedCustomBuckets(this.#cx.annotations, 'aggregation', this.#cx.position)
-      this.#sums[step] = 'incompatible'
-      warnMixedExponentialCustomHistograms(this.#cx.annotations, row.labels.name, this.#cx.position)
-    }
+    this.#groups[step] ??= new HistogramAggregate(this.#op)
+    const group = this.#groups[step]
+    group.add(histogram)
+    if (!group.incompatible) return
+    const { annotations, position } = this.#cx
+    if (group.reconciled) infoMismatchedCustomBuckets(annotations, 'aggregation', position)
+    warnMixedExponentialCustomHistograms(annotations, row.labels.name, position)
   }
 
   /** Undefined where the histograms do not go together. */
   at(step: number): FloatHistogram | undefined {
     const { annotations, position } = this.#cx
-    const sum = this.#sums[step]
-    if (sum === undefined || sum === 'incompatible') return undefined
-    if (sum.reconciled) infoMismatchedCustomBuckets(annotations, 'aggregation', position)
-    if (this.#hints[step] === (sawReset | sawNoReset)) warnCounterResetCollision(annotations, 'aggregation', position)
-    return sum.value()
+    const group = this.#groups[step]
+    const value = group?.value()
+    if (group === undefined || value === undefined) return undefined
+    if (group.reconciled) infoMismatchedCustomBuckets(annotations, 'aggregation', position)
+    if (group.collided) warnCounterResetCollision(annotations, 'aggregation', position)
+    return value
   }
 }
-
-const sawReset = 1
-const sawNoReset = 2
