@@ -22,9 +22,9 @@ const columns = new ColumnShipping(say, ends)
 const ships = { bytes: shipping.factory, columns: columns.factory }
 
 /** What a thread does of it; nothing, where a reload has left nothing for threads. */
-function read({ sources, sets, forward, env, files }: Origin): Configuration {
+function read({ sources, sets, forward, store, env, files }: Origin): Configuration {
   const readFile = files ? { readFile: nodeFiles.readSync } : {}
-  const whole = loadConfiguration(sources, { sets, forward, env, ...readFile, factories: components, aliases })
+  const whole = loadConfiguration(sources, { sets, forward, store, env, ...readFile, factories: components, aliases })
   const part = threadPart(whole, ships)
   return part ?? { ...whole, service: { ...whole.service, extensions: [], pipelines: [], api: undefined } }
 }

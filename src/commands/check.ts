@@ -13,6 +13,7 @@ export const check: Command = {
     config: sourceFlags.config,
     set: sourceFlags.set,
     forward: sourceFlags.forward,
+    store: sourceFlags.store,
     'feature-gates': sourceFlags['feature-gates'],
     openmetrics: { says: 'with metrics: they are OpenMetrics, not the Prometheus text format' },
   },

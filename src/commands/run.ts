@@ -18,7 +18,8 @@ export const run: Command = {
     const { sources, options } = await wanted(args, remembering)
     const configuration = loadConfiguration(sources, options)
     if (args.flags.has('print-config')) {
-      const untouched = sources[0]?.name === defaultName && options.sets?.length === 0 && options.forward === undefined
+      const untouched =
+        sources[0]?.name === defaultName && options.sets?.length === 0 && options.forward === undefined && options.store === undefined
       outside.print((untouched ? sources[0]!.text : mergedText(sources, options)).trimEnd())
       return 0
     }

@@ -14,6 +14,7 @@ export const sourceFlags = {
   },
   set: { takes: 'key.path=value', repeated: true, says: 'one setting, merged after all files' },
   forward: { takes: 'URL', says: 'sends everything on, as OTLP over HTTP, e.g. http://collector:4318' },
+  store: { takes: 'DIR', says: 'keeps everything in that directory too, and answers PromQL over it: exporter store' },
   'feature-gates': { takes: 'GATES', says: "the Collector's; there are none here, and it says so" },
   listen: { takes: 'HOST', says: 'the default configuration listens there instead of on 127.0.0.1' },
 } as const satisfies Record<string, Flag>
@@ -40,6 +41,7 @@ export async function wanted({ flags, rest }: Arguments, outside: Outside): Prom
   const options = {
     sets: flags.get('set') ?? [],
     forward: flags.get('forward')?.[0],
+    store: flags.get('store')?.[0],
     env: outside.env,
     readFile: outside.readSync,
     factories: components,

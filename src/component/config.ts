@@ -6,8 +6,8 @@
 import { stringify } from 'yaml'
 import type { AnyFactory } from './component.ts'
 import { check } from './config/check.ts'
+import { addEverywhere, forwardFlag, forwardTo, storeFlag, storeIn } from './config/everywhere.ts'
 import { suggestion } from './config/explain.ts'
-import { addForward, forwardName } from './config/forward.ts'
 import { emptyMap, find, type Located, merge } from './config/located.ts'
 import { readOverride, setName } from './config/override.ts'
 import { ConfigFileError, inOrder, type LocatedProblem } from './config/problems.ts'
@@ -30,6 +30,8 @@ export interface LoadOptions {
   readonly sets?: readonly string[]
   /** a URL to which everything goes too, as OTLP over HTTP */
   readonly forward?: string | undefined
+  /** a directory in which everything is kept too, by the embedded store */
+  readonly store?: string | undefined
   readonly env: Environment
   /** The text of a file, for `${file:PATH}`; without it there are none. @throws with `code` as node:fs does */
   readonly readFile?: (path: string) => string
@@ -58,7 +60,7 @@ export function loadConfiguration(sources: readonly Source[], options: LoadOptio
   const service = check(serviceSchema, find(root, ['service'])?.value ?? emptyMap(root.at), ['service'], problems)
   checkReferences(root, defined, problems, warnings)
   if (problems.length > 0 || service === undefined) throw fail()
-  const origin = { sources, sets: options.sets ?? [], forward: options.forward, env, files: readFile !== undefined }
+  const origin = { sources, sets: options.sets ?? [], forward: options.forward, store: options.store, env, files: readFile !== undefined }
   return { ...components(defined), service: serviceConfig(service), origin, warnings: inOrder(warnings, files) }
 }
 
@@ -73,11 +75,11 @@ export function mergedText(sources: readonly Source[], options: LoadOptions): st
   return stringify(withoutSecrets(root, []))
 }
 
-const fileOrder = (sources: readonly Source[]) => [...sources.map(source => source.name), setName, forwardName]
+const fileOrder = (sources: readonly Source[]) => [...sources.map(source => source.name), setName, forwardFlag, storeFlag]
 
 /** All sources as one tree; undefined where one could not be read, since the rest would seem wrong for that reason only. */
 function readAll(sources: readonly Source[], options: LoadOptions, problems: LocatedProblem[]): Located | undefined {
-  const { sets = [], forward, factories } = options
+  const { sets = [], forward, store, factories } = options
   const trees: Located[] = []
   for (const source of sources) {
     const before = problems.length
@@ -88,7 +90,8 @@ function readAll(sources: readonly Source[], options: LoadOptions, problems: Loc
   const overrides = sets.map(text => readOverride(text, problems)).filter(tree => tree !== undefined)
   if (trees.length < sources.length || overrides.length < sets.length) return undefined
   const root = [...trees, ...overrides].reduce(merge, emptyMap({ file: sources[0]?.name ?? setName, line: 1, column: 1 }))
-  return forward === undefined ? root : addForward(root, forward, factories)
+  const more = [...(forward === undefined ? [] : [forwardTo(forward)]), ...(store === undefined ? [] : [storeIn(store)])]
+  return more.reduce<Located>((tree, everywhere) => addEverywhere(tree, everywhere, factories), root)
 }
 
 function notAMap({ name }: Source, tree: Located | undefined): LocatedProblem {

@@ -95,6 +95,7 @@ export interface Origin {
   readonly sources: readonly { readonly name: string; readonly text: string }[]
   readonly sets: readonly string[]
   readonly forward: string | undefined
+  readonly store: string | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   /** `${file:PATH}` is read */
   readonly files: boolean

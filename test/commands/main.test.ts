@@ -267,6 +267,15 @@ stopped: all that was held was delivered
       ['logs', ['otlp_http/forward']],
     ])
   })
+
+  test('--store keeps what the store takes, beside --forward', async () => {
+    const outside = new TestOutside()
+    await outside.thalamus('--forward', 'http://collector:4318', '--store', 'data')
+    const { service, exporters } = outside.started[0]!
+    expect(exporters.get('store')!.settings).toMatchObject({ directory: 'data' })
+    const metrics = service.pipelines.find(({ signal }) => signal === 'metrics')!
+    expect(metrics.exporters).toEqual(['prometheus', 'otlp_http/forward', 'store'])
+  })
 })
 
 describe('--print-config', () => {

@@ -4,6 +4,7 @@
  *   # env: NAME=value     one variable of the environment
  *   # set: key=value      a --set
  *   # forward: URL        a --forward
+ *   # store: DIR          a --store
  *   # with: FILE          a file beside this one, merged after it
  *   # error: LINE         a line of the message; together they are all of it
  *   # warning: LINE       the same, for what runs all the same
@@ -45,6 +46,7 @@ export function loadCase({ path, text }: Pick<Case, 'path' | 'text'>, factories:
     env,
     sets: header(text, 'set'),
     forward: header(text, 'forward')[0],
+    store: header(text, 'store')[0],
     factories,
     aliases,
     readFile: () => {

@@ -135,6 +135,14 @@ const forwards = [
   exporter({ type: 'forward', stability, config: z.strictObject({}), create: all }),
 ]
 
+/** Takes no traces: it is put into no pipeline of theirs. */
+const store = exporter({
+  type: 'store',
+  stability,
+  config: z.strictObject({ directory: z.string().min(1) }),
+  create: { metrics: () => ({}) as never, logs: () => ({}) as never },
+})
+
 export const factories: readonly AnyFactory[] = [
   otlp,
   host,
@@ -145,6 +153,7 @@ export const factories: readonly AnyFactory[] = [
   debug,
   prometheus,
   otlpHttp,
+  store,
   bearer,
   ...forwards,
 ]
