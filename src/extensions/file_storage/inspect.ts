@@ -1,6 +1,7 @@
 /** Queues on the disk seen from outside: what is in them, what is damaged, and how to keep what is whole. Reads every byte. */
 import { join } from 'node:path'
 import { codeOf, type Disk, type DiskFile } from '../../component/disk.ts'
+import { type Hole, walk } from '../../store/segments/walk.ts'
 import {
   add,
   asBuffer,
@@ -18,7 +19,6 @@ import {
   writeRecordHeaderOf,
 } from './format.ts'
 import { closing, type Marks, readMarks, versionOf } from './recover.ts'
-import { type Hole, walk } from './walk.ts'
 
 export interface Lost {
   /** [bytes] where in the file, and how many */

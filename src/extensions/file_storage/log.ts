@@ -9,6 +9,7 @@ import { RetryableError } from '../../component/errors.ts'
 import type { Amount, QueueOwner, StoredBody, StoredQueue } from '../../component/storage.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { Raw } from '../../model/raw.ts'
+import { walk } from '../../store/segments/walk.ts'
 import {
   add,
   FOOTER,
@@ -25,7 +26,6 @@ import {
 } from './format.ts'
 import type { Found } from './recover.ts'
 import { Segment, type SegmentBody } from './segment.ts'
-import { walk } from './walk.ts'
 
 /** What all queues of a storage share. */
 export interface Space {

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { codeOf, type Disk, type DiskFile } from '../../component/disk.ts'
 import { StartError } from '../../component/errors.ts'
+import { type Hole, walk } from '../../store/segments/walk.ts'
 import {
   add,
   type FileName,
@@ -18,7 +19,6 @@ import {
   VERSION,
 } from './format.ts'
 import { Ranges } from './ranges.ts'
-import { type Hole, walk } from './walk.ts'
 
 export interface Marks {
   readonly done: Ranges

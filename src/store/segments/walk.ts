@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib'
 import type { DiskFile } from '../../component/disk.ts'
-import { findRecord, RECORD, type RecordHeader, readRecordHeader } from './format.ts'
+import { findRecord, RECORD, type RecordHeader, readRecordHeader } from './frame.ts'
 
 export interface Whole extends RecordHeader {
   readonly is: 'record'
