@@ -5,6 +5,7 @@ import { cpus } from 'node:os'
 import { createNoopMeter, ProxyTracerProvider } from '@opentelemetry/api'
 import { Budget } from '../src/component/budget.ts'
 import type { Consumer, Context } from '../src/component/component.ts'
+import { OfferedJournals } from '../src/component/journals.ts'
 import { Ledger } from '../src/component/ledger.ts'
 import { createOwnTelemetry } from '../src/component/own-telemetry.ts'
 import { OfferedStores } from '../src/component/queries.ts'
@@ -52,6 +53,7 @@ const cx: Context = {
   mount() {},
   authenticator: () => undefined,
   queries: new OfferedStores(),
+  journals: new OfferedJournals(),
   memory,
   listening() {},
   status: () => ({ ready: true, problems: new Map() }),

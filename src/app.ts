@@ -16,6 +16,7 @@ import type { Configuration, ServiceConfig } from './component/configuration.ts'
 import type { Disk } from './component/disk.ts'
 import { ConfigError, StartError, UnauthenticatedError } from './component/errors.ts'
 import type { Handed } from './component/handed.ts'
+import { type Journals, OfferedJournals } from './component/journals.ts'
 import { type Account, type Kind, Ledger } from './component/ledger.ts'
 import type { SharedPorts } from './component/listen.ts'
 import { createOwnTelemetry } from './component/own-telemetry.ts'
@@ -47,6 +48,8 @@ export interface World {
   readonly memory: (collect?: boolean) => MemoryUse
   /** who answers questions about series beside what the configuration brings; components offer themselves here too */
   readonly queries?: Queries
+  /** who remembers what is decided, likewise */
+  readonly journals?: Journals
   /** a logger for one component */
   readonly log: (component: string) => Logger
   /** from here on, the least important lines that all of them write; without it a reload does not change that */
@@ -141,6 +144,7 @@ class Running implements App {
   /** what instances were given, to be taken back when they are gone */
   readonly #tenancies = new Map<Context, Tenancy>()
   readonly #queries: Queries
+  readonly #journals: Journals
   readonly #budget: Budget
   /** what all threads use, where there are several */
   readonly #use: SharedUse | undefined
@@ -168,6 +172,7 @@ class Running implements App {
     this.#configuration = configuration
     this.#world = world
     this.#queries = world.queries ?? new OfferedStores()
+    this.#journals = world.journals ?? new OfferedJournals()
     this.#load = load
     const { service } = configuration
     this.#since = world.clock.monotonic()
@@ -566,7 +571,8 @@ class Running implements App {
       mount: (path, handler) => tenancy.keep(this.#api.mount(path, handler)),
       authenticator: name => this.#authenticator(name),
       storage: name => this.#storage(name),
-      queries: tenancy.queries(this.#queries),
+      queries: tenancy.offers(this.#queries),
+      journals: tenancy.offers(this.#journals),
       memory: this.#memory,
       ports: world.seat?.ports,
       handed: world.handed,

@@ -11,6 +11,7 @@ import type { Signal } from '../model/signal.ts'
 import type { Budget } from './budget.ts'
 import type { Disk } from './disk.ts'
 import type { Handed } from './handed.ts'
+import type { Journals } from './journals.ts'
 import type { Account } from './ledger.ts'
 import type { SharedPorts } from './listen.ts'
 import type { Queries } from './queries.ts'
@@ -132,6 +133,8 @@ export interface Context {
   storage(id: string): Storage | undefined
   /** Who answers questions about series. What this component offers there is taken back when it is gone. */
   readonly queries: Queries
+  /** Who remembers what is decided; offers are taken back likewise. */
+  readonly journals: Journals
   /** What this process uses and may use. `collect` frees what nobody refers to first: everything stands still for as long as that takes. */
   memory(collect?: boolean): MemoryUse
   /** Tells the user where something of this component listens: `listening('OTLP over HTTP', 'http://127.0.0.1:4318')`. */

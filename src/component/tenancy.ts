@@ -3,7 +3,7 @@ import type { Meter } from '@opentelemetry/api'
 import type { Signal } from '../model/signal.ts'
 import { KeptMeter } from './kept-meter.ts'
 import type { Account } from './ledger.ts'
-import type { Queries } from './queries.ts'
+import type { Offers } from './offers.ts'
 
 export class Tenancy {
   readonly #accounts = new Map<Signal, Account>()
@@ -19,10 +19,11 @@ export class Tenancy {
     return kept.meter
   }
 
-  queries(of: Queries): Queries {
+  /** What this instance offers there is taken back with the rest. */
+  offers<T>(of: Offers<T>): Offers<T> {
     return {
-      offer: (id, store) => {
-        const offer = of.offer(id, store)
+      offer: (id, thing) => {
+        const offer = of.offer(id, thing)
         this.keep(offer)
         return offer
       },

@@ -2,6 +2,7 @@ import { createNoopMeter, type Meter, ProxyTracerProvider } from '@opentelemetry
 import { Budget } from '../../src/component/budget.ts'
 import type { Authenticator, Context, Files, Handler, Logger, MemoryUse } from '../../src/component/component.ts'
 import type { Disk } from '../../src/component/disk.ts'
+import { type Journals, OfferedJournals } from '../../src/component/journals.ts'
 import { type Kind, Ledger } from '../../src/component/ledger.ts'
 import { OfferedStores, type Queries } from '../../src/component/queries.ts'
 import type { Storage } from '../../src/component/storage.ts'
@@ -41,6 +42,7 @@ export interface TestWorld {
   readonly ledger?: Ledger
   readonly authenticators?: Readonly<Record<string, Authenticator>>
   readonly queries?: Queries
+  readonly journals?: Journals
   readonly storages?: Readonly<Record<string, Storage>>
   readonly memory?: (collect?: boolean) => MemoryUse
 }
@@ -85,6 +87,7 @@ export function testContext(world: TestWorld = {}): TestContext {
     authenticator: name => world.authenticators?.[name],
     storage: name => world.storages?.[name],
     queries: world.queries ?? new OfferedStores(),
+    journals: world.journals ?? new OfferedJournals(),
     memory: world.memory ?? (() => ({ usedBytes: 0, limitBytes: 2 ** 30 })),
     listening: (what, url) => void urls.push({ what, url }),
     status: () => ({ ready: true, problems }),

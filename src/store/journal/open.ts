@@ -1,0 +1,158 @@
+/** What an earlier process left in the directory of a journal. */
+import type { Logger } from '../../component/component.ts'
+import { codeOf, type Disk, type Lock } from '../../component/disk.ts'
+import { StartError } from '../../component/errors.ts'
+import { type FileFormat, HEADER, parseSegmentName, readSegmentHeader } from '../segments/frame.ts'
+import { walk } from '../segments/walk.ts'
+import { EntryVersionError, journalFormat, readEntry } from './body.ts'
+import { JournalSegment } from './segment.ts'
+
+export interface OpenedJournal {
+  readonly lock: Lock
+  /** in order */
+  readonly segments: JournalSegment[]
+  /** ids by key, ascending */
+  readonly keys: Map<string, number>
+  /** the id of the last entry */
+  readonly last: number
+  /** the highest id that is written anywhere, or that may be */
+  readonly highest: number
+  /** [places] where something is damaged */
+  readonly damaged: number
+  readonly names: readonly string[]
+}
+
+/** @throws {StartError} */
+export async function openJournal(disk: Disk, directory: string, log: Logger): Promise<OpenedJournal> {
+  await attempt(directory, 'made', () => disk.makeFolder(directory, 0o750))
+  const lock = await attempt(directory, 'written', () => disk.lock(`${directory}/lock`))
+  if (lock === undefined) {
+    throw new StartError(`the journal ${JSON.stringify(directory)} is in use, by another process or by another journal of this one`, {
+      remedy: 'end it, or give each a directory of its own',
+      taken: true,
+    })
+  }
+  try {
+    const names = await attempt(directory, 'read', () => disk.list(directory))
+    for (const name of names.filter(name => name.endsWith('.tmp'))) {
+      await attempt(directory, 'written', () => disk.remove(`${directory}/${name}`))
+    }
+    return { lock, names, ...(await readSegments(disk, directory, names, log)) }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function readSegments(disk: Disk, directory: string, names: readonly string[], log: Logger) {
+  const reading = new Reading(disk, directory, log)
+  const files = names.map(parseSegmentName).filter(name => name !== undefined && name.kind === 'journal')
+  for (const name of files.sort((a, b) => a!.first - b!.first)) await reading.open(new JournalSegment(directory, name!, 0, 0))
+  reading.limit()
+  for (const segment of reading.segments) await reading.walk(segment)
+  const { segments, keys, last, highest, damaged } = reading
+  return { segments, keys, last, highest, damaged }
+}
+
+class Reading {
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #log: Logger
+  segments: JournalSegment[] = []
+  readonly #gaps: number[] = []
+  readonly keys = new Map<string, number>()
+  last = 0
+  highest = 0
+  damaged = 0
+
+  constructor(disk: Disk, directory: string, log: Logger) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#log = log
+  }
+
+  async open({ name, path }: JournalSegment): Promise<void> {
+    this.highest = Math.max(this.highest, name.first - 1)
+    await attempt(path, 'read', async () => {
+      const file = await this.#disk.open(path, 'read')
+      try {
+        const bytes = Buffer.alloc(HEADER)
+        const header = readSegmentHeader(bytes.subarray(0, await file.read(bytes, 0)), journalFormat)
+        if (typeof header === 'object' && 'version' in header) throw newer(path, header.version, journalFormat)
+        const size = await file.size()
+        if (header === 'unclear' && size > HEADER) this.#damage(path, 0, HEADER)
+        this.segments.push(new JournalSegment(this.#directory, name, header === 'unclear' ? 0 : header.created, size))
+        this.#gaps.push(header === 'unclear' ? 0 : header.gap)
+      } finally {
+        await file.close()
+      }
+    })
+  }
+
+  /** What was refused while a segment was written is known from the header of a later one. */
+  limit(): void {
+    let through = Number.POSITIVE_INFINITY
+    for (let i = this.segments.length - 1; i >= 0; i--) {
+      this.segments[i]!.through = through
+      through = Math.min(through, this.segments[i]!.name.first - 1 - this.#gaps[i]!)
+    }
+  }
+
+  async walk(segment: JournalSegment): Promise<void> {
+    const { path, name } = segment
+    await attempt(path, 'read', async () => {
+      const file = await this.#disk.open(path, 'read')
+      try {
+        for await (const step of walk(file, HEADER, segment.size, name.id)) {
+          if (step.is === 'record') this.#take(segment, step)
+          else if (!step.torn) this.#damage(path, step.at, step.end)
+        }
+      } finally {
+        await file.close()
+      }
+    })
+  }
+
+  #take(
+    segment: JournalSegment,
+    { sequence: id, time, body, at, end }: { sequence: number; time: number; body: Buffer; at: number; end: number },
+  ): void {
+    this.highest = Math.max(this.highest, id)
+    if (id > segment.through || id <= this.last) return
+    const entry = this.#read(segment, id, time, body)
+    if (entry === undefined) return this.#damage(segment.path, at, end)
+    this.last = id
+    segment.took(id, time)
+    this.keys.set(entry.key, id)
+  }
+
+  #read(segment: JournalSegment, id: number, time: number, body: Buffer) {
+    try {
+      return readEntry(id, time, body)
+    } catch (error) {
+      if (!(error instanceof EntryVersionError)) throw error
+      throw new StartError(`${JSON.stringify(segment.path)}: ${error.message}`, { remedy: newerRemedy })
+    }
+  }
+
+  #damage(path: string, from: number, to: number): void {
+    this.damaged++
+    this.#log.error({ path, from, to }, 'the journal is damaged: what was written there is lost')
+  }
+}
+
+const newerRemedy = 'start the newer version of this program, or move the directory away'
+export const newer = (path: string, version: number, format: FileFormat): StartError =>
+  new StartError(`${JSON.stringify(path)} is of version ${version}, this program knows up to ${format.version}`, { remedy: newerRemedy })
+
+export async function attempt<T>(path: string, done: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof StartError) throw error
+    throw new StartError(`the journal ${JSON.stringify(path)} cannot be ${done}: ${codeOf(error)}`, {
+      cause: error,
+      remedy: 'look at the disk and the permissions, or set another directory',
+    })
+  }
+}
