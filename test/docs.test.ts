@@ -66,6 +66,7 @@ const elsewhere = [
   '… is another word for …',
   '… is not a private key in PEM',
   '… is not the key of that certificate',
+  '…: entry … is of …',
 ]
 
 describe('examples', () => {
