@@ -9,12 +9,11 @@ import { HistogramSums } from './histogram-sums.ts'
  * asking which summand is larger (Knuth's TwoSum), which gives the same error and needs no branch. Once a sum is infinite its error is void.
  */
 class SumsOfFloats {
-  /** −0: what is added first comes out as it is, −0 too */
   readonly sum: Float64Array
   readonly error: Float64Array
 
   constructor(steps: number) {
-    this.sum = new Float64Array(steps).fill(-0)
+    this.sum = new Float64Array(steps)
     this.error = new Float64Array(steps)
   }
 
