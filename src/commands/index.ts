@@ -8,11 +8,26 @@ import { queue } from './queue.ts'
 import { reload } from './reload.ts'
 import { run } from './run.ts'
 import { schema } from './schema.ts'
+import { store } from './store.ts'
 import { test } from './test.ts'
 import { top } from './top.ts'
 import { version } from './version.ts'
 
-export const commands: readonly Command[] = [run, check, validate, top, reload, exec, doctor, queue, test, schema, components, version]
+export const commands: readonly Command[] = [
+  run,
+  check,
+  validate,
+  top,
+  reload,
+  exec,
+  doctor,
+  queue,
+  store,
+  test,
+  schema,
+  components,
+  version,
+]
 
 export function helpText(): string {
   const lines = commands.map(({ name, takes, says }) => [`${name}${takes === undefined ? '' : ` ${takes}`}`, says] as const)

@@ -11,7 +11,7 @@
  * One thing at a time: writes to the log wait for each other, and so do flushes, merges and deletions. Queries wait for nothing.
  */
 import type { Logger } from '../component/component.ts'
-import { codeOf, type Disk, type Lock } from '../component/disk.ts'
+import { codeOf, type Disk, type DiskFile, type Lock } from '../component/disk.ts'
 import { RetryableError, StartError } from '../component/errors.ts'
 import { type Clock, every } from '../lib/clock.ts'
 import type { Labels } from '../model/labels.ts'
@@ -118,6 +118,7 @@ export class TimeSeriesStore implements Store {
   #flushAfter = 0
   #timers: Disposable[] = []
   #closed = false
+  #readOnly = false
   #trouble: string | undefined
   #troubleSaidAt = Number.NEGATIVE_INFINITY
   #upkeep: Promise<void> = Promise.resolve()
@@ -148,6 +149,16 @@ export class TimeSeriesStore implements Store {
     return new TimeSeriesStore(settings, world, opened)
   }
 
+  /**
+   * To be asked, as it is now, whether somebody has it open or not: nothing is locked, and nothing is written.
+   * @throws {StartError}
+   */
+  static async read(settings: StoreSettings, world: World): Promise<TimeSeriesStore> {
+    const store = new TimeSeriesStore(settings, world, await openDirectory(settings, world, true))
+    store.#readOnly = true
+    return store
+  }
+
   /** Begins what is done every second; without it nothing is flushed but by `flush`. */
   start(): void {
     const { syncMs } = this.settings
@@ -170,7 +181,7 @@ export class TimeSeriesStore implements Store {
    * @throws {RetryableError} nothing of it is
    */
   append(incoming: Incoming): Promise<Appended> {
-    if (this.#closed) return Promise.reject(new RetryableError('the store is closed'))
+    if (this.#closed || this.#readOnly) return Promise.reject(new RetryableError('the store is closed'))
     const done = Promise.withResolvers<Appended>()
     this.#pending.push({ incoming, done })
     this.#pendingBytes += sizeOf(incoming)
@@ -649,31 +660,26 @@ interface Opened {
   readonly horizon: number
 }
 
-async function openDirectory(settings: StoreSettings, world: World): Promise<Opened> {
+async function openDirectory(settings: StoreSettings, world: World, readOnly = false): Promise<Opened> {
   const { disk } = world
   const { directory } = settings
-  await attempt(directory, 'made', () => disk.makeFolder(directory, 0o750))
-  const lock = await attempt(directory, 'written', () => disk.lock(`${directory}/lock`))
-  if (lock === undefined) {
-    throw new StartError(`the store ${JSON.stringify(directory)} is in use, by another process or by another store of this one`, {
-      remedy: 'end it, or give each a directory of its own',
-      taken: true,
-    })
-  }
+  const lock = readOnly ? { release: async () => {} } : await lockDirectory(settings, world)
   const blocks: Block[] = []
   try {
     const names = await attempt(directory, 'read', () => disk.list(directory))
-    for (const name of names.filter(name => name.endsWith('.tmp'))) {
+    for (const name of names.filter(name => name.endsWith('.tmp') && !readOnly)) {
       await attempt(directory, 'written', () => disk.remove(`${directory}/${name}`))
     }
     const cache = new IndexCache(settings.maxIndexBytes)
     await openBlocks(settings, world, names, cache, blocks)
     const notes = new Notes(settings.maxExemplars)
     await readNotes(disk, directory, notes, world.log)
-    const sealed = await replay(settings, world, names, notes)
+    const sealed = await replay(settings, world, names, notes, readOnly)
     const numbers = [...blocks.map(({ name }) => name.generation), ...names.map(name => walNumber(name) ?? 0)]
     const number = Math.max(0, ...numbers) + 1
-    const wal = await attempt(directory, 'written', () => createWal(disk, directory, number))
+    const wal = readOnly
+      ? new WriteAheadLog(noFile, 0, 0, 0)
+      : await attempt(directory, 'written', () => createWal(disk, directory, number))
     const horizon = Math.max(Number.NEGATIVE_INFINITY, ...blocks.map(({ last }) => last), ...sealed.map(({ head }) => head.maxTime))
     return { lock, cache, blocks: blocks.sort(byAge), sealed, notes, generation: number + 1, wal, horizon }
   } catch (error) {
@@ -681,6 +687,26 @@ async function openDirectory(settings: StoreSettings, world: World): Promise<Ope
     await lock.release()
     throw error
   }
+}
+
+async function lockDirectory({ directory }: StoreSettings, { disk }: World): Promise<Lock> {
+  await attempt(directory, 'made', () => disk.makeFolder(directory, 0o750))
+  const lock = await attempt(directory, 'written', () => disk.lock(`${directory}/lock`))
+  if (lock !== undefined) return lock
+  throw new StartError(`the store ${JSON.stringify(directory)} is in use, by another process or by another store of this one`, {
+    remedy: 'end it, or give each a directory of its own',
+    taken: true,
+  })
+}
+
+/** Of a store that is only read. */
+const noFile: DiskFile = {
+  size: async () => 0,
+  write: async () => {},
+  read: async () => 0,
+  sync: async () => {},
+  truncate: async () => {},
+  close: async () => {},
 }
 
 async function attempt<T>(directory: string, what: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> {
@@ -721,7 +747,8 @@ const asStartError = (directory: string, error: unknown): Promise<StartError> =>
   attempt(directory, 'read', () => Promise.reject(error)).catch(wrapped => wrapped as StartError)
 
 /** What logs hold becomes a head of its own, to be written to blocks. */
-async function replay(settings: StoreSettings, { disk, clock, log }: World, names: readonly string[], notes: Notes): Promise<Stage[]> {
+async function replay(settings: StoreSettings, world: World, names: readonly string[], notes: Notes, readOnly: boolean): Promise<Stage[]> {
+  const { disk, clock, log } = world
   const { directory } = settings
   const numbers = names.flatMap(name => walNumber(name) ?? []).sort((a, b) => a - b)
   const stages: Stage[] = []
@@ -747,7 +774,7 @@ async function replay(settings: StoreSettings, { disk, clock, log }: World, name
     if (end.torn > 0) log.warn(facts, 'a log ends in a record that is not whole: it was not acknowledged, or it is damaged')
     else if (head.samples > 0) log.info(facts, 'a log was read')
     if (head.samples > 0) stages.push({ head, logs: [number], since })
-    else await attempt(directory, 'written', () => disk.remove(path))
+    else if (!readOnly) await attempt(directory, 'written', () => disk.remove(path))
   }
   return stages
 }

@@ -1,0 +1,279 @@
+/**
+ * The time-series store, from outside. Exit codes: 0, all is whole; 1, it cannot be told or done (a wrong command line, a directory that cannot be
+ * read); 2, something is damaged and lost; 3, a running process has the directory, and so nothing was touched.
+ */
+import { parseTime } from '../api/prometheus/times.ts'
+import { codeOf } from '../component/disk.ts'
+import { StartError } from '../component/errors.ts'
+import { showFloat } from '../exposition/number.ts'
+import { ExpositionError } from '../exposition/read.ts'
+import { readTextPage } from '../exposition/read-text.ts'
+import { showBytes } from '../lib/bytes.ts'
+import { systemClock } from '../lib/clock.ts'
+import { closest } from '../lib/distance.ts'
+import type { Matcher } from '../model/matcher.ts'
+import { parseSelector } from '../promql/parse.ts'
+import { show } from '../promql/testing/memory.ts'
+import { type FileReport, inspectStore, repairBlock } from '../store/inspect.ts'
+import { type StoreSettings, TimeSeriesStore } from '../store/store.ts'
+import { type Command, type Outside, UsageError } from './command.ts'
+import { readPrometheusBlock } from './prometheus-block.ts'
+import { Filler, readCsv } from './store-filler.ts'
+
+const DAMAGED = 2
+const IN_USE = 3
+const YEARS = 100 * 365 * 86_400_000
+
+interface Asked {
+  readonly directory: string
+  readonly more: readonly string[]
+  readonly flags: ReadonlyMap<string, readonly string[]>
+  readonly json: boolean
+}
+const verbs: Readonly<Record<string, (asked: Asked, outside: Outside) => Promise<number>>> = {
+  verify,
+  repair,
+  stats,
+  export: exportAll,
+  import: importAll,
+}
+
+export const store: Command = {
+  name: 'store',
+  takes: 'verify|repair|stats|export|import DIR [FILE…]',
+  says: 'reads the time-series store: what is damaged, how large it is, its samples as OpenMetrics; and takes samples of OpenMetrics, CSV and Prometheus blocks in',
+  flags: {
+    json: { says: 'verify, stats: prints what it found as JSON' },
+    match: { takes: 'SELECTOR', repeated: true, says: 'export: series that are wanted, such as up{job="api"}; all by default' },
+    from: { takes: 'TIME', says: 'export: samples after that, in seconds since 1970 or as 2026-01-31T12:00:00Z' },
+    to: { takes: 'TIME', says: 'export: samples up to then' },
+  },
+  async run({ flags, rest }, outside) {
+    const [verb, directory, ...more] = rest
+    if (verb === undefined || directory === undefined)
+      throw new UsageError(
+        'store needs to be told what to do, and a directory',
+        'write thalamus store verify DIR, repair DIR, stats DIR, export DIR or import DIR FILE…',
+      )
+    if (!Object.hasOwn(verbs, verb)) {
+      const near = closest(verb, Object.keys(verbs))
+      throw new UsageError(
+        `store cannot ${JSON.stringify(verb)}`,
+        near === undefined ? `known: ${Object.keys(verbs).join(', ')}` : `did you mean ${JSON.stringify(near)}?`,
+      )
+    }
+    return verbs[verb]!({ directory: directory.replace(/(?<=.)\/+$/, ''), more, flags, json: flags.has('json') }, outside)
+  },
+}
+
+async function read({ directory }: Asked, { disk }: Outside): Promise<FileReport[]> {
+  try {
+    return await inspectStore(disk, directory)
+  } catch (error) {
+    throw cannot(directory, error)
+  }
+}
+
+function cannot(directory: string, error: unknown): UsageError {
+  const code = codeOf(error)
+  const what = { ENOENT: 'there is no such folder', ENOTDIR: 'this is no folder', EACCES: 'no permission to read it' }[code] ?? code
+  return new UsageError(`${directory}: ${what}`, 'name the directory of a store')
+}
+
+async function verify(asked: Asked, outside: Outside): Promise<number> {
+  const reports = await read(asked, outside)
+  const damaged = reports.filter(isDamaged)
+  if (asked.json) outside.print(JSON.stringify(reports, null, 2))
+  else {
+    const lines = reports.flatMap(({ path, problems, torn }) => [
+      ...problems.map(problem => `${path}: ${problem}`),
+      ...(torn > 0 ? [`${path}: ${torn} bytes at its end are no whole record: not acknowledged, or damaged`] : []),
+    ])
+    const count = `${reports.length} ${reports.length === 1 ? 'file' : 'files'}`
+    const verdict = damaged.length === 0 ? 'all is whole' : `${damaged.length} damaged; thalamus store repair keeps what is whole`
+    outside.print([...lines, `${asked.directory}: ${count}, ${verdict}`].join('\n'))
+  }
+  return damaged.length > 0 ? DAMAGED : 0
+}
+
+const isDamaged = ({ problems }: FileReport): boolean => problems.length > 0
+
+async function stats(asked: Asked, outside: Outside): Promise<number> {
+  const reports = await read(asked, outside)
+  const tiers = [
+    { what: 'raw', of: reports.filter(({ kind, step }) => kind === 'block' && step === 0) },
+    { what: 'minute', of: reports.filter(({ step }) => step === 60_000) },
+    { what: 'hour', of: reports.filter(({ step }) => step === 3_600_000) },
+    { what: 'log', of: reports.filter(({ kind }) => kind === 'log') },
+  ].map(({ what, of }) => {
+    const sum = (pick: (report: FileReport) => number) => of.reduce((total, report) => total + pick(report), 0)
+    const filled = of.filter(({ samples }) => samples > 0)
+    return {
+      what,
+      ...{ files: of.length, bytes: sum(({ size }) => size), samples: sum(({ samples }) => samples) },
+      // A series is in many blocks: there are at least as many as in the largest.
+      series: Math.max(0, ...of.map(({ series }) => series)),
+      first: Math.min(...filled.map(({ first }) => first)),
+      last: Math.max(...filled.map(({ last }) => last)),
+    }
+  })
+  if (asked.json) outside.print(JSON.stringify(tiers, null, 2))
+  else outside.print([`${asked.directory}:`, ...tiers.filter(({ files }) => files > 0).map(describe)].join('\n'))
+  return reports.some(isDamaged) ? DAMAGED : 0
+}
+
+function describe(tier: {
+  what: string
+  files: number
+  bytes: number
+  samples: number
+  series: number
+  first: number
+  last: number
+}): string {
+  const { what, files, bytes, samples, series, first, last } = tier
+  const head = `  ${what.padEnd(7)} ${files} ${files === 1 ? 'file' : 'files'}, ${showBytes(bytes)}`
+  if (samples === 0) return head
+  const each = (bytes / samples).toFixed(2)
+  return `${head}, ${samples} samples (${each} bytes each), at least ${series} series, ${new Date(first).toISOString()} to ${new Date(last).toISOString()}`
+}
+
+async function repair(asked: Asked, outside: Outside): Promise<number> {
+  const { disk } = outside
+  const { directory } = asked
+  const damaged = (await read(asked, outside)).filter(isDamaged)
+  const lock = await disk.lock(`${directory}/lock`).catch((error: unknown) => {
+    throw cannot(directory, error)
+  })
+  if (lock === undefined) return inUse(directory, outside)
+  try {
+    const lines: string[] = []
+    for (const { path, kind, version, problems } of damaged) {
+      if (kind === 'log' || version !== undefined) {
+        lines.push(`${path}: not repaired: ${problems[0]}`)
+        continue
+      }
+      const { aside, kept, lostSeries } = await repairBlock(disk, directory, path, outside.now())
+      const lost = lostSeries === undefined ? 'what is lost nobody can tell' : `${lostSeries} series are lost`
+      lines.push(`${path}: ${kept} samples are kept, ${lost}; the damaged file is ${aside}`)
+    }
+    outside.print(lines.join('\n') || `${directory}: nothing to repair`)
+    return damaged.length > 0 ? DAMAGED : 0
+  } finally {
+    await lock.release()
+  }
+}
+
+function inUse(directory: string, outside: Outside): number {
+  outside.complain(`${directory}: a running process has it, and nothing was touched\n  stop that process first`)
+  return IN_USE
+}
+
+/** Nothing is deleted and nothing thinned out: the process that runs on it does so by its own settings. */
+const settings = (directory: string): StoreSettings => ({
+  directory,
+  ...{
+    outOfOrderMs: YEARS,
+    aheadMs: YEARS,
+    syncMs: 60_000,
+    maxHeadBytes: 192 * 2 ** 20,
+    maxExemplars: 10_000,
+    maxIndexBytes: 128 * 2 ** 20,
+  },
+  retention: { rawMs: YEARS, minuteMs: 0, hourMs: 0, maxBytes: 0 },
+})
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+const worldOf = ({ disk, now }: Outside) => ({ disk, clock: { ...systemClock, now }, log: silent })
+
+async function exportAll({ directory, flags }: Asked, outside: Outside): Promise<number> {
+  const time = (name: string, otherwise: number) => {
+    const text = flags.get(name)?.[0]
+    const at = text === undefined ? otherwise : parseTime(text)
+    if (at !== undefined) return at
+    throw new UsageError(`--${name} must be a time, got ${JSON.stringify(text)}`, 'write seconds since 1970, or 2026-01-31T12:00:00Z')
+  }
+  const [from, to] = [time('from', Number.NEGATIVE_INFINITY), time('to', Number.POSITIVE_INFINITY)]
+  const selectors = (flags.get('match') ?? []).map(selectorOf)
+  await disked(directory, outside)
+  const opened = await TimeSeriesStore.read(settings(directory), worldOf(outside))
+  let leftOut = 0
+  for (const matchers of selectors.length === 0 ? [[{ name: '__name__', op: '!=' as const, value: '' }]] : selectors) {
+    for (const series of await opened.select(matchers, { from, to, step: 0, range: 0, func: '' })) {
+      const name = show(series.labels)
+      const { time, value, stale, histograms } = series.read()
+      const lines: string[] = []
+      for (let i = 0; i < time.length; i++) {
+        if (histograms?.[i] !== undefined) leftOut++
+        else if (stale?.[i] !== 1) lines.push(`${name} ${showFloat(value[i]!)} ${time[i]! / 1000}`)
+      }
+      if (lines.length > 0) outside.print(lines.join('\n'))
+    }
+  }
+  outside.print('# EOF')
+  if (leftOut > 0) outside.complain(`${leftOut} native histograms are left out: OpenMetrics has no text for them`)
+  await opened.close()
+  return 0
+}
+
+function selectorOf(text: string): readonly Matcher[] {
+  try {
+    return parseSelector(text)
+  } catch (error) {
+    throw new UsageError(`--match ${JSON.stringify(text)}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** The directory is there. */
+async function disked(directory: string, { disk }: Outside): Promise<void> {
+  try {
+    await disk.list(directory)
+  } catch (error) {
+    throw cannot(directory, error)
+  }
+}
+
+async function importAll({ directory, more }: Asked, outside: Outside): Promise<number> {
+  if (more.length === 0) throw new UsageError('store import needs a file', 'write thalamus store import DIR FILE… or BLOCK…')
+  let opened: TimeSeriesStore
+  try {
+    opened = await TimeSeriesStore.open(settings(directory), worldOf(outside))
+  } catch (error) {
+    if (error instanceof StartError && error.taken) return inUse(directory, outside)
+    throw error
+  }
+  try {
+    for (const path of more) {
+      const filler = new Filler(opened)
+      await takeIn(path, filler, outside)
+      await filler.end()
+      const { samples, series, refused, leftOut } = filler
+      outside.print(
+        `${path}: ${samples} samples of ${series} series${refused > 0 ? `, ${refused} refused: there are others of that time` : ''}${leftOut > 0 ? `, ${leftOut} left out: no encoding that is known here` : ''}`,
+      )
+    }
+    await opened.seal()
+    await opened.maintain()
+  } finally {
+    await opened.close()
+  }
+  return 0
+}
+
+async function takeIn(path: string, filler: Filler, outside: Outside): Promise<void> {
+  try {
+    const inside = await outside.disk.list(path).catch((): string[] => [])
+    if (inside.includes('meta.json')) return await readPrometheusBlock(outside.disk, path, filler)
+    const text = await outside.read(path)
+    if (path.endsWith('.csv')) return await readCsv(text, filler, parseTime)
+    readTextPage(Buffer.from(text), filler.visitor(), true)
+  } catch (error) {
+    if (error instanceof ExpositionError)
+      throw new UsageError(`${path}:${error.line}: ${error.message}`, 'what came before it is in the store')
+    const code = codeOf(error)
+    throw new UsageError(
+      `${path}: ${{ ENOENT: 'there is no such file', EISDIR: 'a folder that is no block of Prometheus' }[code] ?? code}`,
+      'name a file of OpenMetrics, one that ends in .csv, or a block of Prometheus',
+    )
+  }
+}
