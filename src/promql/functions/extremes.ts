@@ -1,7 +1,7 @@
 import type { MutableRow, WindowFunction } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { overFloats } from './over-floats.ts'
-import type { Floats } from './split.ts'
+import { type Floats, largestWindow } from './split.ts'
 
 /**
  * min_over_time and max_over_time, and when they were. A queue holds the samples of the window that may yet become the extreme: each is beaten by none that
@@ -28,7 +28,7 @@ const writeTime: Write = (_, { time }, index) => time[index]! / 1000
 /** @param sign 1 for the greatest, -1 for the least @param latest of equal ones the last, else the first */
 function extremes(floats: Floats, column: Float64Array, sign: 1 | -1, latest: boolean, write: Write, out: MutableRow): void {
   const { lo, hi } = floats
-  const queue = new Int32Array(capacityFor(lo, hi))
+  const queue = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(1, largestWindow(lo, hi)))))
   const mask = queue.length - 1
   let head = 0
   let tail = 0
@@ -53,10 +53,3 @@ function extremes(floats: Floats, column: Float64Array, sign: 1 | -1, latest: bo
 }
 
 const beats = (x: number, before: number, latest: boolean): boolean => x > before || (latest && x === before)
-
-/** A power of two that no window has more samples than. */
-function capacityFor(lo: Int32Array, hi: Int32Array): number {
-  let most = 1
-  for (let step = 0; step < lo.length; step++) most = Math.max(most, hi[step]! - lo[step]!)
-  return 2 ** Math.ceil(Math.log2(most))
-}

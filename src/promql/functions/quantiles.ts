@@ -3,10 +3,11 @@ import type { WindowFunction } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { overFloats } from './over-floats.ts'
 import { SortedWindow } from './sorted-window.ts'
+import { largestWindow } from './split.ts'
 
 /** Between the two values that the rank q × (n - 1) lies between, by its distance from each. */
 export const quantileOverTime: WindowFunction = overFloats('quantile_over_time', ({ value, lo, hi }, out, cx) => {
-  const window = new SortedWindow(value, most(lo, hi))
+  const window = new SortedWindow(value, largestWindow(lo, hi))
   const qs = cx.scalars[0]!
   for (let step = 0; step < lo.length; step++) {
     if (hi[step]! <= lo[step]!) continue
@@ -20,7 +21,7 @@ export const quantileOverTime: WindowFunction = overFloats('quantile_over_time',
 
 /** The median of the distances from the median; NaN where a value is. */
 export const madOverTime: WindowFunction = overFloats('mad_over_time', ({ value, lo, hi }, out) => {
-  const window = new SortedWindow(value, most(lo, hi))
+  const window = new SortedWindow(value, largestWindow(lo, hi))
   for (let step = 0; step < lo.length; step++) {
     if (hi[step]! <= lo[step]!) continue
     window.moveTo(lo[step]!, hi[step]!)
@@ -61,10 +62,4 @@ function medianDistance(window: SortedWindow, median: number): number {
     if (rank === lower && rank === size - 1) before = distance
   }
   return before * (1 - (middle - lower)) + distance * (middle - lower)
-}
-
-function most(lo: Int32Array, hi: Int32Array): number {
-  let length = 0
-  for (let step = 0; step < lo.length; step++) length = Math.max(length, hi[step]! - lo[step]!)
-  return length
 }

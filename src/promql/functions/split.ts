@@ -97,3 +97,10 @@ function hasMixed(floats: Floats, histograms: Histograms): boolean {
 
 const isMixed = (floats: Floats, histograms: Histograms, step: number): boolean =>
   floats.hi[step]! > floats.lo[step]! && histograms.hi[step]! > histograms.lo[step]!
+
+/** [samples] that a window holds at the most */
+export function largestWindow(lo: Int32Array, hi: Int32Array): number {
+  let most = 0
+  for (let step = 0; step < lo.length; step++) most = Math.max(most, hi[step]! - lo[step]!)
+  return most
+}
