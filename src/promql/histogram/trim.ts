@@ -24,34 +24,37 @@ interface Kind {
  */
 export function trim(histogram: FloatHistogram, bound: number, side: Side): FloatHistogram {
   const custom = isCustom(histogram)
-  const positive = trimSide(positiveBuckets(histogram), bound, side, { linear: custom, positive: true })
-  const negative = trimSide(negativeBuckets(histogram), bound, side, { linear: custom, positive: false })
+  const positive = trimSide(positiveBuckets(histogram), bound, side, { linear: custom, positive: true }, { count: 0, sum: 0 })
+  const negative = trimSide(negativeBuckets(histogram), bound, side, { linear: custom, positive: false }, positive)
   const hasZero = histogram.zeroCount > 0
   const zero = hasZero ? keepOfZero(zeroBucket(histogram), bound, side, negative.populated, positive.populated) : none
   if (!positive.cut && !negative.cut && (!hasZero || zero.count === histogram.zeroCount)) return histogram
 
   return compact({
     ...histogram,
-    count: positive.count + negative.count + zero.count,
-    sum: positive.sum + negative.sum + zero.mean * zero.count,
+    count: negative.count + zero.count,
+    sum: negative.sum + zero.mean * zero.count,
     zeroCount: hasZero ? zero.count : histogram.zeroCount,
     positiveCounts: positive.counts,
     negativeCounts: negative.counts,
   })
 }
 
-interface Trimmed {
-  readonly counts: readonly number[]
+interface Totals {
   readonly count: number
   readonly sum: number
+}
+
+/** Totals are of all that was trimmed so far: added up in one go, they come near to infinity only where the whole does. */
+interface Trimmed extends Totals {
+  readonly counts: readonly number[]
   /** Something was in a bucket before. */
   readonly populated: boolean
   readonly cut: boolean
 }
 
-function trimSide(buckets: readonly Bucket[], bound: number, side: Side, kind: Kind): Trimmed {
-  let count = 0
-  let sum = 0
+function trimSide(buckets: readonly Bucket[], bound: number, side: Side, kind: Kind, before: Totals): Trimmed {
+  let { count, sum } = before
   let populated = false
   let cut = false
   const counts = buckets.map(bucket => {
@@ -100,8 +103,8 @@ function keepOfZero(bucket: Bucket, bound: number, side: Side, hasNegative: bool
   if (bound <= lower) return side === 'below' ? none : all
   if (bound >= upper) return side === 'below' ? all : none
   return side === 'below'
-    ? { count: (bucket.count * (bound - lower)) / (upper - lower), mean: (lower + bound) / 2 }
-    : { count: (bucket.count * (upper - bound)) / (upper - lower), mean: (bound + upper) / 2 }
+    ? { count: bucket.count * ((bound - lower) / (upper - lower)), mean: (lower + bound) / 2 }
+    : { count: bucket.count * ((upper - bound) / (upper - lower)), mean: (bound + upper) / 2 }
 }
 
 /** The value that stands for what lies between two bounds: the arithmetic mean of custom ones, else the geometric. An end that is infinite does not count. */
