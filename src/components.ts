@@ -9,6 +9,7 @@ import debug from './exporters/debug/index.ts'
 import otlpGrpc from './exporters/otlp_grpc/index.ts'
 import otlpHttp from './exporters/otlp_http/index.ts'
 import prometheus from './exporters/prometheus/index.ts'
+import prometheusRemoteWrite from './exporters/prometheus_remote_write/index.ts'
 import store from './exporters/store/index.ts'
 import basicAuth from './extensions/basicauth/index.ts'
 import bearerTokenAuth from './extensions/bearertokenauth/index.ts'
@@ -48,6 +49,7 @@ export const components: readonly AnyFactory[] = [
   spanMetrics,
   serviceGraph,
   prometheus,
+  prometheusRemoteWrite,
   store,
   otlpHttp,
   debug,
@@ -67,7 +69,7 @@ export const aliases: Aliases = {
     hostmetrics: { type: 'host', config: hostmetrics },
     host_metrics: { type: 'host', config: hostmetrics },
   },
-  exporter: { otlp: 'otlp_grpc', otlphttp: 'otlp_http' },
+  exporter: { prometheusremotewrite: 'prometheus_remote_write', otlp: 'otlp_grpc', otlphttp: 'otlp_http' },
   connector: { spanmetrics: 'span_metrics', servicegraph: 'service_graph' },
   processor: { resourcedetection: 'resource_detection' },
 }

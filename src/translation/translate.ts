@@ -63,6 +63,7 @@ export class Translator {
   readonly #clock: Clock
   readonly #maxSeries: number
   readonly #targetInfo: string
+  readonly #constLabels: Labelling['constLabels']
   readonly #refused: (reason: Reason, entry: SeriesEntry) => void
   readonly #knows: (family: string, metadata: Metadata) => boolean
   readonly #known = new Map<Dictionary, Known>()
@@ -78,6 +79,7 @@ export class Translator {
     knows: (family: string, metadata: Metadata) => boolean,
   ) {
     this.#describer = new Describer(labelling)
+    this.#constLabels = labelling.constLabels
     this.#clock = clock
     this.#maxSeries = maxSeries
     this.#refused = refused
@@ -147,14 +149,18 @@ export class Translator {
     const metadata: Metadata = { type: family.type, unit: family.unit, help: entry.description.toWellFormed() }
     if (!this.#knows(family.name, metadata)) into.metadata.push({ family: family.name, metadata })
     const kept = keptFor(entry, description)
-    if (target !== undefined) kept.target = this.#meetTarget(target)
+    // Nothing is said of a target that is a job and an instance, and no more.
+    if (target !== undefined && target.labelValues.size > 2) kept.target = this.#meetTarget(target)
     return kept
   }
 
   #meetTarget({ key, labels, labelValues }: Target): KnownTarget {
     let known = this.#targets.get(key)
     if (known?.labels !== labels) {
-      known = new KnownTarget(new SeriesHandle(Labels.of(new Map(labelValues).set('__name__', this.#targetInfo))), labels)
+      known = new KnownTarget(
+        new SeriesHandle(Labels.of(new Map([...labelValues, ...this.#constLabels]).set('__name__', this.#targetInfo))),
+        labels,
+      )
       this.#targets.set(key, known)
       this.#targetsDue = 0
     }

@@ -4,6 +4,7 @@ import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TlsOptions } from 'node:tls'
 import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib'
+import { snappyDecode } from '../../src/lib/snappy.ts'
 
 export interface Received {
   readonly path: string
@@ -84,6 +85,8 @@ function decompress(wire: Buffer, encoding: string | undefined): Buffer {
       return inflateSync(wire)
     case 'zstd':
       return zstdDecompressSync(wire)
+    case 'snappy':
+      return Buffer.from(snappyDecode(wire, 2 ** 26))
     default:
       throw new Error(`this test knows no ${encoding}`)
   }

@@ -1,9 +1,9 @@
 /** What a destination may write back: every request ends, and a status that was heard counts. */
 import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { post } from '../../src/component/http-post.ts'
 import { call } from '../../src/exporters/otlp_grpc/call.ts'
 import { Connection } from '../../src/exporters/otlp_grpc/connection.ts'
-import { post } from '../../src/exporters/otlp_http/post.ts'
 import { VirtualClock } from '../kit/clock.ts'
 import { until } from './until.ts'
 

@@ -1,9 +1,10 @@
 /** What an OTLP/HTTP answer means for the rows that were sent. */
+
+import type { Answer } from '../../component/http-post.ts'
 import { retryAfterMs } from '../../component/retry.ts'
 import type { Outcome } from '../../component/sending.ts'
 import type { Signal } from '../../model/signal.ts'
 import { decodeResponse, decodeStatus, type Encoding } from '../../otlp/status.ts'
-import type { Answer } from './post.ts'
 
 const retryable = new Set([429, 502, 503, 504])
 /** What no part of the request would change: not let in, wrong address, wrong kind. All else may be the fault of some row in it. */

@@ -2,8 +2,8 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import type { Clock } from '../../lib/clock.ts'
-import { showDuration } from '../../lib/duration.ts'
+import type { Clock } from '../lib/clock.ts'
+import { showDuration } from '../lib/duration.ts'
 
 export interface Answer {
   readonly status: number

@@ -1,9 +1,9 @@
-import type { RemoteMetadata } from '../../exposition/remote/series.ts'
+import type { RemoteMetadata } from './series.ts'
 
 /** Of samples whose family has a shorter name. */
 const suffixes = ['_bucket', '_count', '_sum', '_total', '_info', '_created'] as const
 
-/** What senders of 1.0 have said of families of metrics: it comes once a minute or so, apart from the samples. */
+/** What has been said of families of metrics, of the last so many. */
 export class Families {
   /** by name, the one told longest ago first */
   readonly #known = new Map<string, RemoteMetadata>()
@@ -17,6 +17,11 @@ export class Families {
     this.#known.delete(family)
     this.#known.set(family, metadata)
     if (this.#known.size > this.#most) this.#known.delete(this.#known.keys().next().value!)
+  }
+
+  knows(family: string, { type, help, unit }: RemoteMetadata): boolean {
+    const known = this.#known.get(family)
+    return known !== undefined && known.type === type && known.help === help && known.unit === unit
   }
 
   /** Of the family that a series of that name is part of. */
