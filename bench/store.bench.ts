@@ -1,7 +1,7 @@
 /**
  * What the store costs: `node bench/store.bench.ts [codec|append|FILE.om]`. CPU time only, the best of several.
  *   codec    ns to compress and to read a sample, and bytes, for several shapes of data
- *   append   100,000 series every 15 s, 240 times or as often as is said: CPU a sample, memory, bytes of the log and of blocks, how long a restart takes
+ *   append   100,000 series every 15 s, 240 times or as often as is said (6400: more than a day, with all its merging and thinning out): CPU a sample, memory, bytes of the log and of blocks, how long a restart takes
  *   FILE.om  OpenMetrics with times, such as generators of side-by-side benchmarks write: bytes a sample once it is merged
  */
 import { execFileSync } from 'node:child_process'
@@ -14,6 +14,7 @@ import { systemClock } from '../src/lib/clock.ts'
 import { Labels } from '../src/model/labels.ts'
 import { ByteWriter, SLACK } from '../src/store/bytes.ts'
 import { readChunk, SampleColumns, writeChunk } from '../src/store/chunk.ts'
+import { decodeChunk } from '../src/store/decode.ts'
 import { Incoming, SeriesHandle } from '../src/store/incoming.ts'
 import { type StoreSettings, TimeSeriesStore } from '../src/store/store.ts'
 
@@ -63,6 +64,7 @@ function codec(): void {
     const into = new ByteWriter(2 ** 20)
     let encode = Number.POSITIVE_INFINITY
     let decode = Number.POSITIVE_INFINITY
+    let twin = Number.POSITIVE_INFINITY
     const at: number[] = []
     const read = new SampleColumns(length)
     for (let round = 0; round < 9; round++) {
@@ -78,20 +80,28 @@ function codec(): void {
         }),
       )
       const bytes = into.bytes
-      decode = Math.min(
-        decode,
+      const reading = (read1: (from: number, i: number) => void) =>
         timed(() => {
           for (let k = 0; k < 5; k++)
-            for (const from of at) {
+            for (const [i, from] of at.entries()) {
               read.clear()
-              readChunk(bytes, from, length, read)
+              read1(from, i)
             }
-        }) / 5,
+        }) / 5
+      twin = Math.min(
+        twin,
+        reading(from => readChunk(bytes, from, length, read)),
+      )
+      decode = Math.min(
+        decode,
+        reading((from, i) => decodeChunk(bytes, from, (at[i + 1] ?? into.length) - from, length, read)),
       )
     }
     const count = chunks * length
     const ns = (ms: number) => ((ms * 1e6) / count).toFixed(1)
-    console.log(`${name.padEnd(18)} ${(into.length / count).toFixed(2)} B/sample, compress ${ns(encode)} ns, read ${ns(decode)} ns`)
+    console.log(
+      `${name.padEnd(18)} ${(into.length / count).toFixed(2)} B/sample, compress ${ns(encode)} ns, read ${ns(decode)} ns, by the twin ${ns(twin)} ns`,
+    )
   }
 }
 
@@ -113,7 +123,8 @@ async function append(seriesCount = 100_000, rounds = 240): Promise<void> {
   let now = 1_700_000_000_000
   let since = 0
   const clock = { ...systemClock, now: () => now, monotonic: () => since }
-  const store = await TimeSeriesStore.open(settings(directory), { disk: nodeDisk, clock, log: quiet })
+  const retention = { rawMs: DAY, minuteMs: 30 * DAY, hourMs: 400 * DAY, maxBytes: 0 }
+  const store = await TimeSeriesStore.open({ ...settings(directory), retention }, { disk: nodeDisk, clock, log: quiet })
   const series = Array.from(
     { length: seriesCount },
     (_, i) =>
@@ -150,9 +161,10 @@ async function append(seriesCount = 100_000, rounds = 240): Promise<void> {
     cpu += cpuMs() - before
   }
   const { figures } = store
-  const rss = process.memoryUsage().rss
+  const { rss } = process.memoryUsage()
+  const peak = process.resourceUsage().maxRSS * 1024
   console.log(
-    `append: ${samples / 1e6} M samples of ${seriesCount} series, ${((cpu * 1e6) / samples).toFixed(0)} ns CPU a sample, all told; RSS ${mb(rss)}; ` +
+    `append: ${samples / 1e6} M samples of ${seriesCount} series, ${((cpu * 1e6) / samples).toFixed(0)} ns CPU a sample, all told; RSS ${mb(rss)}, at most ${mb(peak)}; ` +
       `head ${mb(figures.headBytes)}, log ${mb(figures.walBytes)}, ${figures.blocks} blocks of ${mb(figures.blockBytes)}`,
   )
   await store.close()

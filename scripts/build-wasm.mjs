@@ -1,18 +1,16 @@
-// Compiles the decoder (src/otlp/assembly) to src/otlp/decode.wasm. Plain JavaScript: it runs on install, under any Node ≥ 20.
+// Compiles the decoders (src/otlp/assembly, src/store/assembly) to WebAssembly beside them. Plain JavaScript: it runs on install, under any Node ≥ 20.
 import { fileURLToPath } from 'node:url'
 import asc from 'assemblyscript/asc'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { error, stderr } = await asc.main(
-  [
-    'src/otlp/assembly/index.ts',
-    ...['--outFile', 'src/otlp/decode.wasm', '--baseDir', root],
-    ...['--runtime', 'minimal', '--optimizeLevel', '3', '--shrinkLevel', '0', '--converge', '--noAssert', '--importMemory'],
-    ...['--enable', 'simd', '--enable', 'bulk-memory'],
-  ],
-  {},
-)
-if (error) {
+const both = ['--optimizeLevel', '3', '--shrinkLevel', '0', '--converge', '--noAssert', '--enable', 'simd', '--enable', 'bulk-memory']
+const modules = [
+  ['src/otlp/assembly/index.ts', '--outFile', 'src/otlp/decode.wasm', '--runtime', 'minimal', '--importMemory'],
+  ['src/store/assembly/index.ts', '--outFile', 'src/store/chunk.wasm', '--runtime', 'stub'],
+]
+for (const module of modules) {
+  const { error, stderr } = await asc.main([...module, '--baseDir', root, ...both], {})
+  if (!error) continue
   process.stderr.write(`${stderr.toString()}build-wasm: ${error.message}\n`)
   process.exitCode = 1
 }

@@ -15,7 +15,8 @@ import type { Disk, DiskFile } from '../component/disk.ts'
 import type { Labels } from '../model/labels.ts'
 import { BlockIndex, type ChunkPlace, IndexBuilder } from './block-index.ts'
 import { ByteWriter, SLACK } from './bytes.ts'
-import { readChunk, type SampleColumns, writeChunk } from './chunk.ts'
+import { type SampleColumns, writeChunk } from './chunk.ts'
+import { decodeChunk } from './decode.ts'
 import type { Found } from './found.ts'
 import type { Selector } from './label-index.ts'
 
@@ -347,7 +348,7 @@ export class Block {
     const read = (from: number, to: number, into: SampleColumns) => {
       for (let chunk = begin; chunk < end; chunk++) {
         const before = into.length
-        readChunk(bytes, index.chunkAt[chunk]! - at, index.chunkSamples[chunk]!, into)
+        decodeChunk(bytes, index.chunkAt[chunk]! - at, index.chunkBytes[chunk]!, index.chunkSamples[chunk]!, into)
         if (index.chunkFirst[chunk]! <= from || index.chunkLast[chunk]! > to) into.keep(before, from, to)
       }
     }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { FloatHistogram } from '../../src/model/float-histogram.ts'
 import { ByteReader, ByteWriter, SLACK } from '../../src/store/bytes.ts'
 import { readChunk, SampleColumns, STALE_HIGH, STALE_LOW, writeChunk } from '../../src/store/chunk.ts'
+import { decodeChunk } from '../../src/store/decode.ts'
 import { MAX_INT, readInts, writeInts } from '../../src/store/ints.ts'
 import { seeded } from '../kit/context.ts'
 import { golden } from '../kit/golden.ts'
@@ -21,10 +22,16 @@ const bytesOf = (samples: SampleColumns): Uint8Array => {
 
 function roundTrip(samples: SampleColumns): number {
   const bytes = bytesOf(samples)
+  check(samples, read => readChunk(bytes, 0, samples.length, read))
+  check(samples, read => decodeChunk(bytes, 0, bytes.length - SLACK, samples.length, read))
+  return bytes.length - SLACK
+}
+
+function check(samples: SampleColumns, reading: (into: SampleColumns) => void): void {
   const read = new SampleColumns()
   // Behind others, as a query reads many chunks into one column.
   read.push(1, 2)
-  readChunk(bytes, 0, samples.length, read)
+  reading(read)
   expect(read.length).toBe(samples.length + 1)
   for (let i = 0; i < samples.length; i++) {
     expect(read.time[i + 1]).toBe(samples.time[i])
@@ -33,7 +40,6 @@ function roundTrip(samples: SampleColumns): number {
     if (samples.histograms?.[i] !== undefined) continue
     expect([read.words[2 * i + 2], read.words[2 * i + 3]]).toEqual([samples.words[2 * i], samples.words[2 * i + 1]])
   }
-  return bytes.length - SLACK
 }
 
 const n = 480
