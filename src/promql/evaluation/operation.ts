@@ -26,6 +26,7 @@ export class Operation {
   readonly position: Position
   /** What comes out is no longer what the name says. */
   readonly dropsName: boolean
+  readonly #ofFloats: boolean
   readonly #annotations: Annotations
 
   constructor(expr: Pick<BinaryExpr, 'op' | 'bool' | 'position'>, annotations: Annotations) {
@@ -33,6 +34,7 @@ export class Operation {
     this.bool = expr.bool
     this.position = expr.position
     this.dropsName = isArithmetic(expr.op)
+    this.#ofFloats = isArithmetic(expr.op) || isComparison(expr.op)
     this.#annotations = annotations
   }
 
@@ -120,7 +122,7 @@ export class Operation {
   /** Whether there is something to calculate or compare between samples of these kinds. */
   goTogether(left: number, right: number): boolean {
     if (left === ABSENT || right === ABSENT) return false
-    if (left === FLOAT && right === FLOAT) return isArithmetic(this.op) || isComparison(this.op)
+    if (left === FLOAT && right === FLOAT) return this.#ofFloats
     if (left === FLOAT) return this.op === '*'
     if (right === FLOAT) return this.op === '*' || this.op === '/' || this.op === '</' || this.op === '>/'
     return this.op === '+' || this.op === '-' || this.op === '==' || this.op === '!='

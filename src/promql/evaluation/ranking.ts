@@ -2,16 +2,20 @@ import { formatG } from '../../lib/go-text.ts'
 import { type Annotations, warnInvalidRatio } from '../annotations.ts'
 import type { AggregateExpr } from '../ast.ts'
 import { QueryError } from '../query-error.ts'
-import { ABSENT, FLOAT, type Grid, HISTOGRAM } from '../value.ts'
+import { ABSENT, type Grid, HISTOGRAM } from '../value.ts'
 import { groupingOf } from './aggregate.ts'
 import { ignoreHistograms } from './columns.ts'
 import { ratioOf } from './label-hash.ts'
+import { Leaders } from './leaders.ts'
 import type { Evaluation, ScalarOperator, VectorOperator } from './operator.ts'
 import type { FlowingRow, Sink } from './rows.ts'
 
 export type Ranking = 'topk' | 'bottomk' | 'limitk' | 'limit_ratio'
 
-/** The aggregations that let some of the samples through as they are. Which ones is a question of each step, so all rows are gathered first. */
+/** Wider heaps are made when it is known how many series there are. */
+const widestHeap = 64
+
+/** The aggregations that let some of the samples of a group through as they are. */
 export class Ranked implements VectorOperator {
   readonly grid: Grid
   readonly oneName: boolean
@@ -30,184 +34,91 @@ export class Ranked implements VectorOperator {
   }
 
   async run(sink: Sink): Promise<void> {
-    const { pool, budget, annotations } = this.#cx
+    const { pool, annotations } = this.#cx
     const op = this.#expr.op as Ranking
     const param = await this.#param.values()
-    const nothing = op === 'limit_ratio' ? !checkRatios(param, this.#expr, annotations) : !checkCounts(param)
-    const groups = new Map<string, FlowingRow[]>()
+    const any = op === 'limit_ratio' ? checkRatios(param, this.#expr, annotations) : checkCounts(param)
+    if (!any) return this.#from.run(row => pool.give(row))
+    switch (op) {
+      case 'topk':
+      case 'bottomk':
+        return this.#best(op, param, sink)
+      case 'limitk':
+        return this.#first(param, sink)
+      case 'limit_ratio':
+        return this.#share(param, sink)
+    }
+  }
+
+  async #best(op: 'topk' | 'bottomk', param: Float64Array, sink: Sink): Promise<void> {
+    const { pool, annotations, budget } = this.#cx
     const { signature } = groupingOf(this.#expr)
+    const wanted = Int32Array.from(param, k => Math.max(0, Math.min(k, 2 ** 31 - 1)))
+    const sign = op === 'topk' ? 1 : -1
+    const widest = wanted.reduce((a, b) => Math.max(a, b), 0)
+    const groups = new Map<string, Leaders | FlowingRow[]>()
     await this.#from.run(row => {
-      if (nothing) return pool.give(row)
-      if (row.histograms !== undefined && (op === 'topk' || op === 'bottomk'))
-        ignoreHistograms(row, op, { annotations, position: this.#expr.position })
+      if (row.histograms !== undefined) ignoreHistograms(row, op, { annotations, position: this.#expr.position })
       const key = signature(row.labels)
       const group = groups.get(key)
       if (group === undefined) groups.set(key, [row])
-      else group.push(row)
+      else if (group instanceof Leaders) group.add(row)
+      else {
+        group.push(row)
+        // From here on there are more than are wanted, and a heap takes less room than they do.
+        if (group.length > widest && widest <= widestHeap) groups.set(key, this.#led(group, sign, wanted))
+      }
     })
-    for (const rows of groups.values()) {
-      for (const row of await this.#passing(rows, param)) {
-        if (pool.charge(row)) sink(row)
-        else pool.give(row)
+    for (const group of groups.values()) {
+      for (const row of (group instanceof Leaders ? group : this.#led(group, sign, wanted)).take()) {
+        pool.charge(row)
+        sink(row)
       }
       if (budget.due) await budget.pause()
     }
   }
 
-  #passing(rows: readonly FlowingRow[], param: Float64Array): readonly FlowingRow[] | Promise<readonly FlowingRow[]> {
-    switch (this.#expr.op as Ranking) {
-      case 'topk':
-        return this.#best(rows, param, (a, b) => a > b)
-      case 'bottomk':
-        return this.#best(rows, param, (a, b) => a < b)
-      case 'limitk':
-        return this.#first(rows, param)
-      case 'limit_ratio':
-        return this.#ratio(rows, param)
-    }
+  #led(rows: readonly FlowingRow[], sign: 1 | -1, wanted: Int32Array): Leaders {
+    const leaders = new Leaders(
+      this.#cx.pool,
+      sign,
+      wanted.map(k => Math.min(k, rows.length)),
+    )
+    for (const row of rows) leaders.add(row)
+    return leaders
   }
 
-  /** @param better whether a value comes before another; NaN comes last */
-  async #best(rows: readonly FlowingRow[], param: Float64Array, better: (a: number, b: number) => boolean): Promise<readonly FlowingRow[]> {
-    const { budget } = this.#cx
-    const { steps } = this.grid
-    const masks: (Uint8Array | undefined)[] = new Array(rows.length)
-    const kept = new Best(better)
-    for (let step = 0; step < steps; step++) {
-      if ((step & 63) === 63 && budget.due) await budget.pause()
-      const k = Math.min(Math.trunc(param[step]!), rows.length)
-      if (k < 1) continue
-      kept.reset(k)
-      for (let r = 0; r < rows.length; r++) if (rows[r]!.kind[step] === FLOAT) kept.offer(r, rows[r]!.value[step]!)
-      for (const r of kept.rows) (masks[r] ??= new Uint8Array(steps))[step] = FLOAT
-    }
-    // Of one evaluation the result is in order.
-    const order = steps === 1 ? kept.sorted() : rows.keys()
-    return this.#masked(rows, masks, order)
-  }
-
-  #first(rows: readonly FlowingRow[], param: Float64Array): readonly FlowingRow[] {
-    const { steps } = this.grid
-    const taken = new Uint32Array(steps)
-    const masks = rows.map(({ kind }) => {
-      const mask = new Uint8Array(steps)
-      for (let i = 0; i < steps; i++) {
-        if (kind[i] === ABSENT || taken[i]! >= Math.trunc(param[i]!)) continue
-        taken[i]!++
-        mask[i] = kind[i]!
-      }
-      return mask
+  /** The first k that are there. */
+  async #first(param: Float64Array, sink: Sink): Promise<void> {
+    const { signature } = groupingOf(this.#expr)
+    const groups = new Map<string, Float64Array>()
+    await this.#from.run(row => {
+      const key = signature(row.labels)
+      let left = groups.get(key)
+      if (left === undefined) groups.set(key, (left = param.map(Math.trunc)))
+      const own = this.#cx.pool.own(row)
+      for (let i = 0; i < own.kind.length; i++) if (own.kind[i] !== ABSENT && left[i]!-- < 1) own.kind[i] = ABSENT
+      this.#pass(own, sink)
     })
-    return this.#masked(rows, masks, rows.keys())
   }
 
-  #ratio(rows: readonly FlowingRow[], param: Float64Array): readonly FlowingRow[] {
-    const { steps } = this.grid
-    const masks = rows.map(({ kind, labels }) => {
-      const ratio = ratioOf(labels)
-      const mask = new Uint8Array(steps)
-      for (let i = 0; i < steps; i++) {
+  /** Those whose hash lies in the share; a negative share is the other end of it. */
+  async #share(param: Float64Array, sink: Sink): Promise<void> {
+    await this.#from.run(row => {
+      const ratio = ratioOf(row.labels)
+      const own = this.#cx.pool.own(row)
+      for (let i = 0; i < own.kind.length; i++) {
         const limit = Math.max(-1, Math.min(1, param[i]!))
-        if (limit >= 0 ? ratio < limit : ratio >= 1 + limit) mask[i] = kind[i]!
+        if (limit >= 0 ? ratio >= limit : ratio < 1 + limit) own.kind[i] = ABSENT
       }
-      return mask
+      this.#pass(own, sink)
     })
-    return this.#masked(rows, masks, rows.keys())
   }
 
-  /** The rows, each with only the steps of its mask; one without a mask has none. */
-  #masked(rows: readonly FlowingRow[], masks: readonly (Uint8Array | undefined)[], order: Iterable<number>): readonly FlowingRow[] {
-    const { pool } = this.#cx
-    const passing: FlowingRow[] = []
-    for (const index of order) {
-      const mask = masks[index]
-      if (mask === undefined) continue
-      const own = pool.own(rows[index]!)
-      own.kind.set(mask)
-      if (own.histograms !== undefined && !own.kind.includes(HISTOGRAM)) own.histograms = undefined
-      passing.push(own)
-    }
-    for (const [index, row] of rows.entries()) if (masks[index] === undefined) pool.give(row)
-    return passing
-  }
-}
-
-/** The k best of what is offered: a heap whose root is the worst of them. */
-class Best {
-  readonly rows: number[] = []
-  readonly #values: number[] = []
-  readonly #better: (a: number, b: number) => boolean
-  #k = 0
-
-  constructor(better: (a: number, b: number) => boolean) {
-    this.#better = better
-  }
-
-  reset(k: number): void {
-    this.#k = k
-    this.rows.length = 0
-    this.#values.length = 0
-  }
-
-  offer(row: number, value: number): void {
-    const values = this.#values
-    if (values.length < this.#k) {
-      values.push(value)
-      this.rows.push(row)
-      this.#up(values.length - 1)
-    } else if (this.#better(value, values[0]!) || (Number.isNaN(values[0]!) && !Number.isNaN(value))) {
-      values[0] = value
-      this.rows[0] = row
-      this.#down()
-    }
-  }
-
-  /** The rows, the best first; of equals the one that was offered first. */
-  sorted(): number[] {
-    return this.rows
-      .map((row, index) => ({ row, value: this.#values[index]! }))
-      .sort((a, b) => {
-        if (this.#worse(b.value, a.value) && !this.#worse(a.value, b.value)) return -1
-        if (this.#worse(a.value, b.value) && !this.#worse(b.value, a.value)) return 1
-        return a.row - b.row
-      })
-      .map(({ row }) => row)
-  }
-
-  #worse(a: number, b: number): boolean {
-    return Number.isNaN(a) || this.#better(b, a)
-  }
-
-  #up(index: number): void {
-    for (let at = index; at > 0; ) {
-      const parent = (at - 1) >> 1
-      if (!this.#worse(this.#values[at]!, this.#values[parent]!)) return
-      this.#swap(at, parent)
-      at = parent
-    }
-  }
-
-  #down(): void {
-    const length = this.#values.length
-    for (let at = 0; ; ) {
-      let worst = 2 * at + 1
-      if (worst >= length) return
-      if (worst + 1 < length && this.#worse(this.#values[worst + 1]!, this.#values[worst]!)) worst++
-      if (!this.#worse(this.#values[worst]!, this.#values[at]!)) return
-      this.#swap(at, worst)
-      at = worst
-    }
-  }
-
-  #swap(a: number, b: number): void {
-    const values = this.#values
-    const rows = this.rows
-    const value = values[a]!
-    values[a] = values[b]!
-    values[b] = value
-    const row = rows[a]!
-    rows[a] = rows[b]!
-    rows[b] = row
+  #pass(row: FlowingRow, sink: Sink): void {
+    if (row.histograms !== undefined && !row.kind.includes(HISTOGRAM)) row.histograms = undefined
+    if (this.#cx.pool.charge(row)) sink(row)
+    else this.#cx.pool.give(row)
   }
 }
 
