@@ -5,6 +5,7 @@ import { cpus } from 'node:os'
 import { createNoopMeter, ProxyTracerProvider } from '@opentelemetry/api'
 import { Budget } from '../src/component/budget.ts'
 import type { Consumer, Context } from '../src/component/component.ts'
+import { DerivedSamples } from '../src/component/derived.ts'
 import { OfferedJournals } from '../src/component/journals.ts'
 import { Ledger } from '../src/component/ledger.ts'
 import { createOwnTelemetry } from '../src/component/own-telemetry.ts'
@@ -54,6 +55,7 @@ const cx: Context = {
   authenticator: () => undefined,
   queries: new OfferedStores(),
   journals: new OfferedJournals(),
+  derived: new DerivedSamples(),
   memory,
   listening() {},
   status: () => ({ ready: true, problems: new Map() }),

@@ -13,6 +13,7 @@ import type { Authenticator, Component, Context, Files, Logger, MemoryUse, Statu
 import { unchangeable } from './component/config/unchangeable.ts'
 import { mergedText } from './component/config.ts'
 import type { Configuration, ServiceConfig } from './component/configuration.ts'
+import { DerivedSamples } from './component/derived.ts'
 import type { Disk } from './component/disk.ts'
 import { ConfigError, StartError, UnauthenticatedError } from './component/errors.ts'
 import type { Handed } from './component/handed.ts'
@@ -145,6 +146,7 @@ class Running implements App {
   readonly #tenancies = new Map<Context, Tenancy>()
   readonly #queries: Queries
   readonly #journals: Journals
+  readonly #derived = new DerivedSamples()
   readonly #budget: Budget
   /** what all threads use, where there are several */
   readonly #use: SharedUse | undefined
@@ -573,6 +575,7 @@ class Running implements App {
       storage: name => this.#storage(name),
       queries: tenancy.offers(this.#queries),
       journals: tenancy.offers(this.#journals),
+      derived: tenancy.derived(this.#derived),
       memory: this.#memory,
       ports: world.seat?.ports,
       handed: world.handed,

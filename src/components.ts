@@ -24,6 +24,7 @@ import redaction from './processors/redaction/index.ts'
 import resource from './processors/resource/index.ts'
 import resourceDetection from './processors/resource_detection/index.ts'
 import tailSampling from './processors/tail_sampling/index.ts'
+import derived from './receivers/derived/index.ts'
 import { hostmetrics } from './receivers/host/hostmetrics.ts'
 import host from './receivers/host/index.ts'
 import otlp from './receivers/otlp/index.ts'
@@ -37,6 +38,7 @@ export const components: readonly AnyFactory[] = [
   prometheusRemoteWriteReceiver,
   host,
   self,
+  derived,
   memoryLimiter,
   batch,
   filter,

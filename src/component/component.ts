@@ -9,6 +9,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { BatchOf, Reader } from '../model/batch.ts'
 import type { Signal } from '../model/signal.ts'
 import type { Budget } from './budget.ts'
+import type { Derived } from './derived.ts'
 import type { Disk } from './disk.ts'
 import type { Handed } from './handed.ts'
 import type { Journals } from './journals.ts'
@@ -135,6 +136,8 @@ export interface Context {
   readonly queries: Queries
   /** Who remembers what is decided; offers are taken back likewise. */
   readonly journals: Journals
+  /** How what this process computes of series gets into its pipelines. What this component offers there is taken back when it is gone. */
+  readonly derived: Derived
   /** What this process uses and may use. `collect` frees what nobody refers to first: everything stands still for as long as that takes. */
   memory(collect?: boolean): MemoryUse
   /** Tells the user where something of this component listens: `listening('OTLP over HTTP', 'http://127.0.0.1:4318')`. */

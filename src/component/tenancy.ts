@@ -1,6 +1,7 @@
 /** What one instance of a component holds of the whole, and gives back when it is gone: a reload leaves nothing of it behind. */
 import type { Meter } from '@opentelemetry/api'
 import type { Signal } from '../model/signal.ts'
+import type { Derived } from './derived.ts'
 import { KeptMeter } from './kept-meter.ts'
 import type { Account } from './ledger.ts'
 import type { Offers } from './offers.ts'
@@ -31,6 +32,17 @@ export class Tenancy {
       get ids() {
         return of.ids
       },
+    }
+  }
+
+  derived(of: Derived): Derived {
+    return {
+      offer: take => {
+        const offer = of.offer(take)
+        this.keep(offer)
+        return offer
+      },
+      write: (origin, samples) => of.write(origin, samples),
     }
   }
 

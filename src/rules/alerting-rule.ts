@@ -1,3 +1,4 @@
+import type { DerivedSample } from '../component/derived.ts'
 import { Labels } from '../model/labels.ts'
 import type { Matcher } from '../model/matcher.ts'
 import { showHistogram } from '../promql/histogram/text.ts'
@@ -6,7 +7,7 @@ import { TemplateError } from '../template/errors.ts'
 import { alertData, alertDefinitions, expand, type TemplateQuery } from '../template/expand.ts'
 import { type Alert, type FiringAlert, needsSending, type ResolvedAlert, type Seen, sent, step } from './alert-state.ts'
 import type { AlertingDefinition } from './file.ts'
-import { type Evaluation, RuleError, type RuleSample } from './rule.ts'
+import { type Evaluation, RuleError } from './rule.ts'
 import type { RuleQuery, VectorSample } from './vector.ts'
 
 /** An alert that has changed its state. */
@@ -34,7 +35,7 @@ export class AlertingRule {
   /** @throws {RuleError | QueryError}, and then nothing has changed, but where the limit was exceeded: then all alerts are gone */
   async evaluate(
     evaluation: Evaluation,
-  ): Promise<{ readonly samples: readonly RuleSample[]; readonly transitions: readonly Transition[] }> {
+  ): Promise<{ readonly samples: readonly DerivedSample[]; readonly transitions: readonly Transition[] }> {
     const { time, queryOffset, query } = evaluation
     const { expr, text } = this.definition
     const vector = await query(expr, text, time - queryOffset)
@@ -98,7 +99,7 @@ export class AlertingRule {
     return [alerts, transitions]
   }
 
-  *#series(alert: Alert, time: number): Generator<RuleSample> {
+  *#series(alert: Alert, time: number): Generator<DerivedSample> {
     const labels = [...this.definition.labels, ...alert.labels, ['alertname', this.definition.alert] as const]
     yield { labels: Labels.of([...labels, ['__name__', 'ALERTS'], ['alertstate', alert.state]]), time, value: 1 }
     yield { labels: Labels.of([...labels, ['__name__', 'ALERTS_FOR_STATE']]), time, value: Math.floor(alert.activeAt / 1000) }

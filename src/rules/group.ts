@@ -1,34 +1,25 @@
+import type { DerivedSample } from '../component/derived.ts'
 import { Labels } from '../model/labels.ts'
-import type { Queryable } from '../model/query.ts'
+import type { Queryable, SelectedSeries } from '../model/query.ts'
 import { restoredActiveAt } from './alert-state.ts'
 import { AlertingRule } from './alerting-rule.ts'
 import { batchesOf } from './dependencies.ts'
 import type { RuleDefinition, RuleGroup } from './file.ts'
-import type { AlertListener } from './manager.ts'
+import type { AlertListener, RuleSettings } from './manager.ts'
 import { record } from './recording-rule.ts'
-import type { Evaluation, RuleSample } from './rule.ts'
+import type { Evaluation } from './rule.ts'
 import type { RuleQuery } from './vector.ts'
 
-/** What groups share. */
-export interface GroupSettings {
+/** What groups reach the world by. */
+export interface Surroundings {
   readonly query: RuleQuery
   /** Takes samples of one rule; a rejection is the rule's error. */
-  readonly write: (samples: readonly RuleSample[]) => Promise<void>
+  readonly write: (samples: readonly DerivedSample[]) => Promise<void>
   readonly alerts: AlertListener
   /** Never goes back [ms]; how long evaluations take is measured with it. */
   readonly monotonic: () => number
   /** Wall time, epoch ms. */
   readonly now: () => number
-  /** [ms] of groups that name none */
-  readonly interval: number
-  /** [ms] of groups that name none */
-  readonly queryOffset: number
-  /** [ms] after which an alert is told again */
-  readonly resendDelay: number
-  readonly externalUrl: string
-  readonly externalLabels: Labels
-  /** [rules] of one group that are evaluated side by side */
-  readonly maxConcurrent: number
 }
 
 /** A rule and how its last evaluation went. */
@@ -53,7 +44,8 @@ export class Group {
   readonly rules: readonly RuleState[]
   /** [ms] */
   readonly interval: number
-  readonly #settings: GroupSettings
+  readonly settings: RuleSettings
+  readonly #around: Surroundings
   readonly #batches: readonly (readonly number[])[]
   /** Series of rules that are gone: they end at the next evaluation, unless a rule gives them then. */
   #orphans = new Map<string, Labels>()
@@ -66,12 +58,16 @@ export class Group {
   missed = 0
   /** [samples] of the last evaluation */
   samples = 0
+  /** [rules] evaluated so far, and those of them that failed */
+  evaluations = 0
+  failures = 0
 
-  constructor(file: string, definition: RuleGroup, settings: GroupSettings, restored: boolean) {
+  constructor(file: string, definition: RuleGroup, settings: RuleSettings, around: Surroundings, restored: boolean) {
     this.file = file
     this.definition = definition
     this.interval = definition.interval ?? settings.interval
-    this.#settings = settings
+    this.settings = settings
+    this.#around = around
     this.rules = definition.rules.map(rule => ({
       definition: rule,
       alerting: rule.kind === 'alerting' ? new AlertingRule(rule, settings.externalLabels, restored) : undefined,
@@ -90,7 +86,7 @@ export class Group {
   }
 
   get queryOffset(): number {
-    return this.definition.queryOffset ?? this.#settings.queryOffset
+    return this.definition.queryOffset ?? this.settings.queryOffset
   }
 
   /** The last time at or before `now` at which this group is due: groups are spread over their interval by their names, and stay where they are. */
@@ -101,22 +97,23 @@ export class Group {
 
   /** @param aborted whether what is left is to be left out */
   async evaluate(time: number, aborted: () => boolean = () => false): Promise<void> {
-    const began = this.#settings.monotonic()
+    const began = this.#around.monotonic()
     this.iterations++
     this.samples = 0
     const given = new Set<string>()
     for (const batch of this.#batches) {
       if (aborted()) return
-      await concurrently(batch, this.#settings.maxConcurrent, i => this.#evaluateRule(this.rules[i]!, time, given))
+      await concurrently(batch, this.settings.maxConcurrent, i => this.#evaluateRule(this.rules[i]!, time, given))
     }
     await this.#endOrphans(time, given)
-    this.lastEvaluation = this.#settings.now()
-    this.evaluationTime = this.#settings.monotonic() - began
+    this.lastEvaluation = this.#around.now()
+    this.evaluationTime = this.#around.monotonic() - began
   }
 
   async #evaluateRule(rule: RuleState, time: number, given: Set<string>): Promise<void> {
-    const began = this.#settings.monotonic()
-    rule.lastEvaluation = this.#settings.now()
+    const began = this.#around.monotonic()
+    rule.lastEvaluation = this.#around.now()
+    this.evaluations++
     try {
       const samples = await this.#computed(rule, time)
       await this.#write(rule, samples, time, given)
@@ -124,15 +121,17 @@ export class Group {
       rule.health = 'ok'
       rule.lastError = ''
     } catch (error) {
+      this.failures++
       rule.health = 'err'
       rule.lastError = error instanceof Error ? error.message : String(error)
-      this.#settings.alerts.failed?.(this, rule, error)
+      this.#around.alerts.failed?.(this, rule, error)
     }
-    rule.evaluationTime = this.#settings.monotonic() - began
+    rule.evaluationTime = this.#around.monotonic() - began
   }
 
-  async #computed({ definition, alerting }: RuleState, time: number): Promise<readonly RuleSample[]> {
-    const { query, externalUrl, alerts, resendDelay } = this.#settings
+  async #computed({ definition, alerting }: RuleState, time: number): Promise<readonly DerivedSample[]> {
+    const { query, alerts } = this.#around
+    const { externalUrl, resendDelay } = this.settings
     const evaluation: Evaluation = { query, time, queryOffset: this.queryOffset, limit: this.definition.limit, externalUrl }
     if (alerting === undefined) return record(definition as Extract<RuleDefinition, { kind: 'recording' }>, evaluation)
     const { samples, transitions } = await alerting.evaluate(evaluation)
@@ -143,21 +142,21 @@ export class Group {
   }
 
   /** The samples of a rule, and the end of those of its series that are gone. */
-  async #write(rule: RuleState, samples: readonly RuleSample[], time: number, given: Set<string>): Promise<void> {
+  async #write(rule: RuleState, samples: readonly DerivedSample[], time: number, given: Set<string>): Promise<void> {
     const current = new Map(samples.map(({ labels }) => [labels.key, labels]))
     for (const key of current.keys()) given.add(key)
     const gone = [...rule.previous].filter(([key]) => !given.has(key)).map(([, labels]) => this.#end(labels, time))
-    if (samples.length + gone.length > 0) await this.#settings.write([...samples, ...gone])
+    if (samples.length + gone.length > 0) await this.#around.write([...samples, ...gone])
     rule.previous = current
   }
 
   async #endOrphans(time: number, given: ReadonlySet<string>): Promise<void> {
     const ended = [...this.#orphans].filter(([key]) => !given.has(key)).map(([, labels]) => this.#end(labels, time))
-    if (ended.length > 0) await this.#settings.write(ended)
+    if (ended.length > 0) await this.#around.write(ended)
     this.#orphans.clear()
   }
 
-  #end(labels: Labels, time: number): RuleSample {
+  #end(labels: Labels, time: number): DerivedSample {
     return { labels, time: time - this.queryOffset, value: 0, stale: true }
   }
 
@@ -166,7 +165,7 @@ export class Group {
     const series = this.rules.flatMap(({ previous }) => [...previous])
     await this.#endOrphans(time, new Set())
     const ended = series.filter(([key]) => !isGiven(key)).map(([, labels]) => this.#end(labels, time))
-    if (ended.length > 0) await this.#settings.write(ended)
+    if (ended.length > 0) await this.#around.write(ended)
   }
 
   gives(key: string): boolean {
@@ -175,12 +174,16 @@ export class Group {
 
   /** Whether another group would do all the same. */
   equals(other: Group): boolean {
-    return this.interval === other.interval && this.queryOffset === other.queryOffset && describe(this) === describe(other)
+    return describe(this) === describe(other)
   }
 
   /** Goes on where a predecessor stopped: rules of the same name and labels keep alerts and series, the first with the first and so on. */
   copyState(from: Group): void {
     this.lastEvaluation = from.lastEvaluation
+    this.iterations = from.iterations
+    this.missed = from.missed
+    this.evaluations = from.evaluations
+    this.failures = from.failures
     this.evaluationTime = from.evaluationTime
     this.#orphans = new Map(from.#orphans)
     const left = new Map<string, RuleState[]>()
@@ -213,9 +216,9 @@ export class Group {
       if (queryable === undefined || hold < grace || alerting.active.length === 0) continue
       const hints = { from: now - tolerance - 1, to: now, step: 0, range: tolerance, func: '' }
       const found = await queryable.select(alerting.forStateMatchers, hints)
-      const past = new Map(found.map(series => [series.labels.without(named).key, series]))
+      const past = seriesByLabels(found)
       alerting.restore(labels => {
-        const samples = past.get(labels.key)?.read()
+        const samples = past(labels)?.read()
         const last = (samples?.time.length ?? 0) - 1
         if (samples === undefined || last < 0 || samples.stale?.[last] === 1) return undefined
         return restoredActiveAt(hold, grace, samples.time[last]!, Math.trunc(samples.value[last]!) * 1000, now)
@@ -226,14 +229,27 @@ export class Group {
 
 export const groupKey = (file: string, name: string): string => `${file};${name}`
 
-const named: ReadonlySet<string> = new Set(['__name__'])
+/** Finds a series by the labels of an alert. It may have more, which a store adds to all that it keeps. */
+function seriesByLabels(found: readonly SelectedSeries[]): (labels: Labels) => SelectedSeries | undefined {
+  const byNames = new Map<string, ReadonlyMap<string, SelectedSeries>>()
+  return labels => {
+    const names = new Set([...labels].map(([name]) => name))
+    const key = JSON.stringify([...names])
+    let series = byNames.get(key)
+    if (series === undefined) byNames.set(key, (series = new Map(found.map(each => [each.labels.keep(names).key, each]))))
+    return series.get(labels.key)
+  }
+}
 
 const nameOf = (rule: RuleDefinition): string => (rule.kind === 'recording' ? rule.record : rule.alert)
 
 const identity = ({ definition }: RuleState): string => `${nameOf(definition)} ${Labels.of(definition.labels).key}`
 
-const describe = ({ definition }: Group): string =>
+const describe = ({ definition, settings, interval, queryOffset }: Group): string =>
   JSON.stringify([
+    settings,
+    interval,
+    queryOffset,
     definition.limit,
     definition.rules.map(rule => [
       rule.kind,

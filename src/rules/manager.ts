@@ -1,14 +1,13 @@
+import type { DerivedSample } from '../component/derived.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Labels } from '../model/labels.ts'
 import type { Queryable } from '../model/query.ts'
-import type { Engine } from '../promql/engine.ts'
 import type { FiringAlert, ResolvedAlert } from './alert-state.ts'
 import type { AlertingRule, Transition } from './alerting-rule.ts'
-import type { RuleFile } from './file.ts'
-import { Group, type GroupSettings, groupKey, type RuleState } from './group.ts'
-import type { RuleSample } from './rule.ts'
+import type { RuleFile, RuleGroup } from './file.ts'
+import { Group, groupKey, type RuleState } from './group.ts'
 import { type GroupStatus, statusOf } from './status.ts'
-import { engineQuery } from './vector.ts'
+import type { RuleQuery } from './vector.ts'
 
 /** Who hears what rules decide. Called in the course of an evaluation: whoever has much to do does it later. */
 export interface AlertListener {
@@ -21,13 +20,18 @@ export interface AlertListener {
 }
 
 export interface ManagerOptions {
-  readonly engine: Engine
-  /** Who answers queries; undefined: nobody at the moment, and rules fail until somebody does. */
+  /** Evaluates expressions, cancelled by its signal. */
+  readonly query: RuleQuery
+  /** Where ALERTS_FOR_STATE of before a restart is; undefined: nowhere, at the moment. */
   readonly queryable: () => Queryable | undefined
   readonly clock: Clock
   /** Takes what rules compute. It resolves when the next rule can read it; a rejection is the rule's error. */
-  readonly write: (samples: readonly RuleSample[]) => Promise<void>
+  readonly write: (samples: readonly DerivedSample[]) => Promise<void>
   readonly alerts: AlertListener
+}
+
+/** What a configuration says of rules. */
+export interface RuleSettings {
   /** [ms] of groups that name none */
   readonly interval: number
   /** [ms] of groups that name none */
@@ -52,7 +56,6 @@ export interface NamedRuleFile {
 /** Evaluates groups of rules on their ticks. */
 export class RuleManager {
   readonly #options: ManagerOptions
-  readonly #settings: GroupSettings
   readonly #stopping = new AbortController()
   /** by key */
   #running = new Map<string, Loop>()
@@ -64,23 +67,26 @@ export class RuleManager {
 
   constructor(options: ManagerOptions) {
     this.#options = options
-    const { clock, engine, queryable } = options
-    this.#settings = {
-      ...options,
-      query: engineQuery(engine, queryable, this.#stopping.signal),
-      now: () => clock.now(),
-      monotonic: () => clock.monotonic(),
+  }
+
+  #group(path: string, definition: RuleGroup, settings: RuleSettings): Group {
+    const { clock, query, write, alerts } = this.#options
+    const { signal } = this.#stopping
+    const surroundings = {
+      ...{ write, alerts, now: () => clock.now(), monotonic: () => clock.monotonic() },
+      query: ((expr, text, time) => query(expr, text, time, signal)) satisfies RuleQuery,
     }
+    return new Group(path, definition, settings, surroundings, !this.#first)
   }
 
   /** These files, and no others, from here on. Groups that are as they were go on; others keep what their rules of the same name and labels know. */
-  async update(files: readonly NamedRuleFile[]): Promise<void> {
+  async update(files: readonly NamedRuleFile[], settings: RuleSettings): Promise<void> {
     if (this.#stopping.signal.aborted) return
     const before = this.#running
     const after = new Map<string, Loop>()
     for (const { path, file } of files) {
       for (const definition of file.groups) {
-        const group = new Group(path, definition, this.#settings, !this.#first)
+        const group = this.#group(path, definition, settings)
         const loop = await this.#successor(group, before.get(group.key))
         before.delete(group.key)
         after.set(group.key, loop)
@@ -176,8 +182,9 @@ class Loop {
   }
 
   async #tick(slot: number): Promise<void> {
-    const { clock, queryable, outageTolerance, forGracePeriod } = this.#options
+    const { clock, queryable } = this.#options
     const { group } = this
+    const { outageTolerance, forGracePeriod } = group.settings
     // A timer may be a little early; where it is late by an interval or more, or the clock was set, the slot is the clock's.
     const current = group.slot(clock.now())
     const time = current === slot - group.interval ? slot : current

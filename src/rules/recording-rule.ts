@@ -1,9 +1,13 @@
+import type { DerivedSample } from '../component/derived.ts'
 import { Labels } from '../model/labels.ts'
 import type { RecordingDefinition } from './file.ts'
-import { type Evaluation, RuleError, type RuleSample } from './rule.ts'
+import { type Evaluation, RuleError } from './rule.ts'
 
 /** The series that a recording rule gives: what its expression gives, under its name and labels. @throws {RuleError | QueryError} */
-export async function record(rule: RecordingDefinition, { query, time, queryOffset, limit }: Evaluation): Promise<readonly RuleSample[]> {
+export async function record(
+  rule: RecordingDefinition,
+  { query, time, queryOffset, limit }: Evaluation,
+): Promise<readonly DerivedSample[]> {
   const at = time - queryOffset
   const vector = await query(rule.expr, rule.text, at)
   const keys = new Set<string>()

@@ -1,4 +1,5 @@
 import type { Labels } from '../model/labels.ts'
+import { print } from '../promql/print.ts'
 import type { Alert } from './alert-state.ts'
 import type { Group, RuleState } from './group.ts'
 
@@ -58,7 +59,7 @@ export function statusOf(group: Group): GroupStatus {
 }
 
 function ruleStatus({ definition, alerting, health, lastError, evaluationTime, lastEvaluation }: RuleState): RuleStatus {
-  const common = { query: definition.text, labels: definition.labels, health, lastError, evaluationTime, lastEvaluation }
+  const common = { query: print(definition.expr), labels: definition.labels, health, lastError, evaluationTime, lastEvaluation }
   if (definition.kind === 'recording') return { type: 'recording', name: definition.record, ...common }
   const alerts = alerting!.active.map(alertStatus)
   return {

@@ -1,3 +1,4 @@
+import type { DerivedSample } from '../component/derived.ts'
 import { quote } from '../lib/go-text.ts'
 import { showPrometheusDuration } from '../lib/prometheus-duration.ts'
 import { compareLabels, Labels } from '../model/labels.ts'
@@ -9,8 +10,8 @@ import { MISSING, NATIVE, STALE } from '../promql/testing/sequence.ts'
 import { metricAt, parseSeries, type SeriesDescription, SeriesError } from '../promql/testing/series.ts'
 import { checkFeatures, type Features } from './features.ts'
 import { parseRuleFile, type RuleFile, type RuleFileResult } from './file.ts'
-import { Group } from './group.ts'
-import type { RuleSample } from './rule.ts'
+import { Group, type Surroundings } from './group.ts'
+import type { RuleSettings } from './manager.ts'
 import { type AlertCase, type ExprCase, type TestCase, type UnitTestFile, unitTestFile } from './unit-test-file.ts'
 import { engineQuery, type RuleQuery, type VectorSample } from './vector.ts'
 import { decode } from './yaml.ts'
@@ -152,25 +153,21 @@ class Run {
 
   /** Groups that the order does not name come with its first. */
   #ordered(rules: LoadedRules['files'], order: readonly string[]): readonly Group[] {
-    const settings = {
-      query: this.#query,
-      write: async (samples: readonly RuleSample[]) => this.#append(samples),
-      alerts: {},
-      now: () => 0,
-      monotonic: () => 0,
-      interval: this.#interval,
-      queryOffset: 0,
-      resendDelay: 60_000,
+    const settings: RuleSettings = {
+      ...{ interval: this.#interval, queryOffset: 0, resendDelay: 60_000, outageTolerance: 0, forGracePeriod: 0, maxConcurrent: 1 },
       externalUrl: this.#test.external_url,
       externalLabels: Labels.of(this.#test.external_labels),
-      maxConcurrent: 1,
     }
-    const groups = rules.flatMap(({ path, file }) => file.groups.map(group => new Group(path, group, settings, true)))
+    const around: Surroundings = {
+      ...{ query: this.#query, alerts: {}, now: () => 0, monotonic: () => 0 },
+      write: async samples => this.#append(samples),
+    }
+    const groups = rules.flatMap(({ path, file }) => file.groups.map(group => new Group(path, group, settings, around, true)))
     const place = (group: Group): number => Math.max(0, order.indexOf(group.definition.name))
     return groups.toSorted((a, b) => place(a) - place(b))
   }
 
-  #append(samples: readonly RuleSample[]): void {
+  #append(samples: readonly DerivedSample[]): void {
     for (const { labels, time, ...sample } of samples) this.#storage.append(labels, time, sample)
   }
 

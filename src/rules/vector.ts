@@ -14,11 +14,11 @@ export interface VectorSample {
 }
 
 /** Evaluates an expression at a time [epoch ms]. @throws {QueryError} */
-export type RuleQuery = (expr: Expr, text: string, time: number) => Promise<readonly VectorSample[]>
+export type RuleQuery = (expr: Expr, text: string, time: number, signal?: AbortSignal) => Promise<readonly VectorSample[]>
 
 /** @param queryable who answers; undefined: nobody at the moment */
-export function engineQuery(engine: Engine, queryable: () => Queryable | undefined, signal?: AbortSignal): RuleQuery {
-  return async (expr, text, time) => {
+export function engineQuery(engine: Engine, queryable: () => Queryable | undefined): RuleQuery {
+  return async (expr, text, time, signal) => {
     const source = queryable()
     if (source === undefined) throw new QueryError('execution', 'there is no store that could be asked')
     const { value } = await engine.instant(source, { expr, text, time, ...(signal === undefined ? {} : { signal }) })

@@ -1,6 +1,7 @@
 import { createNoopMeter, type Meter, ProxyTracerProvider } from '@opentelemetry/api'
 import { Budget } from '../../src/component/budget.ts'
 import type { Authenticator, Context, Files, Handler, Logger, MemoryUse } from '../../src/component/component.ts'
+import { type Derived, DerivedSamples } from '../../src/component/derived.ts'
 import type { Disk } from '../../src/component/disk.ts'
 import { type Journals, OfferedJournals } from '../../src/component/journals.ts'
 import { type Kind, Ledger } from '../../src/component/ledger.ts'
@@ -43,6 +44,7 @@ export interface TestWorld {
   readonly authenticators?: Readonly<Record<string, Authenticator>>
   readonly queries?: Queries
   readonly journals?: Journals
+  readonly derived?: Derived
   readonly storages?: Readonly<Record<string, Storage>>
   readonly memory?: (collect?: boolean) => MemoryUse
 }
@@ -88,6 +90,7 @@ export function testContext(world: TestWorld = {}): TestContext {
     storage: name => world.storages?.[name],
     queries: world.queries ?? new OfferedStores(),
     journals: world.journals ?? new OfferedJournals(),
+    derived: world.derived ?? new DerivedSamples(),
     memory: world.memory ?? (() => ({ usedBytes: 0, limitBytes: 2 ** 30 })),
     listening: (what, url) => void urls.push({ what, url }),
     status: () => ({ ready: true, problems }),

@@ -1,3 +1,4 @@
+import type { DerivedSample } from '../../src/component/derived.ts'
 import { Labels } from '../../src/model/labels.ts'
 import { createEngine } from '../../src/promql/engine.ts'
 import { AppendError, MemoryStorage } from '../../src/promql/testing/memory.ts'
@@ -5,8 +6,8 @@ import { MISSING, STALE } from '../../src/promql/testing/sequence.ts'
 import { parseSeries } from '../../src/promql/testing/series.ts'
 import type { FiringAlert, ResolvedAlert } from '../../src/rules/alert-state.ts'
 import { parseRuleFile, type RuleFile } from '../../src/rules/file.ts'
-import { type ManagerOptions, RuleManager } from '../../src/rules/manager.ts'
-import type { RuleSample } from '../../src/rules/rule.ts'
+import { type ManagerOptions, RuleManager, type RuleSettings } from '../../src/rules/manager.ts'
+import { engineQuery } from '../../src/rules/vector.ts'
 import { VirtualClock } from '../kit/clock.ts'
 
 export const minute = 60_000
@@ -21,19 +22,20 @@ export function rules(text: string): RuleFile {
 export class Setting {
   readonly clock: VirtualClock
   readonly storage: MemoryStorage
-  readonly written: RuleSample[] = []
+  readonly written: DerivedSample[] = []
   readonly sent: { readonly at: number; readonly alert: FiringAlert | ResolvedAlert }[] = []
   readonly transitions: string[] = []
   readonly failures: string[] = []
   readonly manager: RuleManager
   readonly start: number
+  readonly #settings: RuleSettings
 
-  constructor(start = 1_700_000_040_000, options: Partial<ManagerOptions> = {}, storage = new MemoryStorage()) {
+  constructor(start = 1_700_000_040_000, options: Partial<ManagerOptions & RuleSettings> = {}, storage = new MemoryStorage()) {
     this.start = start
     this.storage = storage
     this.clock = new VirtualClock(start)
     this.manager = new RuleManager({
-      engine: createEngine(),
+      query: engineQuery(createEngine(), options.queryable ?? (() => this.storage)),
       queryable: () => this.storage,
       clock: this.clock,
       write: async samples => this.#write(samples),
@@ -48,6 +50,9 @@ export class Setting {
         failed: (_, rule, error) =>
           this.failures.push(`${rule?.definition.text}: ${String(error instanceof Error ? error.message : error)}`),
       },
+      ...options,
+    })
+    this.#settings = {
       interval: minute,
       queryOffset: 0,
       resendDelay: minute,
@@ -57,10 +62,10 @@ export class Setting {
       externalLabels: Labels.empty,
       maxConcurrent: 1,
       ...options,
-    })
+    }
   }
 
-  #write(samples: readonly RuleSample[]): void {
+  #write(samples: readonly DerivedSample[]): void {
     this.written.push(...samples)
     for (const { labels, time, ...sample } of samples) {
       try {
@@ -84,7 +89,10 @@ export class Setting {
   }
 
   async run(files: Readonly<Record<string, string>>): Promise<void> {
-    await this.manager.update(Object.entries(files).map(([path, text]) => ({ path, file: rules(text) })))
+    await this.manager.update(
+      Object.entries(files).map(([path, text]) => ({ path, file: rules(text) })),
+      this.#settings,
+    )
     this.manager.start()
   }
 }
