@@ -32,7 +32,8 @@ import { begin } from './pipeline/begin.ts'
 import { Graph, type Plan, type Unheard } from './pipeline/graph.ts'
 import type { Node } from './pipeline/node.ts'
 import { stopAll } from './pipeline/stop.ts'
-import { createEngine } from './promql/engine.ts'
+import { createEngine, type Engine, type EngineOptions } from './promql/engine.ts'
+import { Rules } from './rules/service.ts'
 import { ColumnLandings } from './workers/column-landing.ts'
 import { Crew, type Spawn } from './workers/crew.ts'
 import { Landings } from './workers/landing.ts'
@@ -147,6 +148,7 @@ class Running implements App {
   readonly #queries: Queries
   readonly #journals: Journals
   readonly #derived = new DerivedSamples()
+  #rules: Rules | undefined
   readonly #budget: Budget
   /** what all threads use, where there are several */
   readonly #use: SharedUse | undefined
@@ -227,16 +229,27 @@ class Running implements App {
       log: world.log('api'),
       settings: () => this.#configuration.service.query,
       store: () => this.#queries.get(),
-      engine: options => createEngine({ ...options, now: () => world.clock.monotonic(), breathe: () => immediate() }),
+      engine: this.#engine,
       server: () => this.#server(),
+      rules: () => this.#rules?.status() ?? [],
     }))
       this.#api.mount(path, handler)
+    // Of several threads the main one evaluates rules.
+    if (world.seat === undefined) {
+      this.#rules = new Rules({
+        ...{ clock: world.clock, log: world.log('rules'), meter: meter('rules'), files: world.files, derived: this.#derived },
+        ...{ store: () => this.#queries.get(), engine: this.#engine },
+      })
+    }
     this.#unhandled = meter('service').createCounter('thalamus_process_unhandled_errors', {
       unit: '{error}',
       description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
     })
     this.#unhandled.add(0)
   }
+
+  #engine = (options: Partial<EngineOptions>): Engine =>
+    createEngine({ ...options, now: () => this.#world.clock.monotonic(), breathe: () => immediate() })
 
   failed(): void {
     this.#unhandled.add(1)
@@ -299,10 +312,12 @@ class Running implements App {
 
   async start(): Promise<void> {
     const { main, crew } = this.#divide(this.#configuration)
+    const rules = await this.#readRules(this.#configuration.service)
     const plan = await this.#begun(this.#configuration.service, main)
     plan.takeOver()
     this.#crew = crew
     await crew?.start()
+    await rules()
     this.#reloads.started()
     this.#watch()
     this.#ready = true
@@ -383,9 +398,11 @@ class Running implements App {
   }
 
   async #swap(configuration: Configuration, main: Configuration): Promise<Reloaded> {
+    const rules = await this.#readRules(configuration.service)
     const plan = await this.#begun(configuration.service, main)
     plan.takeOver()
     this.#configuration = configuration
+    await rules()
     this.#world.setLogLevel?.(configuration.service.telemetry.logs.level)
     const wanted = new Set(placesOf(configuration.service).map(({ key }) => key))
     this.#closePlaces([...this.#places.keys()].filter(key => !wanted.has(key)))
@@ -411,6 +428,14 @@ class Running implements App {
     }
   }
 
+  /** Reads rule files before anything is switched over. @returns what has them evaluated @throws {ConfigError} */
+  async #readRules({ rules, query }: ServiceConfig): Promise<() => Promise<void>> {
+    const read = await this.#rules?.read(rules, query)
+    return async () => {
+      if (read !== undefined) await this.#rules?.run(read)
+    }
+  }
+
   get #beginning() {
     return {
       clock: this.#world.clock,
@@ -430,6 +455,7 @@ class Running implements App {
     // What a reload has begun it finishes: both have their time.
     await this.#reloading
     for (const timer of this.#timers) timer[Symbol.dispose]()
+    await this.#rules?.stop()
     const byThreads = this.#crew?.stop(this.#configuration.service.shutdownTimeoutMs)
     const undelivered = await this.#settling(() => stopAll(this.#graph.nodes, this.#beginning))
     const byOthers = (await byThreads) ?? []

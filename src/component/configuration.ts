@@ -61,6 +61,26 @@ export interface ServiceConfig {
   /** the `api` listener; undefined: off */
   readonly api: { readonly host: string; readonly port: number } | undefined
   readonly query: QueryConfig
+  readonly rules: RulesConfig
+}
+
+/** Recording and alerting rules of Prometheus. */
+export interface RulesConfig {
+  /** paths, with wildcards */
+  readonly files: readonly string[]
+  /** of groups that say nothing of it themselves */
+  readonly intervalMs: number
+  readonly queryOffsetMs: number
+  /** until an alert that goes on is told again */
+  readonly resendDelayMs: number
+  /** of an outage that `for` outlives */
+  readonly outageToleranceMs: number
+  /** that an alert waits at least after a restart */
+  readonly gracePeriodMs: number
+  /** [rules] of one group */
+  readonly maxConcurrent: number
+  /** without a slash at its end; empty: not known */
+  readonly externalUrl: string
 }
 
 /** How questions in PromQL are answered. */

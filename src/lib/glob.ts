@@ -4,19 +4,20 @@
  * The files that a pattern names, sorted. What has no wildcard in it is itself, whether there is such a file or not.
  * @param list the names in a folder, which comes without a slash at its end; none where there is no such folder
  */
-export function glob(pattern: string, list: (folder: string) => readonly string[]): readonly string[] {
+export async function glob(
+  pattern: string,
+  list: (folder: string) => readonly string[] | Promise<readonly string[]>,
+): Promise<readonly string[]> {
   if (!isPattern(pattern)) return [pattern]
   const slash = pattern.lastIndexOf('/')
-  const name = pattern.slice(slash + 1)
-  const folders = slash < 0 ? [''] : slash === 0 ? ['/'] : glob(pattern.slice(0, slash), list).map(each => `${each}/`)
-  const { test } = matcher(name)
-  return folders.flatMap(folder => {
-    const names = list(folder === '' ? '.' : folder === '/' ? '/' : folder.slice(0, -1))
-    return names
-      .filter(test)
-      .toSorted()
-      .map(each => `${folder}${each}`)
-  })
+  const folders = slash < 0 ? [''] : slash === 0 ? ['/'] : (await glob(pattern.slice(0, slash), list)).map(each => `${each}/`)
+  const { test } = matcher(pattern.slice(slash + 1))
+  const found: string[] = []
+  for (const folder of folders) {
+    const names = await list(folder === '' ? '.' : folder === '/' ? '/' : folder.slice(0, -1))
+    for (const name of names.filter(test).toSorted()) found.push(`${folder}${name}`)
+  }
+  return found
 }
 
 const isPattern = (text: string): boolean => /[*?[]/.test(text)

@@ -39,6 +39,9 @@ export function formatOpenFloat(value: number): string {
   return /[.eIN]/.test(text) ? text : `${text}.0`
 }
 
+/** `%e` with the shortest decimal: always an exponent. */
+export const formatE = (value: number): string => (Number.isFinite(value) ? twoDigits(value.toExponential()) : notFinite(value))
+
 /** `%f` with the shortest decimal: no exponent ever. */
 export function formatF(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'

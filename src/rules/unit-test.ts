@@ -24,7 +24,7 @@ export interface UnitTestOptions {
   /** What stands in a file. @throws where it cannot be read */
   readonly read: (path: string) => Promise<string>
   /** The files that a pattern names. */
-  readonly glob: (pattern: string) => readonly string[]
+  readonly glob: (pattern: string) => Promise<readonly string[]>
   /** which tests run, by name; undefined: all */
   readonly run?: (name: string) => boolean
   /** Fields of rule files that nobody knows are passed over. */
@@ -78,7 +78,7 @@ async function loadRules(path: string, { rule_files }: UnitTestFile, options: Un
   const files: { path: string; file: RuleFile }[] = []
   const problems: string[] = []
   for (const pattern of rule_files) {
-    for (const name of options.glob(pattern.startsWith('/') ? pattern : `${folder}${pattern}`)) {
+    for (const name of await options.glob(pattern.startsWith('/') ? pattern : `${folder}${pattern}`)) {
       const result = await readRules(name, options)
       if ('file' in result) files.push({ path: name, file: result.file })
       else problems.push(...result.problems.map(problem => `${name}: ${problem}`))

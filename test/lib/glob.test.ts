@@ -27,4 +27,4 @@ test.each<[pattern: string, found: readonly string[]]>([
   ['/r/d*/f.yml', ['/r/d1/f.yml', '/r/d2/f.yml']],
   ['elsewhere/*.yml', []],
   ['**a*m*l', ['a.yml', 'c.yaml']],
-])('%s', (pattern, found) => expect(glob(pattern, folder => folders[folder] ?? [])).toEqual(found))
+])('%s', async (pattern, found) => expect(await glob(pattern, folder => folders[folder] ?? [])).toEqual(found))

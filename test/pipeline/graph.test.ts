@@ -90,6 +90,16 @@ function build(pipelines: readonly PipelineConfig[]) {
       workers: 1,
       maxSeries: 1000,
       api: undefined,
+      rules: {
+        files: [],
+        intervalMs: 0,
+        queryOffsetMs: 0,
+        resendDelayMs: 0,
+        outageToleranceMs: 0,
+        gracePeriodMs: 0,
+        maxConcurrent: 1,
+        externalUrl: '',
+      },
       query: {
         ...{ backend: undefined, lookbackMs: 300_000, timeoutMs: 120_000, maxSamples: 1, maxConcurrency: 1 },
         ...{ features: [], externalLabels: {} },

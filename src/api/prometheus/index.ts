@@ -8,6 +8,7 @@ import type { Handler, Logger } from '../../component/component.ts'
 import { QueryError } from '../../promql/engine.ts'
 import { pretty } from '../../promql/pretty.ts'
 import { tree } from '../../promql/tree.ts'
+import type { GroupStatus } from '../../rules/status.ts'
 import { type Answer, ApiError, closing, refusal } from './answer.ts'
 import { type Asking, queryOf, type Sources } from './asking.ts'
 import { sendOn } from './backend.ts'
@@ -15,11 +16,14 @@ import { readForm } from './form.ts'
 import { Gate } from './gate.ts'
 import { instantQuery, rangeQuery } from './query.ts'
 import { type Piece, send } from './respond.ts'
+import { alerts, ruleGroups } from './rules.ts'
 import { labelNames, labelValues, metadata, queryExemplars, series } from './series.ts'
 import { buildInfo, configuration, flags, runtimeInfo, type Server, tsdb } from './status.ts'
 
 export interface PrometheusApi extends Sources {
   readonly server: () => Server
+  /** what is evaluated here, as it stands */
+  readonly rules: () => readonly GroupStatus[]
   readonly log: Logger
 }
 
@@ -37,7 +41,7 @@ interface Route {
 const reading = ['GET', 'POST']
 const getting = ['GET']
 
-function routesOf({ server }: PrometheusApi): Record<string, Route> {
+function routesOf({ server, rules }: PrometheusApi): Record<string, Route> {
   return {
     query: { methods: reading, ask: instantQuery, heavy: true },
     query_range: { methods: reading, ask: rangeQuery, heavy: true },
@@ -47,8 +51,8 @@ function routesOf({ server }: PrometheusApi): Record<string, Route> {
     metadata: { methods: getting, ask: metadata },
     format_query: { methods: reading, ask: asking => ({ data: pretty(queryOf(asking).expr) }) },
     parse_query: { methods: reading, ask: asking => ({ data: tree(queryOf(asking).expr) }) },
-    rules: { methods: getting, ask: () => ({ data: { groups: [] } }) },
-    alerts: { methods: getting, ask: () => ({ data: { alerts: [] } }) },
+    rules: { methods: getting, ask: asking => ruleGroups(asking, rules()), own: true },
+    alerts: { methods: getting, ask: () => alerts(rules()), own: true },
     alertmanagers: { methods: getting, ask: () => ({ data: { activeAlertmanagers: [], droppedAlertmanagers: [] } }), own: true },
     targets: {
       methods: getting,

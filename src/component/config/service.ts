@@ -4,6 +4,7 @@ import { signals } from '../../model/signal.ts'
 import type { PipelineConfig, ServiceConfig } from '../configuration.ts'
 import { duration, endpoint, refused, splitEndpoint, withoutEffect } from '../settings.ts'
 import { queryConfig, querySchema } from './query.ts'
+import { rulesConfig, rulesSchema } from './rules.ts'
 
 const capitalized = (word: string) => word.charAt(0).toUpperCase() + word.slice(1)
 
@@ -165,6 +166,7 @@ export const serviceSchema = z.strictObject({
     .describe('The one listener of our own HTTP interface.')
     .prefault({}),
   query: querySchema.describe('How questions in PromQL are answered, at `/api/v1/` of the listener above.').prefault({}),
+  rules: rulesSchema.describe('Recording and alerting rules; what they compute enters by the receiver `derived`.').prefault({}),
 })
 export type ServiceSettings = z.output<typeof serviceSchema>
 
@@ -189,6 +191,7 @@ export function serviceConfig(settings: ServiceSettings): ServiceConfig {
     maxSeries: settings.max_series,
     api: api.enabled ? splitEndpoint(api.endpoint) : undefined,
     query: queryConfig(settings.query),
+    rules: rulesConfig(settings.rules),
   }
 }
 

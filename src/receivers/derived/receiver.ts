@@ -80,6 +80,7 @@ export class DerivedReceiver implements Receiver {
 function isFull(next: Consumer<'metrics'>, bytes: number): boolean {
   const room = new Room()
   next.reserve(bytes, room)
+  const { mustWait } = room
   room.release()
-  return room.mustWait
+  return mustWait
 }

@@ -42,6 +42,7 @@ export async function serve(
     settings: () => ({ ...defaultSettings, ...settings }),
     store: () => store,
     engine,
+    rules: () => [],
     server: () => ({
       ...{ version: '0.1.0', runtime: 'v24', startTime: now, lastConfigTime: now, reloadSucceeded: true, hostname: 'here', threads: 1 },
       configuration: () => 'receivers: {}\n',

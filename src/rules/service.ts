@@ -1,0 +1,166 @@
+/** Rules as the running application has them: files of its configuration, on ticks, over whoever answers queries. */
+import type { Meter } from '@opentelemetry/api'
+import type { Files, Logger } from '../component/component.ts'
+import type { QueryConfig, RulesConfig } from '../component/configuration.ts'
+import type { Derived } from '../component/derived.ts'
+import { ConfigError, type Problem } from '../component/errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { glob } from '../lib/glob.ts'
+import { Labels } from '../model/labels.ts'
+import type { Queryable } from '../model/query.ts'
+import type { Engine, EngineOptions } from '../promql/engine.ts'
+import type { ParseOptions } from '../promql/parse.ts'
+import { parseRuleFile } from './file.ts'
+import { type AlertListener, type NamedRuleFile, RuleManager, type RuleSettings } from './manager.ts'
+import { measure } from './metrics.ts'
+import type { GroupStatus } from './status.ts'
+import { engineQuery, type RuleQuery } from './vector.ts'
+
+export interface RulesOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly meter: Meter
+  readonly files: Pick<Files, 'read' | 'list'>
+  readonly derived: Derived
+  readonly store: () => Queryable | undefined
+  readonly engine: (options: Partial<EngineOptions>) => Engine
+  /** who is told of alerts */
+  readonly alerts?: Pick<AlertListener, 'send' | 'changed'>
+}
+
+/** What a configuration says of rules, read. */
+export interface ReadRules {
+  readonly files: readonly NamedRuleFile[]
+  readonly settings: RuleSettings
+  readonly query: QueryConfig
+}
+
+const origin = 'rules'
+
+export class Rules {
+  readonly #options: RulesOptions
+  readonly #manager: RuleManager
+  #query: RuleQuery = async () => []
+  readonly #unmeter: () => void
+  /** by expression: the error that was told last */
+  readonly #told = new Map<string, string>()
+  #unheard = false
+
+  constructor(options: RulesOptions) {
+    this.#options = options
+    const { clock, log, alerts } = options
+    this.#manager = new RuleManager({
+      clock,
+      query: (expr, text, time, signal) => this.#query(expr, text, time, signal),
+      queryable: options.store,
+      write: samples => this.#write(samples),
+      alerts: {
+        send: (rule, sent) => alerts?.send?.(rule, sent),
+        changed: (group, rule, transition, time) => {
+          const { alert, from, to } = transition
+          const facts = { group: group.definition.name, alert: rule.definition.alert, labels: alert.labels.toJSON(), from, to }
+          // What is pending may never be more.
+          if (to === 'firing' || from === 'firing') log.info(facts, 'alert changed its state')
+          else log.debug(facts, 'alert changed its state')
+          alerts?.changed?.(group, rule, transition, time)
+        },
+        failed: (group, rule, error) => this.#failed(group.definition.name, rule?.definition.text ?? '', error),
+      },
+    })
+    this.#unmeter = measure(options.meter, () => this.#manager.groups)
+  }
+
+  /** Reads all files that a configuration names. @throws {ConfigError} with everything that is wrong with any of them */
+  async read(config: RulesConfig, query: QueryConfig): Promise<ReadRules> {
+    const problems: Problem[] = []
+    const files: NamedRuleFile[] = []
+    for (const [i, pattern] of config.files.entries()) {
+      for (const path of await glob(pattern, folder => this.#list(folder))) {
+        if (files.some(file => file.path === path)) continue
+        const found = await readRuleFile(path, this.#options.files, parseOptions(query))
+        if ('file' in found) files.push(found)
+        else
+          problems.push(...found.problems.map(message => ({ path: ['service', 'rules', 'rule_files', i], message: `${path}: ${message}` })))
+      }
+    }
+    if (problems.length > 0) throw new ConfigError(problems)
+    return { files, settings: settingsOf(config, query), query }
+  }
+
+  #list(folder: string): Promise<readonly string[]> {
+    return this.#options.files.list(folder).catch(() => [])
+  }
+
+  /** From here on these rules are evaluated. Alerts of rules that are there again go on. */
+  async run({ files, settings, query }: ReadRules): Promise<void> {
+    const { engine, store } = this.#options
+    const { lookbackMs: lookback, timeoutMs: timeout, maxSamples, features } = query
+    const delayedNameRemoval = features.includes('promql-delayed-name-removal')
+    this.#query = engineQuery(engine({ lookback, timeout, maxSamples, delayedNameRemoval, defaultStep: settings.interval }), store)
+    this.#told.clear()
+    await this.#manager.update(files, settings)
+    this.#manager.start()
+  }
+
+  /** Resolves when nothing is evaluated any more. */
+  async stop(): Promise<void> {
+    await this.#manager.stop()
+    this.#unmeter()
+  }
+
+  status(): readonly GroupStatus[] {
+    return this.#manager.status()
+  }
+
+  async #write(samples: Parameters<Derived['write']>[1]): Promise<void> {
+    const heard = await this.#options.derived.write(origin, samples)
+    if (!heard && !this.#unheard) {
+      const remedy = 'list the receiver "derived" in a metrics pipeline that leads to an exporter'
+      this.#options.log.warn({ remedy }, 'what rules compute is kept nowhere')
+    }
+    this.#unheard = !heard
+  }
+
+  /** The same error of the same rule is told once. */
+  #failed(group: string, expr: string, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    const key = `${group} ${expr}`
+    if (this.#told.get(key) === reason) return
+    this.#told.set(key, reason)
+    this.#options.log.warn({ group, expr, error: reason }, 'a rule could not be evaluated')
+  }
+}
+
+/** @returns the file, or what is wrong with it */
+async function readRuleFile(
+  path: string,
+  files: Pick<Files, 'read'>,
+  options: Partial<ParseOptions>,
+): Promise<NamedRuleFile | { readonly problems: readonly string[] }> {
+  try {
+    const text = new TextDecoder().decode(await files.read(path))
+    const result = parseRuleFile(text, { parseOptions: options })
+    return 'file' in result ? { path, file: result.file } : result
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    return { problems: ['code' in error && error.code === 'ENOENT' ? 'there is no such file' : error.message] }
+  }
+}
+
+export const parseOptions = ({ features }: Pick<QueryConfig, 'features'>): Partial<ParseOptions> => ({
+  experimentalFunctions: features.includes('promql-experimental-functions'),
+  durationExpressions: features.includes('promql-duration-expr'),
+  extendedRangeSelectors: features.includes('promql-extended-range-selectors'),
+  fillModifiers: features.includes('promql-binop-fill-modifiers'),
+})
+
+const settingsOf = (config: RulesConfig, query: QueryConfig): RuleSettings => ({
+  interval: config.intervalMs,
+  queryOffset: config.queryOffsetMs,
+  resendDelay: config.resendDelayMs,
+  outageTolerance: config.outageToleranceMs,
+  forGracePeriod: config.gracePeriodMs,
+  externalUrl: config.externalUrl,
+  externalLabels: Labels.from(query.externalLabels),
+  maxConcurrent: config.maxConcurrent,
+})
