@@ -166,7 +166,9 @@ describe('rules of a configuration', () => {
     const answer = await ask('rules', parameters)
     if (typeof groups === 'string') expect(answer).toMatchObject({ status: 'error', errorType: 'bad_data', error: groups })
     else
-      expect((answer.data['groups'] as unknown as { rules: { name: string }[] }[]).map(group => group.rules.map(({ name }) => name))).toEqual(groups)
+      expect(
+        (answer.data['groups'] as unknown as { rules: { name: string }[] }[]).map(group => group.rules.map(({ name }) => name)),
+      ).toEqual(groups)
   })
 
   test('all that is wrong with them keeps it from starting', async () => {
