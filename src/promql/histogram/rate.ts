@@ -46,8 +46,9 @@ export function histogramRate(histograms: Histograms, windows: Windows, kind: Ra
     if (last < first) continue
     const notes = new Notes()
     const grown = last === first ? undefined : growth(histograms, resets, first, last, kind, notes)
-    if (grown === 'mixed') warnMixed(windows, cx)
-    else extrapolate(histograms, first, last, grown, windows, step, kind, notes, out)
+    const value = grown === 'mixed' ? 'mixed' : extrapolate(histograms, first, last, grown, windows, step, kind, notes)
+    if (value === 'mixed') warnMixed(windows, cx)
+    else if (value !== undefined) putHistogram(out, step, value)
     notes.tell(windows, cx)
   }
 }
@@ -131,21 +132,21 @@ function extrapolate(
   step: number,
   kind: RateKind,
   notes: Notes,
-  out: MutableRow,
-): void {
+): FloatHistogram | 'mixed' | undefined {
   const from = windows.from[step]!
   let sampled = (time[last]! - time[first]!) / 1000
   const between = last > first ? sampled / (last - first) : 0
   const threshold = between * 1.1
   let toStart = (time[first]! - from) / 1000
-  let value: FloatHistogram
+  let value: FloatHistogram | 'mixed'
   const began = kind.counter && start !== undefined ? start[first]! : 0
   if (began !== 0 && began > from && began < time[first]!) {
     // It began within the window, at nothing: all of the first sample is growth, and there is nothing to extend to.
     toStart = 0
     sampled = (time[last]! - began) / 1000
     value = withFirst(grown, histogram[first]!, notes)
-  } else if (grown === undefined) return
+    if (value === 'mixed') return value
+  } else if (grown === undefined) return undefined
   else {
     value = grown.value()
     if (toStart >= threshold) toStart = between / 2
@@ -158,13 +159,13 @@ function extrapolate(
   if (toEnd >= threshold) toEnd = between / 2
   let factor = sampled === 0 ? 1 : (sampled + toStart + toEnd) / sampled
   if (kind.perSecond) factor /= windows.range / 1000
-  putHistogram(out, step, multiply(value, factor))
+  return multiply(value, factor)
 }
 
-function withFirst(grown: HistogramSum | undefined, first: FloatHistogram, notes: Notes): FloatHistogram {
+function withFirst(grown: HistogramSum | undefined, first: FloatHistogram, notes: Notes): FloatHistogram | 'mixed' {
   if (grown === undefined) return first
   grown.reconciled = false
-  grown.add(first)
+  if (!grown.add(first)) return 'mixed'
   if (grown.reconciled) notes.added = true
   return grown.value()
 }

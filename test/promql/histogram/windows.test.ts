@@ -196,6 +196,17 @@ describe('rates of histograms', () => {
     ).toEqual({ cell: `count:5 ${gauge}`, said: [] })
   })
 
+  test('a first sample that counts has to go with the others', () => {
+    const custom = 'schema:-53 count:4 custom_values:[1] buckets:[4]'
+    expect(
+      run('increase', [
+        [20, 'count:3', 10],
+        [40, custom, 20],
+        [60, custom, 20],
+      ]),
+    ).toEqual({ cell: undefined, said: [mixedSchemas] })
+  })
+
   test('a start timestamp says that there was a reset, and is warned of where it overlaps', () => {
     expect(
       run('increase', [
