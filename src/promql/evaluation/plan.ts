@@ -1,3 +1,4 @@
+import { formatG } from '../../lib/go-text.ts'
 import { Labels } from '../../model/labels.ts'
 import type { Matcher } from '../../model/matcher.ts'
 import type { Queryable, SelectedSeries, SelectHints } from '../../model/query.ts'
@@ -291,12 +292,22 @@ export class Planner {
     if (func.kind === 'window') {
       const matrix = call.args.find(arg => arg.type === 'matrix')
       if (matrix === undefined) throw new QueryError('internal', `${expr.func}() has no range vector`)
-      const operator = new WindowCall(call, func, matrix.operator)
+      const operator = this.#once(expr, args, grid, () => new WindowCall(call, func, matrix.operator))
       return func.dropName ? this.#nameless(operator, 'refuse') : operator
     }
     const vector = call.args.find(arg => arg.type === 'vector')
     const operator = new SampleCall(call, func, vector?.operator ?? new TimeVector(cx, grid, Labels.empty))
     return func.dropName ? this.#nameless(operator, 'merge') : operator
+  }
+
+  /** A function of a range selector that stands more than once: the share that one has of all asks for each and for all. */
+  #once(expr: Call, args: readonly Expr[], grid: Grid, operator: () => VectorOperator): VectorOperator {
+    const plain = args.every(arg => arg.kind === 'matrix_selector' || arg.kind === 'number' || arg.kind === 'string')
+    if (!plain) return operator()
+    const key = JSON.stringify([expr.func, args, grid], written)
+    let shared = this.#shared.get(key)
+    if (shared === undefined) this.#shared.set(key, (shared = new Shared(operator())))
+    return shared.use()
   }
 
   #scalarCall(expr: Call, grid: Grid): ScalarOperator {
@@ -442,6 +453,12 @@ function refuseModifier(modifier: 'anchored' | 'smoothed', func: string): void {
   const safe = modifier === 'anchored' ? anchoredSafe : smoothedSafe
   if (func === '' || safe.includes(func)) return
   throw new QueryError('execution', `${modifier} modifier can only be used with: ${safe.join(', ')} - not with ${func}`)
+}
+
+/** For JSON that two expressions have in common only where they are the same, wherever they stand. JSON has null for what is not finite, and no −0. */
+function written(name: string, value: unknown): unknown {
+  if (name === 'position') return undefined
+  return typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)) ? formatG(value) : value
 }
 
 function failedSelect(cause: unknown): never {

@@ -106,6 +106,9 @@ export class Invariant implements VectorOperator {
   }
 }
 
+/** [steps] of all rows that are kept for a second asker: 90 MB. Where there are more, they are worked out again. */
+const mostKept = 10_000_000
+
 /**
  * One that several places of an expression ask for, worked out once: its rows are kept, shared, until the last has had them.
  */
@@ -129,16 +132,25 @@ export class Shared implements VectorOperator {
   }
 
   async run(sink: Sink): Promise<void> {
-    this.#uses--
-    if (this.#uses === 0 && this.#rows === undefined) return this.#from.run(sink)
-    if (this.#rows === undefined) {
-      const rows: FlowingRow[] = []
-      await this.#from.run(row => rows.push(row))
-      this.#rows = rows
-    }
-    const rows = this.#rows
-    if (this.#uses === 0) this.#rows = undefined
-    // Those of before may still hold the columns.
-    for (const row of rows) sink({ ...row, shared: true, samples: 0 })
+    const last = --this.#uses <= 0
+    const kept = this.#rows
+    if (kept === undefined) return last ? this.#from.run(sink) : this.#keep(sink)
+    if (last) this.#rows = undefined
+    for (const row of kept) sink(view(row))
+  }
+
+  async #keep(sink: Sink): Promise<void> {
+    const most = Math.floor(mostKept / this.grid.steps)
+    let rows: FlowingRow[] | undefined = []
+    await this.#from.run(row => {
+      if (rows !== undefined && rows.length >= most) rows = undefined
+      if (rows === undefined) return sink(row)
+      rows.push(row)
+      sink(view(row))
+    })
+    this.#rows = rows
   }
 }
+
+/** Whoever has it reads only: others have the same columns. */
+const view = (row: FlowingRow): FlowingRow => ({ ...row, shared: true, samples: 0 })

@@ -72,6 +72,9 @@ describe('a selector that stands twice is read once', () => {
     ['x + x', 2],
     ['x - on (i) group_left () x', 2],
     ['x > bool on (i) -x', 2],
+    ['sum by (i) (rate(x[5m])) / on () group_left () sum(rate(x[5m]))', 2],
+    ['rate(x[5m]) + rate(x[6m])', 4],
+    ['quantile_over_time(Inf, x[5m]) + quantile_over_time(NaN, x[5m])', 4],
   ])('%s', async (text, reads) => {
     const store = new Asked()
     await range(store, text)
