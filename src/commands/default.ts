@@ -28,6 +28,8 @@ receivers:
       http: { endpoint: 127.0.0.1:4318 }
   host: { collection_interval: 1s }
   self: { collection_interval: 1s }
+  # What rules compute (service.rules), once there are some.
+  derived:
 
 processors:
   memory_limiter:
@@ -40,10 +42,10 @@ service:
   extensions: [health_check]
   pipelines:
     metrics:
-      receivers: [otlp, host, self]
+      receivers: [otlp, host, self, derived]
       processors: [memory_limiter, redaction, batch]
       exporters: [prometheus]
-    # Traces and logs have nowhere to go yet: they are dropped, counted as no_exporter. --forward URL sends all three on.
+    # Traces and logs have nowhere to go yet: they are dropped, counted as no_exporter. --forward URL sends all three on, --store DIR keeps them.
   api: { endpoint: 127.0.0.1:2242 }
   telemetry:
     metrics:

@@ -167,7 +167,7 @@ describe('run', () => {
     expect({ code, err }).toEqual({ code: 0, err: '' })
     expect(
       out,
-    ).toBe(`thalamus 1.2.3 runs: metrics: otlp, host, self -> prometheus; traces, logs: dropped (no exporter; --forward URL sends them on)
+    ).toBe(`thalamus 1.2.3 runs: metrics: otlp, host, self, derived -> prometheus; traces, logs: dropped (no exporter; --forward URL sends them on)
   receives  OTLP over gRPC http://127.0.0.1:4317, OTLP over HTTP http://127.0.0.1:4318
   serves    Prometheus page http://127.0.0.1:9464/metrics, api http://127.0.0.1:2242
   try       curl -s http://127.0.0.1:9464/metrics | grep system_cpu
