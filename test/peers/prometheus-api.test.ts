@@ -140,6 +140,29 @@ describe('promtool asks', () => {
   })
 })
 
+test('another Prometheus reads what is kept here, and scrapes it', async () => {
+  await using reader = await Prometheus.start(
+    { federated: { target: new URL(ours).host, metrics_path: '/federate', honor_labels: true, params: { 'match[]': ['up{via="v2"}'] } } },
+    { remote_read: [{ url: `${ours}/api/v1/read`, read_recent: true }] },
+  )
+  for (const expression of [
+    'up{via="v1"}',
+    'sum(rate(prometheus_http_requests_total{via="v1"}[1m]))',
+    'histogram_count(prometheus_http_request_duration_seconds{via="v1"})',
+  ]) {
+    const [read, kept] = await Promise.all(
+      [reader.url, ours].map(async url => Object.fromEntries(byLabels(await query(url, expression, at)))),
+    )
+    expect(Object.keys(read!).length).toBeGreaterThan(0)
+    expect(read).toEqual(kept)
+  }
+  await eventually('it was scraped', async () => {
+    const found = await query(reader.url, 'count_over_time(up{job="p", via="v2"}[10s])', Date.now() / 1000)
+    const scraped = await query(reader.url, 'scrape_samples_scraped{job="federated"}', Date.now() / 1000)
+    return found.length === 1 && scraped[0]?.value?.[1] === '1'
+  })
+})
+
 test('a series that is no more is stale here as there', async () => {
   await scraped[Symbol.asyncDispose]()
   const down = await eventually('the target is down', async () => (await prometheus.query('up == 0')).length > 0)

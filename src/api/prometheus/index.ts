@@ -12,9 +12,11 @@ import type { GroupStatus } from '../../rules/status.ts'
 import { type Answer, ApiError, closing, refusal } from './answer.ts'
 import { type Asking, queryOf, type Sources } from './asking.ts'
 import { sendOn } from './backend.ts'
+import { federate } from './federate.ts'
 import { readForm } from './form.ts'
 import { Gate } from './gate.ts'
 import { instantQuery, rangeQuery } from './query.ts'
+import { remoteRead } from './remote-read.ts'
 import { type Piece, send } from './respond.ts'
 import { alerts, ruleGroups } from './rules.ts'
 import { labelNames, labelValues, metadata, queryExemplars, series } from './series.ts'
@@ -81,7 +83,15 @@ export function prometheusApi(api: PrometheusApi): readonly (readonly [path: str
     request.resume()
     response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('404 page not found\n')
   }
-  return [...Object.entries(routesOf(api)).map(([path, route]) => [base + path, handlerOf(route)] as const), [`${base}label/`, valuesOf]]
+  const whole = (methods: readonly string[], answer: Whole): Handler => {
+    return (request, response) => void answerWhole(api, methods, answer, request, response)
+  }
+  return [
+    ...Object.entries(routesOf(api)).map(([path, route]) => [base + path, handlerOf(route)] as const),
+    [`${base}label/`, valuesOf],
+    [`${base}read`, whole(['POST'], remoteRead)],
+    ['/federate', whole(getting, federate)],
+  ]
 }
 
 /** The name in `/api/v1/label/NAME/values`; undefined where the path is another. */
@@ -92,6 +102,39 @@ function labelIn(url: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** What is not answered in JSON, and so neither are its errors. @throws {ApiError} */
+type Whole = (sources: Sources, request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => Promise<void>
+
+async function answerWhole(
+  api: PrometheusApi,
+  methods: readonly string[],
+  answer: Whole,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort(new ApiError('canceled', 'the client has gone away')))
+  try {
+    if (!methods.includes(request.method ?? '')) return notAllowed(methods, request, response)
+    const { backend } = api.settings()
+    if (backend !== undefined) return sendOn(backend, request, response)
+    await answer(api, request, response, gone.signal)
+  } catch (error) {
+    const problem = problemOf(error)
+    if (problem.type === 'internal') api.log.error({ err: error, path: request.url?.split('?')[0] }, unanswered)
+    if (response.headersSent) return void response.destroy()
+    if (!response.destroyed) response.writeHead(problem.status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${problem.message}\n`)
+  }
+}
+
+const unanswered = 'a question could not be answered'
+
+function notAllowed(methods: readonly string[], request: IncomingMessage, response: ServerResponse): void {
+  request.resume()
+  response.writeHead(405, { allow: methods.join(', '), 'content-type': 'text/plain; charset=utf-8' })
+  response.end('Method Not Allowed\n')
 }
 
 /** One question and its answer. */
@@ -114,19 +157,13 @@ class Exchange {
 
   async run(): Promise<void> {
     try {
-      if (!this.#route.methods.includes(this.#request.method ?? '')) return this.#notAllowed()
+      if (!this.#route.methods.includes(this.#request.method ?? '')) return notAllowed(this.#route.methods, this.#request, this.#response)
       const { backend } = this.#api.settings()
       if (backend !== undefined && this.#route.own !== true) return sendOn(backend, this.#request, this.#response)
       await this.#succeed(await this.#answer())
     } catch (error) {
       this.#fail(error)
     }
-  }
-
-  #notAllowed(): void {
-    this.#request.resume()
-    this.#response.writeHead(405, { allow: this.#route.methods.join(', '), 'content-type': 'text/plain; charset=utf-8' })
-    this.#response.end('Method Not Allowed\n')
   }
 
   async #answer(): Promise<Answer> {
@@ -144,8 +181,7 @@ class Exchange {
 
   #fail(error: unknown): void {
     const problem = problemOf(error)
-    if (problem.type === 'internal')
-      this.#api.log.error({ err: error, path: this.#request.url?.split('?')[0] }, 'a question could not be answered')
+    if (problem.type === 'internal') this.#api.log.error({ err: error, path: this.#request.url?.split('?')[0] }, unanswered)
     if (this.#response.headersSent) return void this.#response.destroy()
     if (this.#response.destroyed) return
     const { status } = problem

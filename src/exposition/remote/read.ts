@@ -264,7 +264,7 @@ function spanOf(field: Cursor): Span {
 const unzigzag = (value: number): number => (value % 2 === 1 ? -(value + 1) / 2 : value / 2)
 
 /** Varints, packed or one by one. */
-function numbersOf(field: Cursor, into: number[]): void {
+export function numbersOf(field: Cursor, into: number[]): void {
   if (field.wire === VARINT) return void into.push(uint64Of(field))
   if (field.wire !== BYTES) return
   const { bytes, end } = field
@@ -296,7 +296,7 @@ function uint64Of(field: Cursor): number {
   return field.end - field.start <= exactBytes ? shortVarint(field) : Number(field.uint64)
 }
 
-function int64Of(field: Cursor): number {
+export function int64Of(field: Cursor): number {
   return field.end - field.start <= exactBytes ? shortVarint(field) : Number(BigInt.asIntN(64, field.uint64))
 }
 

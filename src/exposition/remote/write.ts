@@ -17,19 +17,7 @@ const initialBytes = 64 * 1024
 /** prometheus.WriteRequest. @param families what is told of families of metrics, by name */
 export function writeV1(series: readonly RemoteSeries[], families: Iterable<readonly [string, RemoteMetadata]> = []): Uint8Array {
   const out = new ProtoWriter(initialBytes)
-  for (const { labels, samples, histograms, exemplars } of series) {
-    const from = out.begin(1)
-    for (const label of labels) writeLabel(out, label)
-    for (const sample of samples) writeSample(out, 2, sample, false)
-    for (const { labels: about, value, time } of exemplars) {
-      const exemplar = out.begin(3)
-      for (const label of about) writeLabel(out, label)
-      writeValueAndTime(out, value, time)
-      out.end(exemplar)
-    }
-    for (const histogram of histograms) writeHistogram(out, 4, histogram, false)
-    out.end(from)
-  }
+  for (const one of series) writeTimeSeries(out, one)
   for (const [family, { type, help, unit }] of families) {
     const from = out.begin(3)
     out.varintField(1, remoteTypes.indexOf(type))
@@ -39,6 +27,21 @@ export function writeV1(series: readonly RemoteSeries[], families: Iterable<read
     out.end(from)
   }
   return out.take()
+}
+
+/** prometheus.TimeSeries as field 1, as in requests to write and in answers to reads. */
+export function writeTimeSeries(out: ProtoWriter, { labels, samples, histograms, exemplars }: RemoteSeries): void {
+  const from = out.begin(1)
+  for (const label of labels) writeLabel(out, label)
+  for (const sample of samples) writeSample(out, 2, sample, false)
+  for (const { labels: about, value, time } of exemplars) {
+    const exemplar = out.begin(3)
+    for (const label of about) writeLabel(out, label)
+    writeValueAndTime(out, value, time)
+    out.end(exemplar)
+  }
+  for (const histogram of histograms) writeHistogram(out, 4, histogram, false)
+  out.end(from)
 }
 
 /** io.prometheus.write.v2.Request */
@@ -93,7 +96,7 @@ class Symbols {
   }
 }
 
-export function writeLabel(out: ProtoWriter, [name, value]: Label): void {
+function writeLabel(out: ProtoWriter, [name, value]: Label): void {
   const from = out.begin(1)
   out.text(1, name)
   out.text(2, value)
@@ -109,7 +112,7 @@ function writeDouble(out: ProtoWriter, field: number, value: number, stale: bool
   out.raw(staleMarker)
 }
 
-export function writeSample(out: ProtoWriter, field: number, { time, start, stale, value }: RemoteSample, starts: boolean): void {
+function writeSample(out: ProtoWriter, field: number, { time, start, stale, value }: RemoteSample, starts: boolean): void {
   const from = out.begin(field)
   writeDouble(out, 1, value, stale)
   out.int64(2, Math.floor(time))
@@ -124,7 +127,7 @@ function writeValueAndTime(out: ProtoWriter, value: RemoteExemplar['value'], tim
 
 const hints = { unknown: 0, reset: 1, not_reset: 2, gauge: 3 } as const
 
-export function writeHistogram(out: ProtoWriter, field: number, { time, start, stale, histogram }: RemoteHistogram, starts: boolean): void {
+function writeHistogram(out: ProtoWriter, field: number, { time, start, stale, histogram }: RemoteHistogram, starts: boolean): void {
   const from = out.begin(field)
   const { schema, count, sum, zeroThreshold, zeroCount, customBounds, resetHint } = histogram
   // Whole counts travel as differences, which is what receivers expect of what was counted.

@@ -1,0 +1,157 @@
+/** What is not answered in JSON: federation and remote read. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ProtoWriter } from '../../../src/exposition/proto-writer.ts'
+import { readWriteV1 } from '../../../src/exposition/remote/read.ts'
+import type { RemoteSeries } from '../../../src/exposition/remote/series.ts'
+import { snappyDecode, snappyEncode } from '../../../src/lib/snappy.ts'
+import type { Matcher } from '../../../src/model/matcher.ts'
+import { createEngine } from '../../../src/promql/engine.ts'
+import { MemoryStore } from '../../kit/memory-store.ts'
+import { now, type Served, serve } from './serving.ts'
+
+const step = 15_000
+const begin = now - 3 * step
+const store = new MemoryStore().load(
+  `up{job="a",instance="i:1"} 0 1 1 1
+   up{job="b"} 1 1 1 stale
+   old{job="a"} 1 _ _ _
+   h{job="a"} {{schema:0 sum:5 count:4 buckets:[1 2 1]}}x3
+   n{job="a"} {{schema:-53 sum:5 count:7 custom_values:[0.5 1] buckets:[1 2 4]}}x3
+   {"dotted.name", "l.x"="ü"} 1 2 3 4.5`,
+  begin,
+  step,
+)
+
+let api: Served
+const external = { region: 'eu', job: 'never' }
+beforeAll(async () => {
+  api = await serve(store, createEngine, { externalLabels: external })
+})
+afterAll(() => api[Symbol.asyncDispose]())
+
+const page = async (parameters: [string, string][], accept = 'text/plain;version=0.0.4;escaping=allow-utf-8') => {
+  const response = await fetch(`${api.url}/federate?${new URLSearchParams(parameters)}`, { headers: { accept } })
+  return { status: response.status, type: response.headers.get('content-type'), text: await response.text() }
+}
+
+describe('federate', () => {
+  test('the newest sample of each, with its time; what is over is left out', async () => {
+    const { status, type, text } = await page([
+      ['match[]', 'up'],
+      ['match[]', '{job="a"}'],
+    ])
+    expect([status, type]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8'])
+    expect(text.split('\n')).toEqual([
+      '# TYPE n histogram',
+      `n_bucket{job="a",region="eu",instance="",le="0.5"} 1 ${now}`,
+      `n_bucket{job="a",region="eu",instance="",le="1"} 3 ${now}`,
+      `n_bucket{job="a",region="eu",instance="",le="+Inf"} 7 ${now}`,
+      `n_sum{job="a",region="eu",instance=""} 5 ${now}`,
+      `n_count{job="a",region="eu",instance=""} 7 ${now}`,
+      '# TYPE old untyped',
+      `old{job="a",region="eu",instance=""} 1 ${begin}`,
+      '# TYPE up untyped',
+      `up{instance="i:1",job="a",region="eu"} 1 ${now}`,
+      '',
+    ])
+  })
+  test('names of any characters, for who takes them and who does not', async () => {
+    const asked: [string, string][] = [['match[]', '{"dotted.name"}']]
+    expect((await page(asked)).text).toContain(`{"dotted.name",job="never","l.x"="ü",region="eu",instance=""} 4.5 ${now}`)
+    expect((await page(asked, 'text/plain')).text).toContain(`dotted_name{job="never",l_x="ü",region="eu"} 4.5 ${now}`)
+  })
+  test('nothing asked for is nothing; what is wrong is said in plain text', async () => {
+    expect(await page([])).toMatchObject({ status: 200, text: '' })
+    expect(await page([['match[]', 'up{']])).toMatchObject({ status: 400, text: expect.stringContaining('parse error') })
+    expect(await page([['match[]', '{}']])).toMatchObject({ status: 400 })
+    expect((await fetch(`${api.url}/federate`, { method: 'POST' })).status).toBe(405)
+  })
+})
+
+const operators = ['=', '!=', '=~', '!~']
+
+function readRequest(queries: readonly { start: number; end: number; matchers: readonly Matcher[] }[], accepted: readonly number[] = []) {
+  const out = new ProtoWriter(1000)
+  for (const { start, end, matchers } of queries) {
+    const query = out.begin(1)
+    out.int64(1, start)
+    out.int64(2, end)
+    for (const { name, op, value } of matchers) {
+      const matcher = out.begin(3)
+      out.varintField(1, operators.indexOf(op))
+      out.text(2, name)
+      out.text(3, value)
+      out.end(matcher)
+    }
+    out.end(query)
+  }
+  out.varints(2, accepted)
+  return out.take()
+}
+
+const post = (body: Uint8Array) => fetch(`${api.url}/api/v1/read`, { method: 'POST', body: body as Uint8Array<ArrayBuffer> })
+
+/** The series of each query. */
+async function read(...args: Parameters<typeof readRequest>): Promise<RemoteSeries[][]> {
+  const response = await post(snappyEncode(readRequest(...args)))
+  expect([response.status, response.headers.get('content-encoding')]).toEqual([200, 'snappy'])
+  let bytes = Buffer.from(snappyDecode(new Uint8Array(await response.arrayBuffer()), 2 ** 20))
+  const results: RemoteSeries[][] = []
+  // Each result is a message with time series as field 1: what a request to write is.
+  while (bytes.length > 0) {
+    const [size, at] = bytes[1]! < 128 ? [bytes[1]!, 2] : [(bytes[1]! & 127) + bytes[2]! * 128, 3]
+    const series: RemoteSeries[] = []
+    readWriteV1(bytes.subarray(at, at + size), { series: one => void series.push(one), wrong: () => {} })
+    results.push(series)
+    bytes = bytes.subarray(at + size)
+  }
+  return results
+}
+
+const eq = (name: string, value: string): Matcher => ({ name, op: '=', value })
+
+describe('remote read', () => {
+  test('samples in [start, end], stale markers and all, with labels that they leave with', async () => {
+    const [found] = await read([{ start: begin + step, end: now, matchers: [eq('__name__', 'up')] }])
+    expect(found!.map(({ labels }) => Object.fromEntries(labels))).toEqual([
+      { __name__: 'up', instance: 'i:1', job: 'a', region: 'eu' },
+      { __name__: 'up', job: 'b', region: 'eu' },
+    ])
+    expect(found![1]!.samples.map(({ time, stale }) => [time, stale])).toEqual([
+      [begin + step, false],
+      [begin + 2 * step, false],
+      [now, true],
+    ])
+  })
+  test('native histograms; several queries; a label that is only outside', async () => {
+    const matchers = [eq('__name__', 'h')]
+    const found = await read([
+      { start: now, end: now, matchers },
+      { start: now, end: now, matchers: [...matchers, eq('region', 'eu')] },
+      { start: now, end: now, matchers: [...matchers, eq('region', 'us')] },
+      { start: now, end: now, matchers: [{ name: '__name__', op: '=~', value: 'h|zz' }] },
+    ])
+    expect(found.map(series => series.length)).toEqual([1, 1, 0, 1])
+    expect(found[0]![0]!.histograms).toMatchObject([{ time: now, histogram: { schema: 0, count: 4, sum: 5, positiveCounts: [1, 2, 1] } }])
+  })
+  test.each<[string, Uint8Array, string]>([
+    ['no Snappy', Buffer.from([5, 0]), 'the body is not taken: as Snappy it'],
+    ['no message', snappyEncode(Buffer.from([0x0a, 0x7f])), 'remote read: truncated read request'],
+    ['chunks alone', snappyEncode(readRequest([], [1])), 'server does not support any of the requested response types'],
+    [
+      'no expression',
+      snappyEncode(readRequest([{ start: 0, end: 1, matchers: [{ name: 'a', op: '=~', value: '(' }] }])),
+      'has a "(" without its ")"',
+    ],
+  ])('%s', async (_, body, problem) => {
+    const response = await post(body)
+    expect(response.status).toBe(400)
+    expect(await response.text()).toContain(problem)
+  })
+  test('no more samples than a query may hold', async () => {
+    await using narrow = await serve(store, createEngine, { maxSamples: 3 })
+    const body = snappyEncode(readRequest([{ start: begin, end: now, matchers: [eq('__name__', 'up')] }]))
+    const response = await fetch(`${narrow.url}/api/v1/read`, { method: 'POST', body: body as Uint8Array<ArrayBuffer> })
+    expect([response.status, await response.text()]).toEqual([400, 'exceeded sample limit (3)\n'])
+  })
+})
