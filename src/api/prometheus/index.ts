@@ -9,7 +9,7 @@ import { QueryError } from '../../promql/engine.ts'
 import { pretty } from '../../promql/pretty.ts'
 import { tree } from '../../promql/tree.ts'
 import type { GroupStatus } from '../../rules/status.ts'
-import { type Answer, ApiError, closing, refusal } from './answer.ts'
+import { type Answer, ApiError, closing, invalidParameter, refusal } from './answer.ts'
 import { type Asking, queryOf, type Sources } from './asking.ts'
 import { sendOn } from './backend.ts'
 import { federate } from './federate.ts'
@@ -216,6 +216,8 @@ const pieceBytes = 64 * 1024
 /** What goes wrong, in Prometheus's words. */
 function problemOf(error: unknown): ApiError {
   if (error instanceof ApiError) return error
+  // What is wrong with the question is known of the parameter that asks it.
+  if (error instanceof QueryError && error.type === 'bad_data') return invalidParameter('query', error.message)
   if (error instanceof QueryError) return new ApiError(error.type, error.message, { cause: error })
   return new ApiError('internal', 'internal error: the log has it', { cause: error })
 }

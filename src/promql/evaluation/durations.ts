@@ -62,4 +62,4 @@ function calculated(op: '+' | '-' | '*' | '/' | '%' | '^', left: number, right: 
   }
 }
 
-const refused = ({ start, end }: Position, what: string): QueryError => new QueryError('execution', `${start}:${end}: ${what}`)
+const refused = ({ start, end }: Position, what: string): QueryError => new QueryError('bad_data', `${start}:${end}: ${what}`)

@@ -36,8 +36,9 @@ export class VectorMatch implements VectorOperator {
     const { pool } = this.#cx
     const swapped = this.#matching.cardinality === 'one-to-many'
     const signature = matchSignature(this.#matching)
-    const right = await gather(this.#right)
+    // As Prometheus does: which of two failures is told, and of two alike annotations which place, is that of the order.
     const left = await gather(this.#left)
+    const right = await gather(this.#right)
     const [many, one] = swapped ? [right, left] : [left, right]
     const { fillLeft, fillRight } = this.#matching
     const fills = fillLeft !== undefined || fillRight !== undefined
@@ -265,7 +266,7 @@ class Uniqueness {
     const { any } = this
     const matched = this.#oneToOne ? any : this.#of(labels, any.length)
     for (let i = 0; i < any.length; i++) {
-      if (!operation.goTogether(left.kind[i]!, right.kind[i]!)) continue
+      if (!operation.goTogether(left, right, i)) continue
       if (matched[i] === 1)
         throw new QueryError(
           'execution',

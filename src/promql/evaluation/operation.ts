@@ -1,6 +1,7 @@
 import type { FloatHistogram } from '../../model/float-histogram.ts'
 import { type Annotations, infoIncompatibleTypes } from '../annotations.ts'
 import type { BinaryExpr, BinaryOp, Position } from '../ast.ts'
+import { isCustom } from '../histogram/layout.ts'
 import { ABSENT, FLOAT, HISTOGRAM } from '../value.ts'
 import { arithmetic, comparisons, isArithmetic, isComparison } from './arithmetic.ts'
 import { operateOnHistograms } from './histogram-operation.ts'
@@ -119,13 +120,15 @@ export class Operation {
     out.histograms = any ? histograms : undefined
   }
 
-  /** Whether there is something to calculate or compare between samples of these kinds. */
-  goTogether(left: number, right: number): boolean {
-    if (left === ABSENT || right === ABSENT) return false
-    if (left === FLOAT && right === FLOAT) return this.#ofFloats
-    if (left === FLOAT) return this.op === '*'
-    if (right === FLOAT) return this.op === '*' || this.op === '/' || this.op === '</' || this.op === '>/'
-    return this.op === '+' || this.op === '-' || this.op === '==' || this.op === '!='
+  /** Whether there is something to calculate or compare between the samples of a step. */
+  goTogether(left: Side, right: Side, step: number): boolean {
+    const [leftKind, rightKind] = [left.kind[step]!, right.kind[step]!]
+    if (leftKind === ABSENT || rightKind === ABSENT) return false
+    if (leftKind === FLOAT && rightKind === FLOAT) return this.#ofFloats
+    if (leftKind === FLOAT) return this.op === '*'
+    if (rightKind === FLOAT) return this.op === '*' || this.op === '/' || this.op === '</' || this.op === '>/'
+    if (this.op === '+' || this.op === '-') return addTogether(left.histograms![step]!, right.histograms![step]!)
+    return this.op === '==' || this.op === '!='
   }
 
   /** Of two samples; undefined where there is no result: a comparison that does not hold, or samples that do not go together. */
@@ -143,6 +146,12 @@ export class Operation {
     return undefined
   }
 }
+
+/** Not where one has exponential and the other custom buckets, or one says that there was a reset of counters and the other that there was none. */
+const addTogether = (left: FloatHistogram, right: FloatHistogram): boolean =>
+  isCustom(left) === isCustom(right) &&
+  !(left.resetHint === 'reset' && right.resetHint === 'not_reset') &&
+  !(left.resetHint === 'not_reset' && right.resetHint === 'reset')
 
 const sampleAt = ({ kind, value, histograms }: Side, step: number): number | FloatHistogram =>
   kind[step] === HISTOGRAM ? histograms![step]! : value[step]!

@@ -28,7 +28,6 @@ export class Quantile implements VectorOperator {
     const { pool, budget, annotations } = this.#cx
     const { signature, labels } = groupingOf(this.#expr)
     const param = await this.#param.values()
-    this.#warn(param)
     const groups = new Map<string, FlowingRow[]>()
     await this.#from.run(row => {
       if (row.histograms !== undefined) ignoreHistograms(row, 'quantile', { annotations, position: this.#expr.expr.position })
@@ -37,6 +36,8 @@ export class Quantile implements VectorOperator {
       if (group === undefined) groups.set(key, [row])
       else group.push(row)
     })
+    // After what the rows have to say: of two annotations alike the later one's place is told.
+    this.#warn(param)
     for (const rows of groups.values()) {
       const out = pool.take(labels(rows[0]!.labels), this.grid.steps)
       out.dropName = rows.some(row => row.dropName)

@@ -147,8 +147,7 @@ function withInfo(row: Row, infos: readonly InfoSeries[], wanted: Wanted, grid: 
     if (chosen.length === 0 && !wanted.optional) continue
     const labels = joined(row.labels, chosen, wanted)
     let out = rows.get(labels.key)
-    // Prometheus forgets here that the name was to go.
-    if (out === undefined) rows.set(labels.key, (out = emptyRow(grid, labels, false)))
+    if (out === undefined) rows.set(labels.key, (out = emptyRow(grid, labels, row.dropName)))
     copyStep(row, out, step)
   }
   return [...rows.values()]

@@ -187,15 +187,15 @@ describe('query', () => {
     value = { type: 'scalar', time: 0, value: 1 }
   })
 
-  test.each<[QueryError['type'], number, string]>([
+  test.each<[QueryError['type'], number, string, says?: string]>([
     ['execution', 422, 'execution'],
     ['timeout', 503, 'timeout'],
     ['canceled', 499, 'canceled'],
     ['internal', 500, 'internal'],
-    ['bad_data', 400, 'bad_data'],
-  ])('an error of the engine: %s', async (type, status, errorType) => {
+    ['bad_data', 400, 'bad_data', 'invalid parameter "query": why'],
+  ])('an error of the engine: %s', async (type, status, errorType, says = 'why') => {
     value = () => Promise.reject(new QueryError(type, 'why'))
-    expect(await api.get('query', { query: '1' })).toEqual(failure(status, errorType, 'why'))
+    expect(await api.get('query', { query: '1' })).toEqual(failure(status, errorType, says))
   })
 
   test('a bug is not told, but logged', async () => {

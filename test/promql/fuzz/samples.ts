@@ -1,5 +1,5 @@
 /** Made-up series of every kind that queries can trip over: counters with resets, gaps, stale markers, NaN and infinities, classic and native histograms. */
-import type { FloatHistogram } from '../../../src/model/float-histogram.ts'
+import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram } from '../../../src/model/float-histogram.ts'
 import { Labels } from '../../../src/model/labels.ts'
 import { emptyHistogram } from '../../../src/promql/histogram/text.ts'
 import { MemoryStorage } from '../../../src/promql/testing/memory.ts'
@@ -122,6 +122,7 @@ function histograms(chance: Chance, put: Put): void {
   for (const job of jobs) {
     put('native', { job }, growing(chance, job === 'a' ? 1 : 0, 400))
     put('native_gauge', { job }, () => ({ ...growing(chance, 0, 1)(0), resetHint: 'gauge' }))
+    put('custom', { job }, customBuckets(chance, job === 'a' ? [0.1, 1, 10] : [0.1, 0.5, 1, 5, 10]))
     // Now numbers, now histograms.
     const next = growing(chance, 0, 100)
     put('mixed', { job }, n => (n % 50 < 25 ? n : next(n)))
@@ -158,6 +159,28 @@ function growing(chance: Chance, schema: number, resetEvery: number): (n: number
       positiveCounts: [...positive],
       negativeSpans: [{ offset: 0, length: negative.length }],
       negativeCounts: [...negative],
+    }
+  }
+}
+
+/** A counter with bounds of its own. */
+function customBuckets(chance: Chance, customBounds: readonly number[]): (n: number) => FloatHistogram {
+  const counts = new Array<number>(customBounds.length + 1).fill(0)
+  let sum = 0
+  return n => {
+    if (n === 250) counts.fill((sum = 0))
+    for (let i = chance.int(6); i > 0; i--) {
+      counts[chance.int(counts.length)]!++
+      sum += chance.int(40) / 4
+    }
+    return {
+      ...emptyHistogram,
+      schema: CUSTOM_BUCKETS_SCHEMA,
+      sum,
+      count: counts.reduce((a, b) => a + b, 0),
+      positiveSpans: [{ offset: 0, length: counts.length }],
+      positiveCounts: [...counts],
+      customBounds,
     }
   }
 }
