@@ -43,7 +43,13 @@ export class Finder {
     let found = 0
     for (let at = from; at < to; ) {
       if (bytes[at] !== tag) {
-        at = skip(bytes, at, to)
+        const end = skip(bytes, at, to)
+        // A tag may be written in more bytes than it needs.
+        if (bytes[at] === tag + 128) {
+          const start = payloadOf(bytes, at, to, field)
+          if (start >= 0 && this.#match(bytes, start, end) && ++found === wanted) return found
+        }
+        at = end
         continue
       }
       if (++at >= to) return found
@@ -135,6 +141,16 @@ function skip(bytes: Uint8Array, at: number, to: number): number {
     return field.next() ? field.end : to
   } catch {
     return to
+  }
+}
+
+/** Where the payload of the field at `at` begins; -1 where it is another field, or malformed. */
+function payloadOf(bytes: Uint8Array, at: number, to: number, number: number): number {
+  try {
+    const field = new Cursor(bytes, at, to, 'field')
+    return field.next() && field.is(number, BYTES) ? field.start : -1
+  } catch {
+    return -1
   }
 }
 
