@@ -10,6 +10,7 @@ import { OfferedJournals } from '../src/component/journals.ts'
 import { Ledger } from '../src/component/ledger.ts'
 import { createOwnTelemetry } from '../src/component/own-telemetry.ts'
 import { OfferedStores } from '../src/component/queries.ts'
+import { OfferedRecords } from '../src/component/records.ts'
 import { nodeDisk } from '../src/disk.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { createReader } from '../src/otlp/reader.ts'
@@ -55,6 +56,7 @@ const cx: Context = {
   authenticator: () => undefined,
   queries: new OfferedStores(),
   journals: new OfferedJournals(),
+  records: new OfferedRecords(),
   derived: new DerivedSamples(),
   memory,
   listening() {},

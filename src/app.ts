@@ -7,6 +7,7 @@ import { type ProcessPage, processPage, queuesOf } from './api/debug.ts'
 import { Api, json } from './api/listener.ts'
 import { OwnMetrics } from './api/own-metrics.ts'
 import { prometheusApi } from './api/prometheus/index.ts'
+import { recordsApi } from './api/records/index.ts'
 import { Reloads, reasonOf, reloadHandler } from './api/reload.ts'
 import { Budget, SharedUse } from './component/budget.ts'
 import type { Authenticator, Component, Context, Files, Logger, MemoryUse, Status } from './component/component.ts'
@@ -22,6 +23,7 @@ import { type Account, type Kind, Ledger } from './component/ledger.ts'
 import type { SharedPorts } from './component/listen.ts'
 import { createOwnTelemetry } from './component/own-telemetry.ts'
 import { OfferedStores, type Queries } from './component/queries.ts'
+import { OfferedRecords } from './component/records.ts'
 import type { Storage } from './component/storage.ts'
 import type { Recorded } from './component/telemetry.ts'
 import { Tenancy } from './component/tenancy.ts'
@@ -147,6 +149,7 @@ class Running implements App {
   readonly #tenancies = new Map<Context, Tenancy>()
   readonly #queries: Queries
   readonly #journals: Journals
+  readonly #records = new OfferedRecords()
   readonly #derived = new DerivedSamples()
   #rules: Rules | undefined
   readonly #budget: Budget
@@ -241,6 +244,8 @@ class Running implements App {
         ...{ store: () => this.#queries.get(), engine: this.#engine },
       })
     }
+    for (const [path, handler] of recordsApi({ clock: world.clock, log: world.log('api'), records: this.#records }))
+      this.#api.mount(path, handler)
     this.#unhandled = meter('service').createCounter('thalamus_process_unhandled_errors', {
       unit: '{error}',
       description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
@@ -601,6 +606,7 @@ class Running implements App {
       storage: name => this.#storage(name),
       queries: tenancy.offers(this.#queries),
       journals: tenancy.offers(this.#journals),
+      records: { traces: tenancy.offers(this.#records.traces), logs: tenancy.offers(this.#records.logs) },
       derived: tenancy.derived(this.#derived),
       memory: this.#memory,
       ports: world.seat?.ports,

@@ -16,6 +16,7 @@ import type { Journals } from './journals.ts'
 import type { Account } from './ledger.ts'
 import type { SharedPorts } from './listen.ts'
 import type { Queries } from './queries.ts'
+import type { KeptRecords } from './records.ts'
 import type { Room } from './room.ts'
 import type { Storage } from './storage.ts'
 import type { OwnTelemetry } from './telemetry.ts'
@@ -136,6 +137,8 @@ export interface Context {
   readonly queries: Queries
   /** Who remembers what is decided; offers are taken back likewise. */
   readonly journals: Journals
+  /** Who keeps spans and log records to be asked for; likewise. */
+  readonly records: KeptRecords
   /** How what this process computes of series gets into its pipelines. What this component offers there is taken back when it is gone. */
   readonly derived: Derived
   /** What this process uses and may use. `collect` frees what nobody refers to first: everything stands still for as long as that takes. */

@@ -6,6 +6,7 @@ import type { Disk } from '../../src/component/disk.ts'
 import { type Journals, OfferedJournals } from '../../src/component/journals.ts'
 import { type Kind, Ledger } from '../../src/component/ledger.ts'
 import { OfferedStores, type Queries } from '../../src/component/queries.ts'
+import { type KeptRecords, OfferedRecords } from '../../src/component/records.ts'
 import type { Storage } from '../../src/component/storage.ts'
 import type { OwnTelemetry } from '../../src/component/telemetry.ts'
 import type { Reader } from '../../src/model/batch.ts'
@@ -44,6 +45,7 @@ export interface TestWorld {
   readonly authenticators?: Readonly<Record<string, Authenticator>>
   readonly queries?: Queries
   readonly journals?: Journals
+  readonly records?: KeptRecords
   readonly derived?: Derived
   readonly storages?: Readonly<Record<string, Storage>>
   readonly memory?: (collect?: boolean) => MemoryUse
@@ -90,6 +92,7 @@ export function testContext(world: TestWorld = {}): TestContext {
     storage: name => world.storages?.[name],
     queries: world.queries ?? new OfferedStores(),
     journals: world.journals ?? new OfferedJournals(),
+    records: world.records ?? new OfferedRecords(),
     derived: world.derived ?? new DerivedSamples(),
     memory: world.memory ?? (() => ({ usedBytes: 0, limitBytes: 2 ** 30 })),
     listening: (what, url) => void urls.push({ what, url }),

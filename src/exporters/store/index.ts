@@ -1,4 +1,4 @@
-/** Keeps samples on this machine and answers questions about them: what the Prometheus API and rules ask. */
+/** Keeps samples on this machine, and for a while spans and log records, and answers questions about them: what the APIs and rules ask. */
 import { z } from 'zod'
 import { type Consumer, type Context, type Exporter, exporter } from '../../component/component.ts'
 import { RetryableError } from '../../component/errors.ts'
@@ -13,15 +13,28 @@ import type { Metadata } from '../../model/query.ts'
 import { outcomes } from '../../store/head.ts'
 import { TimeSeriesStore } from '../../store/store.ts'
 import { type Reason, Translator } from '../../translation/translate.ts'
+import { Awaiting } from './awaiting.ts'
 import { measure } from './metrics.ts'
+import { RecordExporter } from './records.ts'
 import { Refusals } from './refusals.ts'
+
+const ring = (what: string) =>
+  z
+    .strictObject({
+      retention: duration({ min: 1000 }).prefault('1h').describe(`How long ${what} are kept at least, unless that is more than fits.`),
+      size: bytes().prefault('256MiB').describe(`The most bytes that ${what} take; past it the oldest are deleted.`),
+    })
+    .prefault({})
+    .describe(`The ring that ${what} are kept in, whichever bound comes first.`)
 
 const config = z.strictObject({
   directory: z
     .string()
     .min(1)
     .default('/var/lib/thalamus/store')
-    .describe('Where the samples lie; made where it does not exist. For one process alone.'),
+    .describe(
+      'Where the samples lie, spans in `spans` and log records in `logs` below it; made where it does not exist. For one process alone.',
+    ),
   retention: z
     .strictObject({
       raw: duration({ min: 1 }).prefault('24h').describe('How long samples are kept as they came, at least.'),
@@ -33,6 +46,8 @@ const config = z.strictObject({
     })
     .prefault({})
     .describe('What is kept for how long. Whole blocks are deleted, so that some of it stays up to a day longer.'),
+  spans: ring('spans'),
+  logs: ring('log records'),
   out_of_order_window: duration()
     .prefault('10m')
     .describe('How much older than the newest sample one may be that comes after a younger one of its series.'),
@@ -66,7 +81,11 @@ export default exporter({
   type: 'store',
   stability: 'alpha',
   config,
-  create: { metrics: (cx, settings) => new StoreExporter(cx, settings) },
+  create: {
+    metrics: (cx, settings) => new StoreExporter(cx, settings),
+    traces: (cx, settings) => new RecordExporter('traces', cx, settings),
+    logs: (cx, settings) => new RecordExporter('logs', cx, settings),
+  },
 })
 
 /** [ms] how far ahead of the clock a sample may be: Prometheus's */
@@ -84,7 +103,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
   #offer: Disposable | undefined
   #sweeps: Disposable | undefined
   #unmeter: (() => void) | undefined
-  #wake: (() => void)[] = []
+  readonly #awaiting = new Awaiting()
 
   constructor(cx: Context, settings: StoreExporterSettings) {
     this.#cx = cx
@@ -116,7 +135,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
       { disk: this.#cx.disk, clock: this.#cx.clock, log: this.#cx.log },
     )
     store.onTrouble = problem => this.#cx.health(problem)
-    store.onRoom = () => this.#roomAgain()
+    store.onRoom = () => this.#awaiting.wake()
     store.start()
     this.#store = store
     this.#unmeter = measure(this.#cx, store, () => this.#translator.size)
@@ -130,7 +149,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
     this.#unmeter?.()
     this.#unmeter = undefined
     await this.#store?.close()
-    this.#roomAgain()
+    this.#awaiting.wake()
   }
 
   /** There is room unless the disk takes nothing, or is slower than what comes. */
@@ -140,14 +159,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
   }
   release(): void {}
   freed(signal: AbortSignal): Promise<void> {
-    return new Promise(resolve => {
-      if (signal.aborted) return resolve()
-      signal.addEventListener('abort', () => resolve(), { once: true })
-      this.#wake.push(resolve)
-    })
-  }
-  #roomAgain(): void {
-    for (const wake of this.#wake.splice(0)) wake()
+    return this.#awaiting.freed(signal)
   }
 
   async consume(batch: MetricBatch, room?: Room): Promise<void> {

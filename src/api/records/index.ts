@@ -1,0 +1,139 @@
+/**
+ * Spans and log records that are kept here, over HTTP: `/api/v1/traces/ID` is one trace, `/api/v1/traces` finds traces by what one of their spans is,
+ * `/api/v1/logs` finds log records. Answers are OTLP, as JSON or, where the client asks for it, as protobuf; times, errors and what is
+ * wrong with a parameter are said as in Prometheus's API.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Handler, Logger } from '../../component/component.ts'
+import type { KeptRecords } from '../../component/records.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { FoundRecords, Records } from '../../model/records.ts'
+import { protobufToJson } from '../../otlp/json.ts'
+import { ApiError, refusal } from '../prometheus/answer.ts'
+import { type Form, readForm } from '../prometheus/form.ts'
+import { send } from '../prometheus/respond.ts'
+import { logQuery, mostTraceSpans, searchLimit, spanQuery, traceIdOf } from './questions.ts'
+
+export interface RecordsApi {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly records: KeptRecords
+}
+
+type Signal = 'traces' | 'logs'
+interface Asking {
+  readonly api: RecordsApi
+  readonly form: Form
+  readonly path: string
+  readonly signal: AbortSignal
+}
+interface Answer {
+  readonly signal: Signal
+  readonly found: FoundRecords
+}
+
+const tracePath = '/api/v1/traces/'
+
+export function recordsApi(api: RecordsApi): readonly (readonly [path: string, handler: Handler])[] {
+  const handlerOf = (ask: (asking: Asking) => Promise<Answer>): Handler => {
+    return (request, response) => void exchange(api, ask, request, response)
+  }
+  return [
+    [tracePath, handlerOf(oneTrace)],
+    ['/api/v1/traces', handlerOf(someTraces)],
+    ['/api/v1/logs', handlerOf(someLogs)],
+  ]
+}
+
+async function oneTrace({ api, path, signal }: Asking): Promise<Answer> {
+  const id = traceIdOf(decoded(path.slice(tracePath.length)))
+  const found = await kept(api, 'traces').find({ ...always, traceIds: [id], limit: mostTraceSpans }, signal)
+  if (found.rows === 0) throw new ApiError('not_found', 'trace not found')
+  return { signal: 'traces', found }
+}
+
+const always = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
+
+/** Whole traces, of which one span is as asked. */
+async function someTraces({ api, form, signal }: Asking): Promise<Answer> {
+  const store = kept(api, 'traces')
+  const limit = searchLimit(form, 'traces')
+  const spans = await store.find(spanQuery(form, api.clock.now()), signal)
+  const traceIds = spans.traceIds.slice(0, limit).map(id => Buffer.from(id, 'hex'))
+  if (traceIds.length === 0) return { signal: 'traces', found: { ...spans, requests: [], rows: 0 } }
+  const found = await store.find({ ...always, traceIds, limit: mostTraceSpans }, signal)
+  return { signal: 'traces', found: { ...found, more: found.more || spans.more || spans.traceIds.length > limit } }
+}
+
+async function someLogs({ api, form, signal }: Asking): Promise<Answer> {
+  return { signal: 'logs', found: await kept(api, 'logs').find(logQuery(form, api.clock.now()), signal) }
+}
+
+function kept<S extends Signal>({ records }: RecordsApi, signal: S): Records<S> {
+  const found = records[signal].get() as Records<S> | undefined
+  if (found === undefined) throw new ApiError('unavailable', `nothing keeps ${signal} here: no pipeline of them has an exporter store`)
+  return found
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+async function exchange(
+  api: RecordsApi,
+  ask: (asking: Asking) => Promise<Answer>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort(new ApiError('canceled', 'the client has gone away')))
+  try {
+    if (request.method !== 'GET') return notAllowed(request, response)
+    const form = await readForm(request)
+    const answer = await ask({ api, form, path: (request.url ?? '').split('?')[0]!, signal: gone.signal })
+    await succeed(request, response, answer)
+  } catch (error) {
+    await fail(api, request, response, error)
+  }
+}
+
+function notAllowed(request: IncomingMessage, response: ServerResponse): void {
+  request.resume()
+  response.writeHead(405, { allow: 'GET', 'content-type': 'text/plain; charset=utf-8' }).end('Method Not Allowed\n')
+}
+
+async function succeed(request: IncomingMessage, response: ServerResponse, { signal, found: { requests, more } }: Answer): Promise<void> {
+  // What was not looked for, or left out, is said where both formats can say it.
+  if (more) response.setHeader('x-thalamus-more', 'true')
+  if (/\bapplication\/(x-)?protobuf\b/.test(request.headers.accept ?? ''))
+    return send(request, response, { status: 200, type: 'application/x-protobuf', pieces: requests })
+  return send(request, response, { status: 200, type: 'application/json', pieces: toJson(signal, requests) })
+}
+
+/** `{"resourceSpans":[…]}`, a request at a time. */
+function* toJson(signal: Signal, requests: readonly Uint8Array[]): Generator<string> {
+  const list = signal === 'traces' ? 'resourceSpans' : 'resourceLogs'
+  yield `{"${list}":[`
+  let comma = ''
+  for (const request of requests) {
+    const entries = protobufToJson(signal, request)[list]
+    if (!Array.isArray(entries) || entries.length === 0) continue
+    yield comma + JSON.stringify(entries).slice(1, -1)
+    comma = ','
+  }
+  yield ']}'
+}
+
+async function fail({ log }: RecordsApi, request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
+  const problem = error instanceof ApiError ? error : new ApiError('internal', 'internal error: the log has it', { cause: error })
+  if (problem.type === 'internal') log.error({ err: error, path: request.url?.split('?')[0] }, 'a question could not be answered')
+  if (response.headersSent) return void response.destroy()
+  if (response.destroyed) return
+  await send(request, response, { status: problem.status, type: 'application/json', pieces: [refusal(problem)] }).catch(() =>
+    response.destroy(),
+  )
+}
