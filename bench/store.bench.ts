@@ -161,10 +161,10 @@ async function append(seriesCount = 100_000, rounds = 240): Promise<void> {
     cpu += cpuMs() - before
   }
   const { figures } = store
-  const { rss } = process.memoryUsage()
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
   const peak = process.resourceUsage().maxRSS * 1024
   console.log(
-    `append: ${samples / 1e6} M samples of ${seriesCount} series, ${((cpu * 1e6) / samples).toFixed(0)} ns CPU a sample, all told; RSS ${mb(rss)}, at most ${mb(peak)}; ` +
+    `append: ${samples / 1e6} M samples of ${seriesCount} series, ${((cpu * 1e6) / samples).toFixed(0)} ns CPU a sample, all told; RSS ${mb(rss)}, at most ${mb(peak)} (heap ${mb(heapUsed)}, buffers ${mb(arrayBuffers)}); ` +
       `head ${mb(figures.headBytes)}, log ${mb(figures.walBytes)}, ${figures.blocks} blocks of ${mb(figures.blockBytes)}`,
   )
   await store.close()

@@ -51,6 +51,9 @@ export class SampleColumns {
   start: Float64Array | undefined
   /** [aggregateNames][samples]; undefined: samples are as they came, not buckets */
   aggregates: Float64Array[] | undefined
+  /** columns of before it was cleared, to be used again */
+  #spareStart: Float64Array | undefined
+  #spareAggregates: Float64Array[] | undefined
 
   constructor(capacity = 256) {
     this.reserve(capacity)
@@ -86,13 +89,28 @@ export class SampleColumns {
   clear(): void {
     this.length = 0
     this.histograms = undefined
+    this.#spareStart = this.start ?? this.#spareStart
+    this.#spareAggregates = this.aggregates ?? this.#spareAggregates
     this.start = undefined
     this.aggregates = undefined
   }
 
+  /** From here on start times are known; of what is there already they are not. */
+  beginStarts(): Float64Array {
+    if (this.start !== undefined) return this.start
+    const spare = this.#spareStart
+    const start = spare !== undefined && spare.length >= this.capacity ? spare : new Float64Array(this.capacity)
+    if (start === spare) start.fill(0, 0, this.length)
+    this.start = start
+    return start
+  }
+
   /** From here on samples are buckets. */
   beginAggregates(): Float64Array[] {
-    this.aggregates ??= aggregateNames.map(() => new Float64Array(this.capacity))
+    if (this.aggregates !== undefined) return this.aggregates
+    const spare = this.#spareAggregates
+    const usable = spare !== undefined && spare[0]!.length >= this.capacity
+    this.aggregates = usable ? spare : aggregateNames.map(() => new Float64Array(this.capacity))
     return this.aggregates
   }
 
@@ -142,8 +160,7 @@ export class SampleColumns {
   /** The start time of the last sample. */
   setStart(start: number): void {
     if (start === 0) return
-    this.start ??= new Float64Array(this.capacity)
-    this.start[this.length - 1] = start
+    this.beginStarts()[this.length - 1] = start
   }
 }
 
@@ -377,7 +394,7 @@ function readStale(from: ByteReader, begin: number): number[] {
 }
 
 function readStarts(from: ByteReader, into: SampleColumns, begin: number, length: number): void {
-  const start = (into.start ??= new Float64Array(into.capacity))
+  const start = into.beginStarts()
   const first = into.time[begin]!
   let runs = from.varint()
   let at = begin

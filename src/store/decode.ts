@@ -68,7 +68,6 @@ export function decodeChunk(bytes: Uint8Array, at: number, length: number, count
   into.time.set(doublesOf.subarray(time / 8, value / 8), begin)
   into.words.set(wordsOf.subarray(value / 4, start / 4), 2 * begin)
   if (found === 1) {
-    into.start ??= new Float64Array(into.capacity)
-    into.start.set(doublesOf.subarray(start / 8, start / 8 + count), begin)
+    into.beginStarts().set(doublesOf.subarray(start / 8, start / 8 + count), begin)
   } else into.start?.fill(0, begin, begin + count)
 }

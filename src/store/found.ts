@@ -53,8 +53,10 @@ export class Gathered {
   }
 }
 
-export function readAll(parts: readonly Found[], from: number, to: number): SampleColumns {
-  const all = new SampleColumns(parts.reduce((sum, { count }) => sum + count, 0))
+/** @param into is emptied first; without it the columns are the caller's to keep */
+export function readAll(parts: readonly Found[], from: number, to: number, into?: SampleColumns): SampleColumns {
+  const all = into ?? new SampleColumns(parts.reduce((sum, { count }) => sum + count, 0))
+  all.clear()
   let ordered = true
   for (const part of parts) {
     const before = all.length
@@ -64,7 +66,10 @@ export function readAll(parts: readonly Found[], from: number, to: number): Samp
   if (ordered) return all
   const sorted = new SampleColumns(all.length)
   appendSorted(all, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, sorted)
-  return sorted
+  if (into === undefined) return sorted
+  into.clear()
+  appendSorted(sorted, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, into)
+  return into
 }
 
 /** The columns become the reader's. */

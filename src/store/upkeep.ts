@@ -1,7 +1,7 @@
 /** Does what `nextJob` says: merges blocks, thins them out, deletes them. One job at a time, in slices that let others run. */
 import { codeOf } from '../component/disk.ts'
 import type { Labels } from '../model/labels.ts'
-import { type Block, BlockError } from './block.ts'
+import { type Block, BlockError, CHUNK_SAMPLES } from './block.ts'
 import { SampleColumns } from './chunk.ts'
 import { type Found, readAll } from './found.ts'
 import { HOUR, type Job, nextJob } from './plan.ts'
@@ -67,60 +67,65 @@ class DamagedError extends Error {
 }
 
 async function mergeBlocks(store: TimeSeriesStore, { step, from, to, blocks }: Job<Block> & { is: 'merge' }): Promise<void> {
+  const samples = new SampleColumns(CHUNK_SAMPLES)
   const merged = await store.writeBlock({ step, from, to, generation: store.nextGeneration() }, async add => {
     for await (const { labels, parts } of everySeries(store, blocks, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
-      await add(labels, readAll(parts, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY))
+      await add(labels, readAll(present(parts), Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, samples))
     }
   })
   store.addBlocks(merged === undefined ? [] : [merged], blocks)
   await store.deleteBlocks(blocks)
 }
 
-/** One pass over the day for each tier: what is read is in the kernel's cache the second time. */
+type Add = (labels: Labels, samples: SampleColumns) => Promise<void> | undefined
+
+/** One pass over the day for all tiers. */
 async function thinBlocks(
   store: TimeSeriesStore,
   { steps, from, to, blocks, before, instead }: Job<Block> & { is: 'thin' },
 ): Promise<void> {
-  const made: Block[] = []
-  for (const step of steps) {
-    const last = await lastNumbers(store, before, from)
-    const buckets = new SampleColumns(1024)
-    const block = await store.writeBlock({ step, from, to, generation: store.nextGeneration() }, async add => {
-      for await (const { labels, parts } of everySeries(store, blocks, from, to)) {
+  const samples = new SampleColumns(CHUNK_SAMPLES)
+  const buckets = new SampleColumns(CHUNK_SAMPLES)
+  const fill = async (adds: readonly Add[]) => {
+    for await (const { labels, parts } of everySeries(store, [...before, ...blocks], from - HOUR, to)) {
+      const last = lastNumber(readAll(present(parts.slice(0, before.length)), from - HOUR, from, samples))
+      readAll(present(parts.slice(before.length)), from, to, samples)
+      for (const [i, add] of adds.entries()) {
         buckets.clear()
-        thin(readAll(parts, from, to), step, last.get(labels.key) ?? Number.NaN, buckets)
+        thin(samples, steps[i]!, last, buckets)
         await add(labels, buckets)
       }
-    })
+    }
+  }
+  const made: Block[] = []
+  /** Opens a block for each tier, one within the other. */
+  const write = async (adds: readonly Add[]): Promise<void> => {
+    if (adds.length === steps.length) return fill(adds)
+    const name = { step: steps[adds.length]!, from, to, generation: store.nextGeneration() }
+    const block = await store.writeBlock(name, add => write([...adds, add]))
     if (block !== undefined) made.push(block)
   }
+  await write([])
   store.addBlocks(made, instead)
   await store.deleteBlocks(instead)
 }
 
-/** By series: what it was at last in the hour before. */
-async function lastNumbers(store: TimeSeriesStore, blocks: readonly Block[], until: number): Promise<Map<string, number>> {
-  const last = new Map<string, number>()
-  for await (const { labels, parts } of everySeries(store, blocks, until - HOUR, until)) {
-    last.set(labels.key, lastNumber(readAll(parts, until - HOUR, until)))
-  }
-  return last
-}
+const present = (parts: readonly (Found | undefined)[]): Found[] => parts.filter(part => part !== undefined)
 
-/** The series of all blocks, those of one metric beside each other, with what each has in (from, to]. */
+/** The series of all blocks, those of one metric beside each other, with what each block has of it in (from, to]. */
 async function* everySeries(
   store: TimeSeriesStore,
   blocks: readonly Block[],
   from: number,
   to: number,
-): AsyncGenerator<{ labels: Labels; parts: readonly Found[] }> {
+): AsyncGenerator<{ labels: Labels; parts: readonly (Found | undefined)[] }> {
   const uses = blocks.map(block => block.use())
   try {
     const all = await union(store, blocks)
     for (let i = 0; i < all.length; i += GROUP) {
       await store.breathe()
       const group = all.slice(i, i + GROUP)
-      const parts = group.map((): Found[] => [])
+      const parts = group.map((): (Found | undefined)[] => blocks.map(() => undefined))
       for (const [b, block] of blocks.entries()) {
         const place = new Map<number, number>()
         group.forEach(({ at }, k) => {
@@ -128,9 +133,9 @@ async function* everySeries(
         })
         const series = [...place.keys()].sort((x, y) => x - y)
         const found = await guarded(block, async () => block.load(await block.index(), series, from, to, true))
-        for (const one of found) parts[place.get(one.series)!]!.push(one)
+        for (const one of found) parts[place.get(one.series)!]![b] = one
       }
-      for (const [k, { labels }] of group.entries()) if (parts[k]!.length > 0) yield { labels, parts: parts[k]! }
+      for (const [k, { labels }] of group.entries()) yield { labels, parts: parts[k]! }
     }
   } finally {
     for (const use of uses) use[Symbol.dispose]()
