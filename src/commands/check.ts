@@ -1,4 +1,5 @@
 import { type LoadedConfiguration, showProblems } from '../component/config.ts'
+import { readRuleFiles } from '../rules/service.ts'
 import { checkMetrics } from './check-metrics.ts'
 import { checkRules } from './check-rules.ts'
 import { type Command, UsageError } from './command.ts'
@@ -24,8 +25,15 @@ export const check: Command = {
     const files = [...(args.flags.get('config') ?? []), ...args.rest]
     if (files.length === 0) throw new UsageError('check needs a file', 'write thalamus check FILE')
     const configuration = await load(args, outside)
+    const { rules, query } = configuration.service
+    const read = async (path: string) => Buffer.from(outside.readSync(path))
+    const ruleFiles = await readRuleFiles(rules, query, { read, list: async folder => [...outside.listSync(folder)] })
     if (configuration.warnings.length > 0) outside.complain(`warnings:\n${showProblems(configuration.warnings)}`)
-    outside.print([`${files.map(shown).join(', ')}: ok`, ...describePipelines(configuration)].join('\n'))
+    outside.print(
+      [`${files.map(shown).join(', ')}: ok`, ...describePipelines(configuration), ...ruleFiles.map(({ path }) => `  rules: ${path}`)].join(
+        '\n',
+      ),
+    )
     return 0
   },
 }

@@ -70,25 +70,9 @@ export class Rules {
     this.#unmeter = measure(options.meter, () => this.#manager.groups)
   }
 
-  /** Reads all files that a configuration names. @throws {ConfigError} with everything that is wrong with any of them */
+  /** @throws {ConfigError} with everything that is wrong with any file */
   async read(config: RulesConfig, query: QueryConfig): Promise<ReadRules> {
-    const problems: Problem[] = []
-    const files: NamedRuleFile[] = []
-    for (const [i, pattern] of config.files.entries()) {
-      for (const path of await glob(pattern, folder => this.#list(folder))) {
-        if (files.some(file => file.path === path)) continue
-        const found = await readRuleFile(path, this.#options.files, parseOptions(query))
-        if ('file' in found) files.push(found)
-        else
-          problems.push(...found.problems.map(message => ({ path: ['service', 'rules', 'rule_files', i], message: `${path}: ${message}` })))
-      }
-    }
-    if (problems.length > 0) throw new ConfigError(problems)
-    return { files, settings: settingsOf(config, query), query }
-  }
-
-  #list(folder: string): Promise<readonly string[]> {
-    return this.#options.files.list(folder).catch(() => [])
+    return { files: await readRuleFiles(config, query, this.#options.files), settings: settingsOf(config, query), query }
   }
 
   /** From here on these rules are evaluated. Alerts of rules that are there again go on. */
@@ -131,14 +115,35 @@ export class Rules {
   }
 }
 
+/** All files that a configuration names. @throws {ConfigError} with everything that is wrong with any of them */
+export async function readRuleFiles(
+  config: RulesConfig,
+  query: QueryConfig,
+  { read, list }: RulesOptions['files'],
+): Promise<readonly NamedRuleFile[]> {
+  const problems: Problem[] = []
+  const files: NamedRuleFile[] = []
+  for (const [i, pattern] of config.files.entries()) {
+    for (const path of await glob(pattern, folder => list(folder).catch(() => []))) {
+      if (files.some(file => file.path === path)) continue
+      const found = await readRuleFile(path, read, parseOptions(query))
+      if ('file' in found) files.push(found)
+      else
+        problems.push(...found.problems.map(message => ({ path: ['service', 'rules', 'rule_files', i], message: `${path}: ${message}` })))
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return files
+}
+
 /** @returns the file, or what is wrong with it */
 async function readRuleFile(
   path: string,
-  files: Pick<Files, 'read'>,
+  read: Files['read'],
   options: Partial<ParseOptions>,
 ): Promise<NamedRuleFile | { readonly problems: readonly string[] }> {
   try {
-    const text = new TextDecoder().decode(await files.read(path))
+    const text = new TextDecoder().decode(await read(path))
     const result = parseRuleFile(text, { parseOptions: options })
     return 'file' in result ? { path, file: result.file } : result
   } catch (error) {

@@ -73,6 +73,23 @@ describe('thalamus test, with rules', () => {
   })
 })
 
+describe('thalamus check, of a configuration with rules', () => {
+  const text =
+    'receivers: { derived: }\nexporters: { debug: }\nservice: { rules: { rule_files: ["/rules/*.yml"] }, pipelines: { metrics: { receivers: [derived], exporters: [debug] } } }'
+  test('names the files', async () => {
+    const ran = await run({ '/rules/a.yml': good, 'c.yaml': text }, 'check', 'c.yaml')
+    expect(ran).toMatchObject({ code: 0, err: '' })
+    expect(ran.out).toContain('  rules: /rules/a.yml\n')
+  })
+  test('says what is wrong with them', async () => {
+    const ran = await run({ '/rules/a.yml': good.replace('x * 2', 'x *'), 'c.yaml': text }, 'check', 'c.yaml')
+    expect(ran.code).toBe(1)
+    expect(ran.err).toContain(
+      'service.rules.rule_files.0: /rules/a.yml: 4:23: group "g", rule 1, "y": could not parse expression: 1:4: parse error: unexpected end of input',
+    )
+  })
+})
+
 describe('thalamus check rules', () => {
   test('says what is there', async () => {
     expect(await run({ 'a.yml': good }, 'check', 'rules', 'a.yml')).toEqual({ code: 0, out: 'a.yml: ok, 2 rules\n', err: '' })
