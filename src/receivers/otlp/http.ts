@@ -76,6 +76,11 @@ export class HttpServer {
     sayAccepting(this.#server, this.door)
   }
 
+  /** A request that came to another listener. */
+  serve(request: IncomingMessage, response: ServerResponse): void {
+    this.#open(request, response, false)
+  }
+
   /** Requests that have begun are finished; `signal` cuts them off. */
   shutdown(signal: AbortSignal): Promise<void> {
     this.#plain?.drain()

@@ -6,10 +6,11 @@ import { signals } from '../../model/signal.ts'
 import { Door } from './door.ts'
 import { GrpcServer } from './grpc.ts'
 import { HttpServer } from './http.ts'
-import { protocols } from './settings.ts'
+import { apiSettings, httpSettings, protocols } from './settings.ts'
 
 const config = z.strictObject({
   protocols: protocols.describe('What is served: only the protocols that are named here are.'),
+  api: apiSettings.optional().describe('Takes metrics on the `api` listener as well, where a Prometheus server takes OTLP.'),
 })
 type Settings = z.infer<typeof config>
 
@@ -33,7 +34,7 @@ export class OtlpReceiver implements Component {
 
   /** As bound, in the order grpc, http. */
   get endpoints(): readonly string[] {
-    return this.#servers.map(server => server.url)
+    return this.#servers.map(server => server.url).filter(url => url !== '')
   }
 
   /** All that is named is bound, or nothing is. */
@@ -41,6 +42,7 @@ export class OtlpReceiver implements Component {
     try {
       await this.#startGrpc()
       await this.#startHttp()
+      this.#mount()
       this.#door.open()
       if (this.#cx.handed !== undefined) this.#ends.push(this.#door.takeHanded(this.#cx.handed))
     } catch (error) {
@@ -56,6 +58,18 @@ export class OtlpReceiver implements Component {
     for (const end of this.#ends.splice(0)) end[Symbol.dispose]()
     await Promise.all(servers.map(server => server.shutdown(signal)))
     this.#door.close()
+  }
+
+  /** As over HTTP, with the settings of that, on a listener that is not ours. */
+  #mount(): void {
+    const { api, protocols } = this.#settings
+    if (api === undefined) return
+    const path = api.metrics_url_path
+    const settings = { ...(protocols.http ?? httpSettings.parse({})), metrics_url_path: path, fast_path: false }
+    const authenticator = findAuthenticator(this.#cx, settings.auth, `receivers.${this.#cx.id}.protocols.http`)
+    const server = new HttpServer(this.#door, settings, authenticator, undefined)
+    this.#servers.push(server)
+    this.#cx.mount(path, (request, response) => server.serve(request, response))
   }
 
   async #startGrpc(): Promise<void> {
@@ -87,7 +101,8 @@ export default receiver({
   type: 'otlp',
   stability: 'beta',
   config,
-  parallel: () => true,
+  // The api listener is the main thread's.
+  parallel: ({ api }) => api === undefined,
   signals,
   create: (cx, settings, next) => new OtlpReceiver(cx, settings, next),
 })

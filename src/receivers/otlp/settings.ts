@@ -83,6 +83,14 @@ export const grpcSettings = z.strictObject({
 })
 export type GrpcSettings = z.infer<typeof grpcSettings>
 
+export const apiSettings = z.strictObject({
+  metrics_url_path: z
+    .string()
+    .startsWith('/', 'must begin with "/"')
+    .default('/api/v1/otlp/v1/metrics')
+    .describe('Where on the `api` listener; what else holds of a request is as in `protocols.http`.'),
+})
+
 export const protocols = z
   .strictObject({
     grpc: grpcSettings.optional().describe('OTLP over gRPC.'),
