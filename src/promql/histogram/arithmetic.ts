@@ -1,7 +1,7 @@
 import type { CounterResetHint, FloatHistogram, Span } from '../../model/float-histogram.ts'
 import { coarsen } from './columns.ts'
-import { bucketsOf, compact, isCustom, withBuckets } from './layout.ts'
-import { HistogramSum, sameBounds, sidesOf } from './sum.ts'
+import { bucketsOf, compact, isCustom, sameBounds, sameShape, withBuckets } from './layout.ts'
+import { HistogramSum, sidesOf } from './sum.ts'
 
 /** Two histograms as one, and what is to be said about it. */
 export interface Combined {
@@ -25,6 +25,20 @@ export const add = (left: FloatHistogram, right: FloatHistogram): Combined | und
 
 /** The difference is a gauge. Undefined where one has exponential and the other custom buckets. */
 export const subtract = (left: FloatHistogram, right: FloatHistogram): Combined | undefined => combine(left, right, -1, 'gauge')
+
+/** `left - right` as a gauge, with empty buckets; undefined where the two are not of one shape. What windows with nothing special in them need. */
+export function alignedDifference(left: FloatHistogram, right: FloatHistogram): FloatHistogram | undefined {
+  if (!sameShape(left, right)) return undefined
+  return {
+    ...left,
+    count: left.count - right.count,
+    sum: left.sum - right.sum,
+    zeroCount: left.zeroCount - right.zeroCount,
+    positiveCounts: left.positiveCounts.map((count, i) => count - right.positiveCounts[i]!),
+    negativeCounts: left.negativeCounts.map((count, i) => count - right.negativeCounts[i]!),
+    resetHint: 'gauge',
+  }
+}
 
 /** A negative factor makes a gauge. Buckets stay as they are. */
 export function multiply(histogram: FloatHistogram, factor: number): FloatHistogram {

@@ -58,44 +58,26 @@ export function fractionBelow({ lower, upper }: Bucket, value: number, linear: b
   return value > 0 ? (at - from) / (to - from) : 1 - (at - to) / (from - to)
 }
 
-function each(spans: readonly Span[], visit: (index: number, at: number) => void): void {
-  let index = 0
-  let at = 0
-  for (const span of spans) {
-    index += span.offset
-    for (let i = 0; i < span.length; i++) visit(index++, at++)
-  }
+function positiveBucket(histogram: FloatHistogram, index: number, count: number): Bucket {
+  const custom = isCustom(histogram)
+  const lower = bound(histogram, index - 1)
+  const upper = bound(histogram, index)
+  return { lower, upper, lowerInclusive: custom ? index === 0 : lower < 0, upperInclusive: custom || upper > 0, count }
+}
+
+function negativeBucket(histogram: FloatHistogram, index: number, count: number): Bucket {
+  const lower = -bound(histogram, index)
+  const upper = -bound(histogram, index - 1)
+  return { lower, upper, lowerInclusive: lower < 0, upperInclusive: upper > 0, count }
 }
 
 /** Buckets above zero (all, of custom ones), ascending, empty ones too. */
-export function positiveBuckets(histogram: FloatHistogram): Bucket[] {
-  const buckets: Bucket[] = []
-  const custom = isCustom(histogram)
-  each(histogram.positiveSpans, (index, at) => {
-    const lower = bound(histogram, index - 1)
-    const upper = bound(histogram, index)
-    buckets.push({
-      lower,
-      upper,
-      lowerInclusive: custom ? index === 0 : lower < 0,
-      upperInclusive: custom || upper > 0,
-      count: histogram.positiveCounts[at] ?? 0,
-    })
-  })
-  return buckets
-}
+export const positiveBuckets = (histogram: FloatHistogram): Bucket[] =>
+  histogram.positiveCounts.map((count, at) => positiveBucket(histogram, indexAt(histogram.positiveSpans, at), count))
 
 /** Buckets below zero, from zero downwards, empty ones too. */
-export function negativeBuckets(histogram: FloatHistogram): Bucket[] {
-  const buckets: Bucket[] = []
-  each(histogram.negativeSpans, (index, at) => {
-    const lower = -bound(histogram, index)
-    const upper = -bound(histogram, index - 1)
-    const count = histogram.negativeCounts[at] ?? 0
-    buckets.push({ lower, upper, lowerInclusive: lower < 0, upperInclusive: upper > 0, count })
-  })
-  return buckets
-}
+export const negativeBuckets = (histogram: FloatHistogram): Bucket[] =>
+  histogram.negativeCounts.map((count, at) => negativeBucket(histogram, indexAt(histogram.negativeSpans, at), count))
 
 export function zeroBucket(histogram: FloatHistogram): Bucket {
   const { zeroThreshold, zeroCount } = histogram
@@ -103,19 +85,61 @@ export function zeroBucket(histogram: FloatHistogram): Bucket {
 }
 
 /**
- * All buckets, ascending, empty ones too but for the zero bucket. One that the zero bucket reaches into begins where the zero bucket ends.
+ * The buckets of a histogram in ascending order, by position, empty ones too but for the zero bucket: those below zero, the zero bucket, those above. Looking at counts makes no
+ * bucket, since nearly always one alone is wanted.
  */
-export function allBuckets(histogram: FloatHistogram): Bucket[] {
-  const { zeroThreshold } = histogram
-  const buckets: Bucket[] = []
-  const cut = (bucket: Bucket): Bucket => {
-    if (bucket.upper < 0 && bucket.upper > -zeroThreshold) return { ...bucket, upper: -zeroThreshold }
-    if (bucket.lower > 0 && bucket.lower < zeroThreshold) return { ...bucket, lower: zeroThreshold }
-    return bucket
+export class BucketList {
+  readonly #histogram: FloatHistogram
+  readonly #below: number
+  readonly #zero: number
+  readonly length: number
+
+  constructor(histogram: FloatHistogram) {
+    this.#histogram = histogram
+    this.#below = histogram.negativeCounts.length
+    this.#zero = histogram.zeroCount > 0 ? 1 : 0
+    this.length = this.#below + this.#zero + histogram.positiveCounts.length
   }
-  const below = negativeBuckets(histogram)
-  for (let i = below.length - 1; i >= 0; i--) buckets.push(cut(below[i]!))
-  if (histogram.zeroCount > 0) buckets.push(zeroBucket(histogram))
-  for (const bucket of positiveBuckets(histogram)) buckets.push(cut(bucket))
-  return buckets
+
+  countAt(position: number): number {
+    const { negativeCounts, positiveCounts, zeroCount } = this.#histogram
+    const above = position - this.#below - this.#zero
+    if (above >= 0) return positiveCounts[above]!
+    return position < this.#below ? negativeCounts[this.#below - 1 - position]! : zeroCount
+  }
+
+  /** A bucket that the zero bucket reaches into begins where the zero bucket ends. */
+  at(position: number): Bucket {
+    const histogram = this.#histogram
+    const { zeroThreshold } = histogram
+    const above = position - this.#below - this.#zero
+    if (above >= 0) {
+      const bucket = positiveBucket(histogram, indexAt(histogram.positiveSpans, above), histogram.positiveCounts[above]!)
+      return bucket.lower > 0 && bucket.lower < zeroThreshold ? { ...bucket, lower: zeroThreshold } : bucket
+    }
+    if (position >= this.#below) return zeroBucket(histogram)
+    const at = this.#below - 1 - position
+    const bucket = negativeBucket(histogram, indexAt(histogram.negativeSpans, at), histogram.negativeCounts[at]!)
+    return bucket.upper < 0 && bucket.upper > -zeroThreshold ? { ...bucket, upper: -zeroThreshold } : bucket
+  }
+
+  *[Symbol.iterator](): Generator<Bucket> {
+    for (let position = 0; position < this.length; position++) yield this.at(position)
+  }
 }
+
+/** Index of the bucket at a position of its side. */
+function indexAt(spans: readonly Span[], position: number): number {
+  let index = 0
+  let left = position
+  for (const { offset, length } of spans) {
+    index += offset
+    if (left < length) return index + left
+    index += length
+    left -= length
+  }
+  return index + left
+}
+
+/** All buckets as a list. */
+export const allBuckets = (histogram: FloatHistogram): Bucket[] => [...new BucketList(histogram)]

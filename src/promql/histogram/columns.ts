@@ -1,5 +1,5 @@
 import type { Span } from '../../model/float-histogram.ts'
-import { bucketsOf } from './layout.ts'
+import { bucketsOf, sameSpans } from './layout.ts'
 
 /**
  * One side of a histogram that is being summed: Kahan's sums of buckets. The number a bucket stands for is count + compensation; Neumaier's variant,
@@ -44,9 +44,6 @@ function increase(columns: Columns, at: number, term: number): void {
   columns.count[at] = kahan.sum
   columns.lost[at] = kahan.lost
 }
-
-const sameSpans = (a: readonly Span[], b: readonly Span[]): boolean =>
-  a === b || (a.length === b.length && a.every(({ offset, length }, i) => offset === b[i]!.offset && length === b[i]!.length))
 
 /** Adds `factor` times the counts, if both have the same layout. */
 export function addAligned(columns: Columns, spans: readonly Span[], counts: readonly number[], factor: number): boolean {

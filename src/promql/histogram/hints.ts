@@ -1,7 +1,6 @@
 import type { CounterResetHint, FloatHistogram } from '../../model/float-histogram.ts'
-import { isCustom } from './layout.ts'
+import { isCustom, sameBounds } from './layout.ts'
 import { detectReset } from './reset.ts'
-import { sameBounds } from './sum.ts'
 import { emptyHistogram } from './text.ts'
 
 /**

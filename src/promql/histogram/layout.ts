@@ -94,3 +94,19 @@ export function oneSpan(
   for (let i = 0; i < index.length; i++) all[index[i]! - offset] = count[i]!
   return { offset, counts: all }
 }
+
+export const sameBounds = (a: readonly number[], b: readonly number[]): boolean =>
+  a === b || (a.length === b.length && a.every((bound, i) => bound === b[i]))
+
+export const sameSpans = (a: readonly Span[], b: readonly Span[]): boolean =>
+  a === b || (a.length === b.length && a.every(({ offset, length }, i) => offset === b[i]!.offset && length === b[i]!.length))
+
+/** Whether each count of one stands for the same bucket as the count at its place in the other: nearly always so of neighbours in a series. */
+export const sameShape = (a: FloatHistogram, b: FloatHistogram): boolean =>
+  a.schema === b.schema &&
+  a.zeroThreshold === b.zeroThreshold &&
+  sameSpans(a.positiveSpans, b.positiveSpans) &&
+  sameSpans(a.negativeSpans, b.negativeSpans) &&
+  a.positiveCounts.length === b.positiveCounts.length &&
+  a.negativeCounts.length === b.negativeCounts.length &&
+  sameBounds(a.customBounds, b.customBounds)

@@ -1,5 +1,5 @@
 import type { FloatHistogram } from '../../model/float-histogram.ts'
-import { allBuckets, type Bucket, fractionBelow } from './buckets.ts'
+import { type Bucket, BucketList, fractionBelow } from './buckets.ts'
 import { kahan, kahanAdd } from './columns.ts'
 import { isCustom } from './layout.ts'
 
@@ -25,11 +25,10 @@ export function histogramQuantile(q: number, histogram: FloatHistogram): Quantil
   const hasNaN = Number.isNaN(histogram.sum)
   // From the nearer end fewer counts are added up. NaN is in no bucket but in the count, as if at the upper end, so that only the lower end can be counted from.
   const upwards = hasNaN || q < 0.5
-  const buckets = allBuckets(histogram)
-  if (!upwards) buckets.reverse()
+  const buckets = new BucketList(histogram)
   const rank = (upwards ? q : 1 - q) * histogram.count
-  const { at, counted } = findRank(buckets, rank)
-  const bucket = boundedQuantile(buckets[at] ?? nothing, histogram)
+  const { at, counted } = upwards ? findUpwards(buckets, rank) : findDownwards(buckets, rank)
+  const bucket = boundedQuantile(buckets.length === 0 ? nothing : buckets.at(at), histogram)
   if (typeof bucket === 'number') return plain(bucket)
   // Rounding can take the sum of the buckets past the count.
   const count = Math.min(counted, histogram.count)
@@ -40,16 +39,33 @@ export function histogramQuantile(q: number, histogram: FloatHistogram): Quantil
   return { value: interpolate(bucket, fraction, isCustom(histogram)), nan }
 }
 
-/** Position of the bucket with which the counts reach `rank`, or of the last; what has been counted then. */
-function findRank(buckets: readonly Bucket[], rank: number): { at: number; counted: number } {
+interface Found {
+  readonly at: number
+  readonly counted: number
+}
+
+/** Position of the bucket with which the counts from below reach `rank`, or of the last; what has been counted then. */
+function findUpwards(buckets: BucketList, rank: number): Found {
   let counted = 0
   for (let at = 0; at < buckets.length; at++) {
-    const { count } = buckets[at]!
+    const count = buckets.countAt(at)
     if (count === 0) continue
     counted += count
     if (counted >= rank) return { at, counted }
   }
   return { at: buckets.length - 1, counted }
+}
+
+/** The same from above. */
+function findDownwards(buckets: BucketList, rank: number): Found {
+  let counted = 0
+  for (let at = buckets.length - 1; at >= 0; at--) {
+    const count = buckets.countAt(at)
+    if (count === 0) continue
+    counted += count
+    if (counted >= rank) return { at, counted }
+  }
+  return { at: 0, counted }
 }
 
 /** Stands for the buckets of a histogram that has observations but no bucket. */
@@ -77,9 +93,9 @@ function interpolate({ lower, upper }: Bucket, fraction: number, custom: boolean
   return lower > 0 ? 2 ** (from + (to - from) * fraction) : -(2 ** (to + (from - to) * (1 - fraction)))
 }
 
-function sumOf(buckets: readonly Bucket[], from: number, start: number): number {
+function sumOf(buckets: BucketList, from: number, start: number): number {
   let sum = start
-  for (let i = from; i < buckets.length; i++) sum += buckets[i]!.count
+  for (let i = from; i < buckets.length; i++) sum += buckets.countAt(i)
   return sum
 }
 
@@ -93,14 +109,14 @@ export interface Fraction {
 export function histogramFraction(lower: number, upper: number, histogram: FloatHistogram): Fraction {
   if (histogram.count === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return { value: Number.NaN, hasNaN: false }
   if (lower >= upper) return { value: 0, hasNaN: false }
-  const buckets = allBuckets(histogram)
+  const buckets = new BucketList(histogram)
   const counted = Number.isNaN(histogram.sum) ? sumOf(buckets, 0, 0) : histogram.count
   const below = (value: number): number => Math.min(rankOf(value, buckets, histogram) ?? counted, counted)
   return { value: (below(upper) - below(lower)) / histogram.count, hasNaN: counted < histogram.count }
 }
 
 /** How many observations lie below `value`; undefined where it is above all buckets. */
-function rankOf(value: number, buckets: readonly Bucket[], histogram: FloatHistogram): number | undefined {
+function rankOf(value: number, buckets: BucketList, histogram: FloatHistogram): number | undefined {
   const custom = isCustom(histogram)
   let rank = 0
   for (const each of buckets) {
@@ -123,7 +139,7 @@ export function histogramVariance(histogram: FloatHistogram): number {
   const custom = isCustom(histogram)
   kahan.sum = 0
   kahan.lost = 0
-  for (const bucket of allBuckets(histogram)) {
+  for (const bucket of new BucketList(histogram)) {
     if (bucket.count === 0) continue
     const distance = middle(bucket, custom) - mean
     kahanAdd(kahan.sum, kahan.lost, bucket.count * distance * distance)

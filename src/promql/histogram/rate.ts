@@ -9,8 +9,8 @@ import type { RateKind } from '../functions/rates.ts'
 import type { Histograms } from '../functions/split.ts'
 import { startsAnew } from '../functions/start-times.ts'
 import type { FunctionContext, MutableRow, Windows } from '../kernel.ts'
-import { divide, multiply } from './arithmetic.ts'
-import { isCustom } from './layout.ts'
+import { add, alignedDifference, divide, multiply } from './arithmetic.ts'
+import { compact, isCustom } from './layout.ts'
 import { putHistogram } from './over-time.ts'
 import { detectReset } from './reset.ts'
 import { HistogramSum } from './sum.ts'
@@ -85,7 +85,7 @@ function growth(
   last: number,
   { counter }: RateKind,
   notes: Notes,
-): HistogramSum | 'mixed' {
+): FloatHistogram | 'mixed' {
   const end = histogram[last]!
   const gauge = (each: FloatHistogram): boolean => each.resetHint === 'gauge'
   if (counter) notes.notCounter = gauge(histogram[first]!) || gauge(end)
@@ -107,18 +107,21 @@ function growth(
       schema = Math.min(schema, each.schema)
     }
   }
+  if (!counter) notes.notGauge = !gauge(histogram[first]!) || !gauge(end)
+  let reset = last + 1
+  if (counter) for (reset = skipFirst ? first + 2 : first + 1; reset <= last && !resets.before(reset); reset++);
+  const plain = reset > last && schema === end.schema ? alignedDifference(end, begin) : undefined
+  if (plain !== undefined) return plain
+
   const sum = new HistogramSum(end)
   if (!isCustom(end)) sum.reduceTo(schema)
   sum.add(begin, -1)
   notes.subtracted = sum.reconciled
-  if (counter) {
-    sum.reconciled = false
-    for (let i = skipFirst ? first + 2 : first + 1; i <= last; i++) if (resets.before(i)) sum.add(histogram[i - 1]!)
-    notes.added = sum.reconciled
-  }
-  if (!counter) notes.notGauge = !gauge(histogram[first]!) || !gauge(end)
+  sum.reconciled = false
+  for (; reset <= last; reset++) if (resets.before(reset)) sum.add(histogram[reset - 1]!)
+  notes.added = sum.reconciled
   sum.resetHint = 'gauge'
-  return sum
+  return sum.value()
 }
 
 const nothingLike = ({ schema, customBounds }: FloatHistogram): FloatHistogram => ({ ...emptyHistogram, schema, customBounds })
@@ -127,7 +130,7 @@ function extrapolate(
   { time, histogram, start }: Histograms,
   first: number,
   last: number,
-  grown: HistogramSum | undefined,
+  grown: FloatHistogram | undefined,
   windows: Windows,
   step: number,
   kind: RateKind,
@@ -148,7 +151,7 @@ function extrapolate(
     if (value === 'mixed') return value
   } else if (grown === undefined) return undefined
   else {
-    value = grown.value()
+    value = grown
     if (toStart >= threshold) toStart = between / 2
     // No counter was ever below zero.
     if (kind.counter && value.count > 0 && histogram[first]!.count >= 0) {
@@ -159,15 +162,15 @@ function extrapolate(
   if (toEnd >= threshold) toEnd = between / 2
   let factor = sampled === 0 ? 1 : (sampled + toStart + toEnd) / sampled
   if (kind.perSecond) factor /= windows.range / 1000
-  return multiply(value, factor)
+  return compact(multiply(value, factor))
 }
 
-function withFirst(grown: HistogramSum | undefined, first: FloatHistogram, notes: Notes): FloatHistogram | 'mixed' {
+function withFirst(grown: FloatHistogram | undefined, first: FloatHistogram, notes: Notes): FloatHistogram | 'mixed' {
   if (grown === undefined) return first
-  grown.reconciled = false
-  if (!grown.add(first)) return 'mixed'
-  if (grown.reconciled) notes.added = true
-  return grown.value()
+  const sum = add(grown, first)
+  if (sum === undefined) return 'mixed'
+  if (sum.reconciled) notes.added = true
+  return sum.histogram
 }
 
 /**

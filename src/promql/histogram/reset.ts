@@ -1,7 +1,7 @@
 import type { FloatHistogram } from '../../model/float-histogram.ts'
 import { type Columns, coarsen, rebound } from './columns.ts'
-import { isCustom } from './layout.ts'
-import { dropWithin, sameBounds, sharedBounds, sidesOf, widened } from './sum.ts'
+import { isCustom, sameBounds, sameShape } from './layout.ts'
+import { dropWithin, sharedBounds, sidesOf, widened } from './sum.ts'
 
 /**
  * Whether a counter has begun anew between two histograms: anything it counts has become fewer, a populated bucket is gone, or its shape has changed as it only does
@@ -11,6 +11,7 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
   if (current.resetHint === 'reset') return true
   if (current.resetHint === 'not_reset') return false
   if (current.count < previous.count) return true
+  if (sameShape(current, previous)) return anyFewer(current, previous)
   if (isCustom(current)) return isCustom(previous) ? customReset(current, previous) : true
   if (current.schema > previous.schema || current.zeroThreshold < previous.zeroThreshold) return true
 
@@ -26,6 +27,13 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
     coarsen(before[side], previous.schema - current.schema)
     return fewer(now[side], before[side])
   })
+}
+
+function anyFewer(current: FloatHistogram, previous: FloatHistogram): boolean {
+  if (current.zeroCount < previous.zeroCount) return true
+  for (let i = 0; i < current.positiveCounts.length; i++) if (current.positiveCounts[i]! < previous.positiveCounts[i]!) return true
+  for (let i = 0; i < current.negativeCounts.length; i++) if (current.negativeCounts[i]! < previous.negativeCounts[i]!) return true
+  return false
 }
 
 function customReset(current: FloatHistogram, previous: FloatHistogram): boolean {

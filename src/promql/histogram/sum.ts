@@ -1,7 +1,7 @@
 import type { CounterResetHint, FloatHistogram, Span } from '../../model/float-histogram.ts'
 import { exponentialBound } from './buckets.ts'
 import { addAligned, addColumns, type Columns, coarsen, columnsOf, copyColumns, kahan, kahanAdd, rebound, scale } from './columns.ts'
-import { isCustom, withBuckets } from './layout.ts'
+import { isCustom, sameBounds, withBuckets } from './layout.ts'
 
 /**
  * A sum of histograms: what sum, rate, + and - are made of. It takes the lowest resolution, the widest zero bucket and the custom bounds that all have in common, and
@@ -252,9 +252,6 @@ export function dropWithin(columns: Columns, schema: number, threshold: number):
   for (const column of [columns.index, columns.count, columns.lost]) column.splice(0, from)
   columns.spans = undefined
 }
-
-export const sameBounds = (a: readonly number[], b: readonly number[]): boolean =>
-  a === b || (a.length === b.length && a.every((bound, i) => bound === b[i]))
 
 /** Bounds that both have; both are ascending. */
 export function sharedBounds(a: readonly number[], b: readonly number[]): number[] {
