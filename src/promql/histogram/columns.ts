@@ -45,10 +45,30 @@ function increase(columns: Columns, at: number, term: number): void {
   columns.lost[at] = kahan.lost
 }
 
-/** Adds `factor` times the counts, if both have the same layout. */
-export function addAligned(columns: Columns, spans: readonly Span[], counts: readonly number[], factor: number): boolean {
-  if (columns.spans === undefined || !sameSpans(columns.spans, spans)) return false
-  for (let i = 0; i < columns.count.length; i++) increase(columns, i, factor * (counts[i] ?? 0))
+/** Adds `factor` times the counts, if there is a bucket for each of them already. */
+export function addInPlace(columns: Columns, spans: readonly Span[], counts: readonly number[], factor: number): boolean {
+  if (columns.spans !== undefined && sameSpans(columns.spans, spans)) {
+    for (let i = 0; i < columns.count.length; i++) increase(columns, i, factor * (counts[i] ?? 0))
+    return true
+  }
+  const { index } = columns
+  if (!eachPlace(index, spans, () => {})) return false
+  return eachPlace(index, spans, (place, at) => increase(columns, place, factor * (counts[at] ?? 0)))
+}
+
+/** Visits the place in `index` of each bucket of the spans; false, and no further, where one has none. */
+function eachPlace(index: readonly number[], spans: readonly Span[], visit: (place: number, at: number) => void): boolean {
+  let place = 0
+  let at = 0
+  let wanted = 0
+  for (const { offset, length } of spans) {
+    wanted += offset
+    for (let i = 0; i < length; i++, wanted++) {
+      while (index[place]! < wanted) place++
+      if (index[place] !== wanted) return false
+      visit(place, at++)
+    }
+  }
   return true
 }
 

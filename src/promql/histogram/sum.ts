@@ -1,6 +1,6 @@
 import type { CounterResetHint, FloatHistogram, Span } from '../../model/float-histogram.ts'
 import { exponentialBound } from './buckets.ts'
-import { addAligned, addColumns, type Columns, coarsen, columnsOf, copyColumns, kahan, kahanAdd, rebound, scale } from './columns.ts'
+import { addColumns, addInPlace, type Columns, coarsen, columnsOf, copyColumns, kahan, kahanAdd, rebound, scale } from './columns.ts'
 import { isCustom, sameBounds, withBuckets } from './layout.ts'
 
 /**
@@ -136,7 +136,7 @@ export class HistogramSum {
 
   #addCustom(other: FloatHistogram, factor: number): void {
     if (sameBounds(this.customBounds, other.customBounds)) {
-      if (addAligned(this.#positive, other.positiveSpans, other.positiveCounts, factor)) return
+      if (addInPlace(this.#positive, other.positiveSpans, other.positiveCounts, factor)) return
       addColumns(this.#positive, columnsOf(other.positiveSpans, other.positiveCounts), factor)
       return
     }
@@ -164,7 +164,7 @@ export class HistogramSum {
   #addSide(columns: Columns, spans: readonly Span[], counts: readonly number[], schema: number, factor: number): void {
     if (counts.length === 0) return
     const clear = exponentialBound(spans[0]!.offset, schema) > this.zeroThreshold
-    if (clear && schema === this.schema && addAligned(columns, spans, counts, factor)) return
+    if (clear && schema === this.schema && addInPlace(columns, spans, counts, factor)) return
     const other = columnsOf(spans, counts)
     if (!clear) dropWithin(other, schema, this.zeroThreshold)
     if (schema > this.schema) coarsen(other, schema - this.schema)
