@@ -1,142 +1,230 @@
 /**
- * The PromQL engine alone: CPU of fifteen range queries over a day of 3,200 series, 23 h at 60 s, read from memory without decoding, answers not written.
- * The series are those of a service with 50 instances: 1,000 counters with resets, 1,000 gauges, 100 histograms of ten buckets, every 15 s.
- * Run: node bench/promql.bench.ts [queries, by the beginning of their names]
+ * PromQL over the embedded store beside a real Prometheus over the same samples: fifteen range queries over HTTP, in turn, another range each round, and
+ * CPU of the server process. Answers are compared; one that differs voids the figure. Then a raw query of 1.4 million points, a dashboard over a month, bytes a sample, restart.
+ * `--in-process`: the engine alone, over samples in memory, answers not written.
  */
-import { cpus } from 'node:os'
-import { Labels } from '../src/model/labels.ts'
-import { type Matcher, valueTest } from '../src/model/matcher.ts'
-import type { Queryable, Samples, SelectedSeries } from '../src/model/query.ts'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { createEngine } from '../src/promql/engine.ts'
 import { parseExpr } from '../src/promql/parse.ts'
+import { Folder, finish } from '../test/peers/kit/process.ts'
+import { program } from '../test/peers/kit/servers.ts'
+import { machine, median, spread, writeBetween } from './kit.ts'
+import { hotspots } from './profile.ts'
+import { type Day, wholeDay } from './promql/day.ts'
+import { fillMonth, fillStore, InMemory, writeOpenMetrics } from './promql/fill.ts'
+import { dashboard, queries } from './promql/queries.ts'
+import { type Answered, difference, pointsIn, QueryServer, type Range } from './promql/servers.ts'
 
-const start = 1_793_491_200_000
-const every = 15_000
-const samples = (24 * 3600_000) / every
-const instances = 50
-const runs = 5
+const MONTH = { start: Date.UTC(2026, 9, 1), days: 30 }
+const mb = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`
+const ms = (value: number): string => (value < 10 ? value.toFixed(1) : value.toFixed(0))
+const geometricMean = (values: readonly number[]): number =>
+  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length)
 
-const queries = {
-  q01_select_raw: 'bench_temperature',
-  q02_sum_by_rate: 'sum by (code) (rate(bench_requests_total[5m]))',
-  q03_rate_all: 'rate(bench_requests_total[5m])',
-  q04_histogram_quantile: 'histogram_quantile(0.95, sum by (le) (rate(bench_duration_seconds_bucket[5m])))',
-  q05_histogram_quantile_by: 'histogram_quantile(0.95, sum by (le, instance) (rate(bench_duration_seconds_bucket[5m])))',
-  q06_topk: 'topk(5, rate(bench_requests_total[5m]))',
-  q07_avg_over_time: 'avg_over_time(bench_temperature[10m])',
-  q08_sum_increase_1h: 'sum(increase(bench_requests_total[1h]))',
-  q09_ratio: 'sum by (instance) (rate(bench_requests_total{code=~"5.."}[5m])) / sum by (instance) (rate(bench_requests_total[5m]))',
-  q10_max_over_time_1h: 'max by (sensor) (max_over_time(bench_temperature[1h]))',
-  q11_quantile: 'quantile by (sensor) (0.9, bench_temperature)',
-  q12_subquery: 'max_over_time(sum(rate(bench_requests_total[5m]))[30m:1m])',
-  q13_vector_match: 'bench_temperature - on (sensor) group_left avg by (sensor) (bench_temperature)',
-  q14_count_alert: 'count by (instance) (bench_temperature > 30) > 10',
-  q15_quantile_over_time: 'quantile_over_time(0.9, bench_temperature[10m])',
-} as const
-
-/** mulberry32 */
-function random(seed: number): () => number {
-  let a = seed >>> 0
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0
-    let t = a
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
-class Day implements Queryable {
-  readonly series: (SelectedSeries & { readonly samples: Samples })[] = []
-
-  add(labels: Record<string, string>, time: Float64Array, valueAt: (n: number) => number): void {
-    const value = Float64Array.from({ length: samples }, (_, n) => valueAt(n))
-    const columns: Samples = { time, value, stale: undefined, histograms: undefined, start: undefined }
-    this.series.push({ labels: Labels.from(labels), samples: columns, read: () => columns })
-  }
-
-  async select(matchers: readonly Matcher[]): Promise<readonly SelectedSeries[]> {
-    const tests = matchers.map(matcher => [matcher.name, valueTest(matcher)] as const)
-    return this.series.filter(({ labels }) => tests.every(([name, test]) => test(labels.get(name))))
-  }
-
-  async labelNames(): Promise<readonly string[]> {
-    return []
-  }
-
-  async labelValues(): Promise<readonly string[]> {
-    return []
-  }
-}
-
-function generated(): Day {
-  const day = new Day()
-  const times = Array.from({ length: instances }, (_, i) => {
-    const phase = Math.floor(random(9000 + i)() * every)
-    return Float64Array.from({ length: samples }, (__, n) => start + n * every + phase)
+export async function bench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string', default: '5' },
+      instances: { type: 'string', default: '50' },
+      hours: { type: 'string', default: '24' },
+      case: { type: 'string', default: '' },
+      'in-process': { type: 'boolean', default: false },
+      profile: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+    },
   })
-  let seed = 1
-  for (const [i, time] of times.entries()) {
-    const instance = `host-${i}:9100`
-    for (const method of ['GET', 'POST', 'PUT', 'DELETE'])
-      for (const code of ['200', '201', '404', '500', '503']) {
-        const next = random(seed++)
-        const base = (code[0] === '5' ? 0.5 : code[0] === '4' ? 2 : 20) * (0.5 + next()) * 15
-        let total = 0
-        day.add({ __name__: 'bench_requests_total', instance, method, code }, time, n => {
-          if (next() < 0.0003) total = 0
-          total += Math.floor(base * (1 + 0.5 * Math.sin((n * 15 * 2 * Math.PI) / 86_400)) * next() * 2)
-          return total
-        })
-      }
-    for (let sensor = 0; sensor < 20; sensor++) {
-      const next = random(seed++)
-      let degrees = 20 + 20 * next()
-      day.add({ __name__: 'bench_temperature', instance, sensor: `s${sensor}` }, time, () => {
-        degrees += (next() - 0.5) * 0.4
-        degrees += (30 - degrees) * 0.001
-        return Number(degrees.toFixed(2))
-      })
-    }
-    for (const path of ['/api', '/web'])
-      for (const [b, le] of ['0.005', '0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '+Inf'].entries()) {
-        const next = random(seed++)
-        let total = 0
-        day.add({ __name__: 'bench_duration_seconds_bucket', instance, path, le }, time, () => {
-          total += Math.floor(75 * (b + 1) * (0.8 + 0.4 * next()))
-          return total
-        })
-      }
-  }
-  return day
+  const day: Day = { ...wholeDay, instances: Number(values.instances), hours: Number(values.hours) }
+  const rounds = Number(values.rounds)
+  const wanted = Object.entries(queries).filter(([name]) => name.includes(values.case))
+  console.log(`${machine()}\nnpm run bench -- promql ${args.join(' ')}\n`)
+  if (values['in-process']) return inProcess(day, wanted, rounds)
+  const data = await prepared(day)
+  if (values.profile) return profile(data.store, day, wanted, rounds)
+  const lines = [...(await beside(data, day, wanted, rounds)), ...(values.case === '' ? await alone(data, day, rounds) : [])]
+  if (values.write) writeBetween('promql', [`${machine()}. Medians of ${rounds} rounds. Prometheus 3.14.0.`, '', ...lines].join('\n'))
 }
 
-const wanted = process.argv.slice(2)
-const day = generated()
-const engine = createEngine({ maxSamples: 200_000_000 })
-console.log(`${cpus()[0]?.model}; Node ${process.version}; ${day.series.length} series; ms of CPU, best and median of ${runs}`)
-const medians: number[] = []
-for (const [name, text] of Object.entries(queries)) {
-  if (wanted.length > 0 && !wanted.some(beginning => name.startsWith(beginning))) continue
-  const used: number[] = []
-  let shape = ''
-  for (let run = -1; run < runs; run++) {
-    // Never the same range twice.
-    const from = start + 3_600_000 + (run + 1) * 7_000
-    const before = process.cpuUsage()
-    const { value, stats } = await engine.range(day, {
-      expr: parseExpr(text),
-      text,
-      start: from,
-      end: start + 24 * 3_600_000,
-      step: 60_000,
-    })
-    const { user, system } = process.cpuUsage(before)
-    if (run >= 0) used.push((user + system) / 1000)
-    if (value.type === 'matrix') shape = `${value.rows.length} series, peak ${stats.peakSamples} samples`
-  }
-  used.sort((a, b) => a - b)
-  medians.push(used[runs >> 1]!)
-  console.log(`${name.padEnd(26)} ${used[0]!.toFixed(0).padStart(6)} ${used[runs >> 1]!.toFixed(0).padStart(6)}  ${shape}`)
+/** Another range each round, so that nobody answers from memory. */
+const rangeOf = (day: Day, round: number): Range => {
+  const start = day.start + 3_600_000 + (round + 1) * 7_000
+  return { start, end: start + (day.hours - 1) * 3_600_000 - 120_000, step: 60_000 }
 }
-console.log(`geometric mean of medians ${Math.exp(medians.reduce((sum, ms) => sum + Math.log(ms), 0) / medians.length).toFixed(1)} ms`)
+
+interface Data {
+  readonly prometheus: string
+  readonly store: string
+  readonly month: string
+}
+
+/** Takes minutes the first time, and is kept. */
+async function prepared(day: Day): Promise<Data> {
+  const root = join(homedir(), '.cache', 'thalamus-bench')
+  mkdirSync(root, { recursive: true })
+  const name = `${day.instances}x${day.hours}h`
+  const made = async (kind: string, make: (into: string) => Promise<unknown>): Promise<string> => {
+    const path = join(root, kind)
+    if (existsSync(path)) return path
+    console.log(`making ${path}`)
+    rmSync(`${path}.part`, { recursive: true, force: true })
+    await make(`${path}.part`)
+    renameSync(`${path}.part`, path)
+    return path
+  }
+  return {
+    prometheus: await made(`prometheus-${name}`, async into => {
+      using folder = new Folder()
+      const text = join(folder.path, 'day.om')
+      writeOpenMetrics(text, day)
+      await finish(program('promtool'), ['tsdb', 'create-blocks-from', 'openmetrics', '--max-block-duration=24h', '-q', text, into])
+    }),
+    store: await made(`store-${name}`, into => fillStore(into, day)),
+    month: await made(`month-${MONTH.days}d`, into => fillMonth(into, MONTH.start, MONTH.days)),
+  }
+}
+
+type Query = readonly [name: string, text: string]
+
+async function beside(data: Data, day: Day, wanted: readonly Query[], rounds: number): Promise<string[]> {
+  await using theirs = await QueryServer.prometheus(data.prometheus)
+  await using ours = await QueryServer.thalamus(data.store)
+  const both = [theirs, ours]
+  const cpu = new Map<string, [number[], number[]]>(wanted.map(([name]) => [name, [[], []]]))
+  // The first round warms up, and is the one whose answers are compared.
+  for (let round = -1; round < rounds; round++) {
+    for (const [name, text] of wanted) {
+      const answers: Answered[] = []
+      // Who is asked first takes turns.
+      for (const i of round % 2 === 0 ? [0, 1] : [1, 0]) {
+        answers[i] = await both[i]!.range(text, rangeOf(day, round))
+        if (round >= 0) cpu.get(name)![i]!.push(answers[i]!.cpu)
+      }
+      if (round < 0 || round === rounds - 1) compare(name, answers)
+    }
+  }
+  const rows = wanted.map(([name]) => {
+    const [prometheus, thalamus] = cpu.get(name)!
+    return { name, prometheus, thalamus, ratio: median(thalamus) / median(prometheus) }
+  })
+  const ratio = geometricMean(rows.map(row => row.ratio))
+  const worst = Math.max(...rows.map(row => row.ratio))
+  const mean = (pick: (row: (typeof rows)[number]) => readonly number[]) => ms(geometricMean(rows.map(row => median(pick(row)))))
+  const half = (values: readonly number[]) => `${ms(median(values))} ±${Math.round(spread(values) / 2)} %`
+  const verdict = ratio <= 0.2 && worst <= 1.5 ? 'stretch' : ratio <= 0.5 && worst <= 1.5 ? 'met' : 'NOT MET'
+  const lines = [
+    'CPU of the server process, ms a query:',
+    '',
+    '| query | Prometheus | Thalamus | ratio |',
+    '| --- | --- | --- | --- |',
+    ...rows.map(
+      row => `| \`${Object.fromEntries(wanted)[row.name]}\` | ${half(row.prometheus)} | ${half(row.thalamus)} | ${row.ratio.toFixed(2)}× |`,
+    ),
+    `| **geometric mean** | ${mean(row => row.prometheus)} | ${mean(row => row.thalamus)} | **${ratio.toFixed(2)}×** |`,
+    '',
+    `* fifteen range queries, ${day.hours - 1} h at 60 s: **${ratio.toFixed(2)}×** of Prometheus, at worst ${worst.toFixed(2)}×; must ≤ 0.5× and none > 1.5×, stretch ≤ 0.2×: ${verdict}`,
+    `* resident at most, while these were asked: Prometheus ${mb(theirs.memory.peak)}, Thalamus ${mb(ours.memory.peak)}`,
+  ]
+  console.log(lines.join('\n'))
+  return lines
+}
+
+/** @throws where two servers do not say the same */
+function compare(name: string, [theirs, ours]: readonly Answered[]): void {
+  const found = difference(theirs!.body, ours!.body, name.endsWith('topk'))
+  if (found !== undefined) throw new Error(`${name}: Prometheus and Thalamus differ: ${found}`)
+}
+
+/** The bars that have no other side. */
+async function alone(data: Data, day: Day, rounds: number): Promise<string[]> {
+  const lines = [...(await raw(data.store, day, rounds)), ...(await month(data.month, rounds)), size(data)]
+  console.log(lines.join('\n'))
+  return lines
+}
+
+/** In a process that has done nothing else. */
+async function raw(store: string, day: Day, rounds: number): Promise<string[]> {
+  const began = performance.now()
+  await using ours = await QueryServer.thalamus(store)
+  const started = performance.now() - began
+  const answers: Answered[] = []
+  for (let round = 0; round <= rounds; round++) answers.push(await ours.range(queries.q01_select_raw, rangeOf(day, round)))
+  const [cold, ...warm] = answers
+  const points = pointsIn(cold!.body)
+  const wall = median(warm.map(({ wall }) => wall))
+  const { peak } = ours.memory
+  return [
+    `* raw query of ${(points / 1e6).toFixed(2)} M points: **${ms(wall)} ms** by the clock, ${ms(median(warm.map(({ cpu }) => cpu)))} ms CPU (the first time ${ms(cold!.wall)} and ${ms(cold!.cpu)}), ` +
+      `${mb(peak)} resident; must ≤ 1.0 s and ≤ 600 MB, stretch ≤ 0.5 s: ${peak <= 600e6 && wall <= 1000 ? (wall <= 500 ? 'stretch' : 'met') : 'NOT MET'}`,
+    `* from the start of the process over that store to its first yes on \`/-/ready\`: ${(started / 1000).toFixed(1)} s`,
+  ]
+}
+
+async function month(directory: string, rounds: number): Promise<string[]> {
+  await using ours = await QueryServer.thalamus(directory)
+  const lines: string[] = []
+  for (const [name, text] of Object.entries(dashboard)) {
+    const answers: Answered[] = []
+    for (let round = 0; round <= rounds; round++) {
+      const end = MONTH.start + MONTH.days * 86_400_000 - round * 60_000
+      answers.push(await ours.range(text, { start: MONTH.start + 86_400_000, end, step: 3_600_000 }))
+    }
+    const [cold, ...warm] = answers
+    const wall = median(warm.map(({ wall }) => wall))
+    const verdict = wall <= 100 ? 'stretch' : wall <= 300 ? 'met' : 'NOT MET'
+    lines.push(
+      `* ${MONTH.days} days of one-minute data, 100 series, ${name} \`${text}\` at 1 h: **${ms(wall)} ms** by the clock, ${ms(median(warm.map(({ cpu }) => cpu)))} ms CPU ` +
+        `(the first time ${ms(cold!.wall)}), ${pointsIn(cold!.body)} points; must ≤ 300 ms, stretch ≤ 100 ms: ${verdict}`,
+    )
+  }
+  return lines
+}
+
+function size(data: Data): string {
+  const theirs = bytesUnder(data.prometheus)
+  const ours = bytesUnder(data.store)
+  return `* on the disk: Prometheus ${mb(theirs)}, Thalamus ${mb(ours)}: **${(ours / theirs).toFixed(2)}×**; must ≤ 0.6×: ${ours <= 0.6 * theirs ? 'met' : 'NOT MET'}`
+}
+
+/** Blocks only: what a running server adds, a log and locks, is the same for both. */
+function bytesUnder(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return files
+    .filter(file => /\.block$|\/(index|chunks\/\d+)$/.test(file))
+    .reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
+}
+
+/** Where our server spends its time. */
+async function profile(store: string, day: Day, wanted: readonly Query[], rounds: number): Promise<void> {
+  for (const [name, text] of wanted) {
+    using folder = new Folder()
+    {
+      await using ours = await QueryServer.thalamus(store, ['--cpu-prof', `--cpu-prof-dir=${folder.path}`])
+      for (let round = 0; round < rounds; round++) await ours.range(text, rangeOf(day, round))
+      await ours.stop()
+    }
+    console.log(`${name}\n${hotspots(folder.path, 20)}\n`)
+  }
+}
+
+async function inProcess(day: Day, wanted: readonly Query[], rounds: number): Promise<void> {
+  const samples = new InMemory(day)
+  const engine = createEngine({ maxSamples: 200_000_000 })
+  const medians: number[] = []
+  for (const [name, text] of wanted) {
+    const used: number[] = []
+    let shape = ''
+    for (let round = -1; round < rounds; round++) {
+      const before = process.cpuUsage()
+      const { value, stats } = await engine.range(samples, { expr: parseExpr(text), text, ...rangeOf(day, round) })
+      const { user, system } = process.cpuUsage(before)
+      if (round >= 0) used.push((user + system) / 1000)
+      if (value.type === 'matrix') shape = `${value.rows.length} series, peak ${stats.peakSamples} samples`
+    }
+    medians.push(median(used))
+    console.log(`${name.padEnd(26)} ${ms(Math.min(...used)).padStart(6)} ${ms(median(used)).padStart(6)}  ${shape}`)
+  }
+  console.log(`geometric mean of medians ${geometricMean(medians).toFixed(1)} ms of CPU`)
+}
