@@ -440,7 +440,8 @@ export function invariant(expr: Expr): boolean {
     case 'unary':
       return invariant(expr.expr)
     case 'aggregate':
-      return invariant(expr.expr) && (expr.param === undefined || invariant(expr.param))
+      // The parameter is not asked, by Prometheus neither: `topk(scalar(k), x @ end())` takes the k of the first step.
+      return invariant(expr.expr)
     case 'binary':
       return invariant(expr.left) && invariant(expr.right)
     case 'call':

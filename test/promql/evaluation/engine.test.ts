@@ -64,6 +64,7 @@ describe('over a range', () => {
     ['sum(rate(requests_total{job="x"}[2m]))', ['{} 3 3 _']],
     ['max_over_time(sum(requests_total)[2m:1m])', ['{} 1680 2640 1800']],
     ['sum(requests_total @ 240)', ['{} 1680 1680 1680']],
+    ['count(topk(time() / 240, requests_total @ 240))', ['{} 1 1 1']],
     ['requests_total{instance="a"} offset 1m', ['{"__name__":"requests_total","instance":"a","job":"x"} 180 420 600']],
     ['requests_total{instance="b"} > 500', ['{"__name__":"requests_total","instance":"b","job":"x"} _ 960 1200']],
     ['requests_total{instance="b"} > bool 500', ['{"instance":"b","job":"x"} 0 1 1']],
