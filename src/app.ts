@@ -28,6 +28,7 @@ import type { Storage } from './component/storage.ts'
 import type { Recorded } from './component/telemetry.ts'
 import { Tenancy } from './component/tenancy.ts'
 import { type Clock, every } from './lib/clock.ts'
+import type { Store } from './model/query.ts'
 import type { Signal } from './model/signal.ts'
 import { createReader } from './otlp/reader.ts'
 import { begin } from './pipeline/begin.ts'
@@ -35,6 +36,7 @@ import { Graph, type Plan, type Unheard } from './pipeline/graph.ts'
 import type { Node } from './pipeline/node.ts'
 import { stopAll } from './pipeline/stop.ts'
 import { createEngine, type Engine, type EngineOptions } from './promql/engine.ts'
+import type { AlertListener } from './rules/manager.ts'
 import { Rules } from './rules/service.ts'
 import { ColumnLandings } from './workers/column-landing.ts'
 import { Crew, type Spawn } from './workers/crew.ts'
@@ -63,6 +65,8 @@ export interface World {
   readonly recorded?: Recorded
   /** told when a component cannot go on, says why anew, or goes on again (undefined) */
   readonly healthChanged?: (component: string, problem: string | undefined) => void
+  /** told when an alert of a rule begins, fires, or is over */
+  readonly alertChanged?: NonNullable<AlertListener['changed']>
   /** we run inside a process that hands its own telemetry over in memory */
   readonly handed?: Handed
   /** makes an ingest thread; without it there is none */
@@ -96,6 +100,13 @@ export interface Reloaded {
   readonly undelivered: readonly Undelivered[]
 }
 
+export interface Asked {
+  /** undefined: nobody keeps series */
+  readonly store: () => Store | undefined
+  readonly engine: (options: Partial<EngineOptions>) => Engine
+  readonly settings: () => ServiceConfig['query']
+}
+
 export interface App {
   readonly ledger: Ledger
   readonly status: () => Status
@@ -103,6 +114,8 @@ export interface App {
   readonly listening: readonly Listening[]
   /** what a receiver gives and no pipeline takes */
   readonly unheard: readonly Unheard[]
+  /** what questions are answered from, as the configuration has it at this moment */
+  readonly asked: Asked
   /** What components have measured; undefined where nothing is. */
   measured(): Promise<ResourceMetrics['scopeMetrics'] | undefined>
   /** An error that no component handled: counted, and the whole is unhealthy from here on. */
@@ -140,6 +153,11 @@ export async function start(
 
 class Running implements App {
   readonly ledger = new Ledger()
+  readonly asked: Asked = {
+    store: () => this.#queries.get(),
+    engine: options => createEngine({ ...options, now: () => this.#world.clock.monotonic(), breathe: () => immediate() }),
+    settings: () => this.#configuration.service.query,
+  }
   readonly #listening: Listening[] = []
   #configuration: Configuration
   readonly #world: World
@@ -230,9 +248,7 @@ class Running implements App {
     for (const [path, handler] of prometheusApi({
       clock: world.clock,
       log: world.log('api'),
-      settings: () => this.#configuration.service.query,
-      store: () => this.#queries.get(),
-      engine: this.#engine,
+      ...this.asked,
       server: () => this.#server(),
       rules: () => this.#rules?.status() ?? [],
     }))
@@ -241,7 +257,8 @@ class Running implements App {
     if (world.seat === undefined) {
       this.#rules = new Rules({
         ...{ clock: world.clock, log: world.log('rules'), meter: meter('rules'), files: world.files, derived: this.#derived },
-        ...{ store: () => this.#queries.get(), engine: this.#engine },
+        ...{ store: this.asked.store, engine: this.asked.engine },
+        ...(world.alertChanged !== undefined && { alerts: { changed: world.alertChanged } }),
       })
     }
     for (const [path, handler] of recordsApi({ clock: world.clock, log: world.log('api'), records: this.#records }))
@@ -252,9 +269,6 @@ class Running implements App {
     })
     this.#unhandled.add(0)
   }
-
-  #engine = (options: Partial<EngineOptions>): Engine =>
-    createEngine({ ...options, now: () => this.#world.clock.monotonic(), breathe: () => immediate() })
 
   failed(): void {
     this.#unhandled.add(1)

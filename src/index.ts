@@ -34,11 +34,15 @@ export type { Room } from './component/room.ts'
 export type { EmbeddedApp, EmbedOptions } from './embed.ts'
 export * from './instruments/index.ts'
 export type { ExportFormat } from './library/export.ts'
-export type { Current, Events, Flow, RunningApp, Summary } from './library/running.ts'
+export type { Answer, HistoryOptions, QueryOptions, ValueNow, ValuesOverTime } from './library/history.ts'
+export type { AlertChange, Current, Events, Flow, RunningApp, Summary } from './library/running.ts'
 export type { BatchOf, LogBatch, MetricBatch, Reader, SpanBatch } from './model/batch.ts'
 export type { Dictionary, SeriesEntry } from './model/dictionary.ts'
+export type { FloatHistogram } from './model/float-histogram.ts'
 export { Raw } from './model/raw.ts'
 export type { Signal } from './model/signal.ts'
+export { QueryError } from './promql/engine.ts'
+export { ParseError } from './promql/parse.ts'
 
 export interface StartOptions {
   /** YAML, in the Collector's shape; several are merged in order. Without it: what `thalamus` runs without a file. */
@@ -83,6 +87,12 @@ export async function start(options: StartOptions | EmbeddedStartOptions = {}): 
     ...systemWorld(systemLog(), logs),
     recorded: recorder,
     healthChanged: (component, problem) => listeners?.tell('health', { component, problem }),
+    alertChanged: (_, { definition }, { alert, from, to }, timeMs) =>
+      listeners?.tell('alert', {
+        ...{ name: definition.alert, from, to, timeMs, value: alert.value },
+        labels: alert.labels.toJSON(),
+        annotations: Object.fromEntries(alert.annotations),
+      }),
     ...options.world,
   }
   const log = world.log('library')

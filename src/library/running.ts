@@ -6,6 +6,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { AttributeValue, MetricType } from '../model/dictionary.ts'
 import { type Signal, signals } from '../model/signal.ts'
 import { type ExportFormat, exported } from './export.ts'
+import { type Questions, questions } from './history.ts'
 import type { Latest, LatestPoint } from './latest.ts'
 
 type Named = Readonly<Record<string, AttributeValue>>
@@ -47,7 +48,21 @@ export interface Summary {
   readonly rows: Readonly<Record<Signal, Flow>>
 }
 
+/** An alert of a rule has begun, fires, or is over. */
+export interface AlertChange {
+  /** of the rule */
+  readonly name: string
+  readonly from: 'inactive' | 'pending' | 'firing'
+  readonly to: 'inactive' | 'pending' | 'firing'
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly value: number
+  /** Unix epoch milliseconds of the evaluation */
+  readonly timeMs: number
+}
+
 export interface Events {
+  readonly alert: AlertChange
   /** a component cannot go on, says why anew, or goes on again: then `problem` is undefined */
   readonly health: { readonly component: string; readonly problem: string | undefined }
   /** the configuration was read again, and this is what changed */
@@ -57,7 +72,7 @@ export interface Events {
 }
 
 /** What runs, with `await using`: leaving the scope drains and stops it. */
-export interface RunningApp extends App, AsyncDisposable {
+export interface RunningApp extends App, Questions, AsyncDisposable {
   /** One update of a typed instrument, by name; see `instruments` for where updates are many. */
   recordMetric: typeof recordMetric
   /**
@@ -110,6 +125,7 @@ export function running(app: App, latest: Latest, listeners: Listeners, clock: C
     current: (name?: string) => [...latest.points()].filter(({ entry }) => name === undefined || entry.name === name).map(toCurrent),
     summary: () => summaryOf(app, latest),
     on: listeners.on.bind(listeners),
+    ...questions(app.asked, clock),
     export: (format: ExportFormat = 'prometheus') => exported(latest.points(), format, clock),
     async reload(load?: () => Promise<Configuration>) {
       const reloaded = await reload.call(app, load && (async () => latest.within(await load())))

@@ -9,6 +9,7 @@ import { glob } from '../lib/glob.ts'
 import { Labels } from '../model/labels.ts'
 import type { Queryable } from '../model/query.ts'
 import type { Engine, EngineOptions } from '../promql/engine.ts'
+import { engineFeatures, parseOptions } from '../promql/features.ts'
 import type { ParseOptions } from '../promql/parse.ts'
 import { parseRuleFile } from './file.ts'
 import { type AlertListener, type NamedRuleFile, RuleManager, type RuleSettings } from './manager.ts'
@@ -79,8 +80,8 @@ export class Rules {
   async run({ files, settings, query }: ReadRules): Promise<void> {
     const { engine, store } = this.#options
     const { lookbackMs: lookback, timeoutMs: timeout, maxSamples, features } = query
-    const delayedNameRemoval = features.includes('promql-delayed-name-removal')
-    this.#query = engineQuery(engine({ lookback, timeout, maxSamples, delayedNameRemoval, defaultStep: settings.interval }), store)
+    const of = engine({ lookback, timeout, maxSamples, defaultStep: settings.interval, ...engineFeatures(features) })
+    this.#query = engineQuery(of, store)
     this.#told.clear()
     await this.#manager.update(files, settings)
     this.#manager.start()
@@ -126,7 +127,7 @@ export async function readRuleFiles(
   for (const [i, pattern] of config.files.entries()) {
     for (const path of await glob(pattern, folder => list(folder).catch(() => []))) {
       if (files.some(file => file.path === path)) continue
-      const found = await readRuleFile(path, read, parseOptions(query))
+      const found = await readRuleFile(path, read, parseOptions(query.features))
       if ('file' in found) files.push(found)
       else
         problems.push(...found.problems.map(message => ({ path: ['service', 'rules', 'rule_files', i], message: `${path}: ${message}` })))
@@ -151,13 +152,6 @@ async function readRuleFile(
     return { problems: ['code' in error && error.code === 'ENOENT' ? 'there is no such file' : error.message] }
   }
 }
-
-export const parseOptions = ({ features }: Pick<QueryConfig, 'features'>): Partial<ParseOptions> => ({
-  experimentalFunctions: features.includes('promql-experimental-functions'),
-  durationExpressions: features.includes('promql-duration-expr'),
-  extendedRangeSelectors: features.includes('promql-extended-range-selectors'),
-  fillModifiers: features.includes('promql-binop-fill-modifiers'),
-})
 
 const settingsOf = (config: RulesConfig, query: QueryConfig): RuleSettings => ({
   interval: config.intervalMs,

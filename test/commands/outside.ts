@@ -77,6 +77,13 @@ export class TestOutside implements Outside {
       listening: [],
       unheard: [],
       failed: () => {},
+      asked: {
+        store: () => undefined,
+        engine: () => {
+          throw new Error('nothing runs')
+        },
+        settings: () => configuration.service.query,
+      },
       measured: async () => undefined,
       reload: () => Promise.reject(new Error('not in this test')),
       shutdown: async () => [],

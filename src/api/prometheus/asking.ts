@@ -6,7 +6,8 @@ import { valueTest } from '../../model/matcher.ts'
 import type { Store } from '../../model/query.ts'
 import type { Expr } from '../../promql/ast.ts'
 import type { Engine, EngineOptions } from '../../promql/engine.ts'
-import { ParseError, type ParseOptions, parseExpr, parseSelector } from '../../promql/parse.ts'
+import { parseOptions } from '../../promql/features.ts'
+import { ParseError, parseExpr, parseSelector } from '../../promql/parse.ts'
 import { ApiError, badData, invalidParameter } from './answer.ts'
 import type { Form } from './form.ts'
 import { maxTime, minTime, optionalTime } from './times.ts'
@@ -37,19 +38,12 @@ export function storeOf({ store }: Sources): Store {
 export function queryOf({ form, settings }: Asking): { readonly text: string; readonly expr: Expr } {
   const text = form.get('query')
   try {
-    return { text, expr: parseExpr(text, parseOptions(settings())) }
+    return { text, expr: parseExpr(text, parseOptions(settings().features)) }
   } catch (error) {
     if (error instanceof ParseError) throw invalidParameter('query', error.message)
     throw error
   }
 }
-
-const parseOptions = ({ features }: QueryConfig): Partial<ParseOptions> => ({
-  experimentalFunctions: features.includes('promql-experimental-functions'),
-  durationExpressions: features.includes('promql-duration-expr'),
-  extendedRangeSelectors: features.includes('promql-extended-range-selectors'),
-  fillModifiers: features.includes('promql-binop-fill-modifiers'),
-})
 
 export interface Span {
   /** epoch ms, exclusive: a millisecond before what was asked for, which is inclusive */

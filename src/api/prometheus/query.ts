@@ -1,7 +1,7 @@
 /** `/api/v1/query` and `/api/v1/query_range`. */
-import type { Annotation } from '../../promql/annotations.ts'
+import { annotationText } from '../../promql/annotations.ts'
 import type { Engine, QueryResult } from '../../promql/engine.ts'
-import { lineAndColumn } from '../../promql/parse.ts'
+import { engineFeatures } from '../../promql/features.ts'
 import { ABSENT, type QueryValue } from '../../promql/value.ts'
 import { type Answer, badData, invalidParameter } from './answer.ts'
 import { type Asking, queryOf, storeOf } from './asking.ts'
@@ -47,7 +47,7 @@ function engineOf({ form, settings, engine }: Asking): Engine {
     lookback: lookbackOf(form) ?? lookbackMs,
     timeout: Math.min(optionalDuration(form, 'timeout') ?? timeoutMs, timeoutMs),
     maxSamples,
-    delayedNameRemoval: features.includes('promql-delayed-name-removal'),
+    ...engineFeatures(features),
   })
 }
 
@@ -63,7 +63,7 @@ function lookbackOf(form: Asking['form']): number | undefined {
 }
 
 function answerOf({ form }: Asking, text: string, { value, annotations, stats }: QueryResult, limit: number): Answer {
-  const shown = annotations.map(annotation => [annotation.severity, showAnnotation(annotation, text)] as const)
+  const shown = annotations.map(annotation => [annotation.severity, annotationText(annotation, text)] as const)
   const warnings = shown.filter(([severity]) => severity === 'warning').map(([, message]) => message)
   const infos = shown.filter(([severity]) => severity === 'info').map(([, message]) => message)
   const kept = limit === 0 ? value : truncated(value, limit)
@@ -95,11 +95,6 @@ function truncated(value: QueryValue, limit: number): QueryValue {
     default:
       return value
   }
-}
-
-/** With line and column of the place it speaks of. */
-function showAnnotation({ text, position }: Annotation, query: string): string {
-  return position === undefined ? text : `${text} (${lineAndColumn(query, position.start)})`
 }
 
 /** [s] Times that this engine does not tell apart are in the sum. */
