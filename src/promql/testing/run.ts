@@ -47,12 +47,16 @@ export async function runScript(text: string, engine: Engine, level: Level = 3):
   const failures: Failure[] = []
   let passed = 0
   for (const statement of parseScript(text)) {
-    const message = await run(statement, storage, engine, level)
+    const message = await run(statement, storage, engine, level).catch(broken)
     if (message !== undefined) failures.push({ line: statement.line, message })
     else if (statement.kind === 'eval') passed++
   }
   return { passed, failures }
 }
+
+/** A bug of ours; the other statements are worth running. */
+const broken = (error: unknown): string =>
+  `it broke: ${(error instanceof Error ? (error.stack ?? error.message) : String(error)).replaceAll('\n', ' ')}`
 
 /** @returns what is wrong; undefined: nothing */
 async function run(statement: Statement, storage: MemoryStorage, engine: Engine, level: Level): Promise<string | undefined> {
@@ -99,7 +103,7 @@ export function load(statement: Load, storage: MemoryStorage): string | undefine
 async function range({ expr, text, at, expected }: Evaluation, storage: MemoryStorage, engine: Engine): Promise<string | undefined> {
   const grid = at as Points
   const answer = await answered(engine.range(storage, { expr, text, ...grid }))
-  if (answer instanceof Error || expected.fails.length > 0) return failureDifference(expected, answer)
+  if (answer instanceof QueryError || expected.fails.length > 0) return failureDifference(expected, answer)
   return annotationDifference(expected, answer, text) ?? difference(expected, answer.value, grid)
 }
 
@@ -136,7 +140,7 @@ class Instant {
   async #ask(text: string, expr: Expr, time: number, inRange: boolean): Promise<string | undefined> {
     const { expected } = this.#statement
     const answer = await answered(this.#engine.instant(this.#storage, { expr, text, time }))
-    if (answer instanceof Error || expected.fails.length > 0) return failureDifference(expected, answer)
+    if (answer instanceof QueryError || expected.fails.length > 0) return failureDifference(expected, answer)
     const wrong = annotationDifference(expected, answer, text) ?? difference(expected, answer.value, expected.points)
     if (wrong !== undefined || !inRange || expected.points !== undefined || expected.string !== undefined || ofContext.test(text))
       return wrong
@@ -147,7 +151,7 @@ class Instant {
     const { expected } = this.#statement
     const grid = { start: time - MINUTE, end: time + MINUTE, step: MINUTE }
     const answer = await answered(this.#engine.range(this.#storage, { expr, text, ...grid }))
-    if (answer instanceof Error) return `as a range query it failed: ${answer.message}`
+    if (answer instanceof QueryError) return `as a range query it failed: ${answer.message}`
     // What a range query answers is always sorted by labels.
     const wrong = expected.ordered ? undefined : momentDifference(expected, answer.value, time, scalar)
     return wrong === undefined ? undefined : `${wrong} (as a range query)`
@@ -172,19 +176,19 @@ function readAgain(printed: string): Expr | ParseError {
   }
 }
 
-async function answered(answer: Promise<QueryResult>): Promise<QueryResult | Error> {
+async function answered(answer: Promise<QueryResult>): Promise<QueryResult | QueryError> {
   try {
     return await answer
   } catch (error) {
-    // Also what is no QueryError: the other statements are worth running.
-    return error instanceof Error ? error : new Error(String(error))
+    // What is no QueryError is a bug.
+    if (error instanceof QueryError) return error
+    throw error
   }
 }
 
-function failureDifference({ fails }: Expectation, answer: QueryResult | Error): string | undefined {
-  if (!(answer instanceof Error)) return 'expected it to fail, and it did not'
-  if (fails.length === 0)
-    return `expected no failure, got ${answer instanceof QueryError ? answer.message : (answer.stack ?? answer.message).replaceAll('\n', ' ')}`
+function failureDifference({ fails }: Expectation, answer: QueryResult | QueryError): string | undefined {
+  if (!(answer instanceof QueryError)) return 'expected it to fail, and it did not'
+  if (fails.length === 0) return `expected no failure, got ${answer.message}`
   const unmet = fails.find(test => !test.matches(answer.message))
   return unmet === undefined ? undefined : `expected it to fail with ${unmet.says}, got ${JSON.stringify(answer.message)}`
 }

@@ -28,7 +28,7 @@ interface Answered {
   readonly infos: readonly string[]
 }
 
-interface Point {
+export interface Point {
   /** epoch ms */
   readonly time: number
   readonly value: number | ApiHistogram

@@ -144,7 +144,7 @@ describe('what does not', () => {
     const broken: typeof simpleEngine = { ...simpleEngine, instant: () => Promise.reject(new TypeError('not a function')) }
     const { passed, failures } = await runScript('eval instant at 0 1\n1\neval range from 0 to 1m step 1m 1\n {} 1 1', broken)
     expect(passed).toBe(1)
-    expect(failures).toEqual([{ line: 1, message: expect.stringMatching(/^expected no failure, got TypeError: not a function/) }])
+    expect(failures).toEqual([{ line: 1, message: expect.stringMatching(/^it broke: TypeError: not a function/) }])
   })
 })
 
