@@ -11,6 +11,7 @@ import { Ledger } from '../src/component/ledger.ts'
 import { createOwnTelemetry } from '../src/component/own-telemetry.ts'
 import { OfferedStores } from '../src/component/queries.ts'
 import { OfferedRecords } from '../src/component/records.ts'
+import { OfferedTargets } from '../src/component/targets.ts'
 import { nodeDisk } from '../src/disk.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { createReader } from '../src/otlp/reader.ts'
@@ -55,6 +56,7 @@ const cx: Context = {
   mount() {},
   authenticator: () => undefined,
   queries: new OfferedStores(),
+  targets: new OfferedTargets(),
   journals: new OfferedJournals(),
   records: new OfferedRecords(),
   derived: new DerivedSamples(),

@@ -25,6 +25,7 @@ import { createOwnTelemetry } from './component/own-telemetry.ts'
 import { OfferedStores, type Queries } from './component/queries.ts'
 import { OfferedRecords } from './component/records.ts'
 import type { Storage } from './component/storage.ts'
+import { OfferedTargets } from './component/targets.ts'
 import type { Recorded } from './component/telemetry.ts'
 import { Tenancy } from './component/tenancy.ts'
 import { type Clock, every } from './lib/clock.ts'
@@ -166,6 +167,7 @@ class Running implements App {
   /** what instances were given, to be taken back when they are gone */
   readonly #tenancies = new Map<Context, Tenancy>()
   readonly #queries: Queries
+  readonly #targets = new OfferedTargets()
   readonly #journals: Journals
   readonly #records = new OfferedRecords()
   readonly #derived = new DerivedSamples()
@@ -250,6 +252,7 @@ class Running implements App {
       log: world.log('api'),
       ...this.asked,
       server: () => this.#server(),
+      targets: () => this.#targets.all(),
       rules: () => this.#rules?.status() ?? [],
     }))
       this.#api.mount(path, handler)
@@ -619,6 +622,7 @@ class Running implements App {
       authenticator: name => this.#authenticator(name),
       storage: name => this.#storage(name),
       queries: tenancy.offers(this.#queries),
+      targets: tenancy.offers(this.#targets),
       journals: tenancy.offers(this.#journals),
       records: { traces: tenancy.offers(this.#records.traces), logs: tenancy.offers(this.#records.logs) },
       derived: tenancy.derived(this.#derived),

@@ -19,6 +19,7 @@ import type { Queries } from './queries.ts'
 import type { KeptRecords } from './records.ts'
 import type { Room } from './room.ts'
 import type { Storage } from './storage.ts'
+import type { Targets } from './targets.ts'
 import type { OwnTelemetry } from './telemetry.ts'
 
 /** Takes batches of one signal. */
@@ -141,6 +142,8 @@ export interface Context {
   readonly records: KeptRecords
   /** How what this process computes of series gets into its pipelines. What this component offers there is taken back when it is gone. */
   readonly derived: Derived
+  /** What is scraped. What this component offers there is taken back when it is gone. */
+  readonly targets: Targets
   /** What this process uses and may use. `collect` frees what nobody refers to first: everything stands still for as long as that takes. */
   memory(collect?: boolean): MemoryUse
   /** Tells the user where something of this component listens: `listening('OTLP over HTTP', 'http://127.0.0.1:4318')`. */

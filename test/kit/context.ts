@@ -8,6 +8,7 @@ import { type Kind, Ledger } from '../../src/component/ledger.ts'
 import { OfferedStores, type Queries } from '../../src/component/queries.ts'
 import { type KeptRecords, OfferedRecords } from '../../src/component/records.ts'
 import type { Storage } from '../../src/component/storage.ts'
+import { OfferedTargets, type Targets } from '../../src/component/targets.ts'
 import type { OwnTelemetry } from '../../src/component/telemetry.ts'
 import type { Reader } from '../../src/model/batch.ts'
 import { VirtualClock } from './clock.ts'
@@ -44,6 +45,7 @@ export interface TestWorld {
   readonly ledger?: Ledger
   readonly authenticators?: Readonly<Record<string, Authenticator>>
   readonly queries?: Queries
+  readonly targets?: Targets
   readonly journals?: Journals
   readonly records?: KeptRecords
   readonly derived?: Derived
@@ -91,6 +93,7 @@ export function testContext(world: TestWorld = {}): TestContext {
     authenticator: name => world.authenticators?.[name],
     storage: name => world.storages?.[name],
     queries: world.queries ?? new OfferedStores(),
+    targets: world.targets ?? new OfferedTargets(),
     journals: world.journals ?? new OfferedJournals(),
     records: world.records ?? new OfferedRecords(),
     derived: world.derived ?? new DerivedSamples(),

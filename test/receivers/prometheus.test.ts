@@ -48,6 +48,25 @@ describe('a scrape', () => {
     expect(scraping.cx.budget.used).toBe(0)
   })
 
+  test('is shown to whoever asks what is scraped, before it and after, well and ill', async () => {
+    await using site = await Site.open({ '/metrics': page(5) })
+    await using scraping = new Scraping(job(site.address))
+    await scraping.receiver.start()
+    const { targets, id } = scraping.cx
+    expect(targets.get(id)?.()).toMatchObject([
+      {
+        ...{ job: 'shop', url: `http://${site.address}/metrics`, labels: { job: 'shop', instance: site.address } },
+        ...{ discovered: { __address__: site.address, __metrics_path__: '/metrics' }, interval: 10_000 },
+        ...{ health: 'unknown', lastError: '', lastScrape: undefined },
+      },
+    ])
+    await scraping.advance(10_000)
+    expect(targets.get(id)?.()).toMatchObject([{ health: 'up', lastError: '', lastScrape: expect.any(Number) }])
+    delete site.pages['/metrics']
+    await scraping.advance(10_000)
+    expect(targets.get(id)?.()).toMatchObject([{ health: 'down', lastError: expect.stringContaining('404') }])
+  })
+
   test('the same lines again, with other numbers', async () => {
     await using site = await Site.open({ '/metrics': page(5) })
     await using scraping = new Scraping(job(site.address))

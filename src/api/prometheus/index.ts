@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Handler, Logger } from '../../component/component.ts'
+import type { ScrapeTarget } from '../../component/targets.ts'
 import { QueryError } from '../../promql/engine.ts'
 import { pretty } from '../../promql/pretty.ts'
 import { tree } from '../../promql/tree.ts'
@@ -21,11 +22,14 @@ import { type Piece, send } from './respond.ts'
 import { alerts, ruleGroups } from './rules.ts'
 import { labelNames, labelValues, metadata, queryExemplars, series } from './series.ts'
 import { buildInfo, configuration, flags, runtimeInfo, type Server, tsdb } from './status.ts'
+import { scrapePools, targets } from './targets.ts'
 
 export interface PrometheusApi extends Sources {
   readonly server: () => Server
   /** what is evaluated here, as it stands */
   readonly rules: () => readonly GroupStatus[]
+  /** what is scraped here */
+  readonly targets: () => readonly ScrapeTarget[]
   readonly log: Logger
 }
 
@@ -43,7 +47,7 @@ interface Route {
 const reading = ['GET', 'POST']
 const getting = ['GET']
 
-function routesOf({ server, rules }: PrometheusApi): Record<string, Route> {
+function routesOf({ server, rules, targets: scraped }: PrometheusApi): Record<string, Route> {
   return {
     query: { methods: reading, ask: instantQuery, heavy: true },
     query_range: { methods: reading, ask: rangeQuery, heavy: true },
@@ -56,11 +60,8 @@ function routesOf({ server, rules }: PrometheusApi): Record<string, Route> {
     rules: { methods: getting, ask: asking => ruleGroups(asking, rules()), own: true },
     alerts: { methods: getting, ask: () => alerts(rules()), own: true },
     alertmanagers: { methods: getting, ask: () => ({ data: { activeAlertmanagers: [], droppedAlertmanagers: [] } }), own: true },
-    targets: {
-      methods: getting,
-      ask: () => ({ data: { activeTargets: [], droppedTargets: [], droppedTargetCounts: {} } }),
-      own: true,
-    },
+    targets: { methods: getting, ask: asking => targets(asking, scraped()), own: true },
+    scrape_pools: { methods: getting, ask: () => scrapePools(scraped()), own: true },
     'status/buildinfo': { methods: getting, ask: () => buildInfo(server()) },
     'status/runtimeinfo': { methods: getting, ask: ({ clock }) => runtimeInfo(server(), clock.now()), own: true },
     'status/config': { methods: getting, ask: () => configuration(server()), own: true },

@@ -1,5 +1,6 @@
 /** One scrape configuration: its discoveries, the targets that come of them, and a loop for each. */
 import type { Consumer, Context } from '../../component/component.ts'
+import type { ScrapeTarget } from '../../component/targets.ts'
 import type { Label } from '../../exposition/labels.ts'
 import { Relabelling } from '../../exposition/relabel.ts'
 import { type Discovery, DnsDiscovery, FileDiscovery, HttpDiscovery, type Resolver, staticTargets } from './discovery.ts'
@@ -105,6 +106,11 @@ export class Job {
       this.#cx.log.warn({ job: this.name, problems: refused.slice(0, 10), count: refused.length }, 'targets cannot be scraped')
     this.#refused = said
     return targets
+  }
+
+  /** What is scraped at the moment. */
+  get targets(): readonly ScrapeTarget[] {
+    return [...this.#loops.values()].map(loop => loop.status)
   }
 
   /** @param last every target is scraped once more */

@@ -1,6 +1,7 @@
 /** The scrapes of one target: in its rhythm, one at a time, each handed over with what there is to say about it. */
 import type { Consumer, Context } from '../../component/component.ts'
 import type { Account } from '../../component/ledger.ts'
+import type { ScrapeTarget } from '../../component/targets.ts'
 import { ExpositionError, type Format } from '../../exposition/read.ts'
 import { Raw } from '../../model/raw.ts'
 import { LimitError, type SeriesSettings } from './first-sight.ts'
@@ -52,6 +53,7 @@ export class ScrapeLoop {
   /** [ms, wall] when it should have been */
   #aligned = 0
   #said: string | undefined
+  #last: { readonly time: number; readonly duration: number; readonly error: string | undefined } | undefined
   /** all scrapes fail with this */
   forced: string | undefined
 
@@ -64,6 +66,26 @@ export class ScrapeLoop {
     this.#account = cx.account('metrics')
     this.#tell = tell
     this.#series = new TargetSeries(this.#settings, target)
+  }
+
+  /** For whoever asks what is scraped. */
+  get status(): ScrapeTarget {
+    const { url, labels, discovered, interval, timeout } = this.target
+    const last = this.#last
+    return {
+      ...{
+        job: this.#settings.job,
+        url,
+        labels: Object.fromEntries(labels),
+        discovered: Object.fromEntries(discovered),
+        interval,
+        timeout,
+      },
+      health: last === undefined ? 'unknown' : last.error === undefined ? 'up' : 'down',
+      lastError: last?.error ?? '',
+      lastScrape: last?.time,
+      lastDuration: last?.duration ?? 0,
+    }
   }
 
   start(): void {
@@ -122,6 +144,7 @@ export class ScrapeLoop {
       })
       this.#tell.scraped(job, failed?.outcome ?? 'ok')
       this.#say(failed?.why)
+      this.#last = { time, duration: clock.monotonic() - began, error: failed?.why }
       const report = this.#report(found, failed, size, time, (clock.monotonic() - began) / 1000)
       const request = failed === undefined ? found.request : this.#series.miss(time)
       await this.#handOver(request === undefined ? [report] : [request, report])

@@ -27,6 +27,8 @@ export interface Target extends TargetLabels {
   /** two of one key are one target */
   readonly key: string
   readonly url: string
+  /** before relabelling */
+  readonly discovered: readonly Label[]
   /** [ms] */
   readonly interval: number
   readonly timeout: number
@@ -55,6 +57,7 @@ export function targetOf(found: Found, defaults: TargetDefaults): Target | strin
   return {
     key: JSON.stringify([open, url, interval, timeout]),
     url,
+    discovered: [...before],
     labels: open,
     job: labels.get('job') ?? '',
     instance: labels.get('instance')!,

@@ -347,6 +347,21 @@ describe('about the server', () => {
   test.each(['rules', 'alerts', 'targets', 'alertmanagers'])('%s', async path => expect((await api.get(path)).status).toBe(200))
 })
 
+test('targets', async () => {
+  const a = {
+    ...{ discoveredLabels: { __address__: 'h:1' }, labels: { job: 'a', instance: 'h:1' }, scrapePool: 'a' },
+    ...{ scrapeUrl: 'http://h:1/metrics', globalUrl: 'http://h:1/metrics', lastError: 'why', lastScrape: new Date(now).toISOString() },
+    ...{ lastScrapeDuration: 0.25, health: 'down', scrapeInterval: '15s', scrapeTimeout: '10s' },
+  }
+  const none = { droppedTargets: [], droppedTargetCounts: {} }
+  expect(await api.get('targets', { scrapePool: 'a' })).toEqual(success({ activeTargets: [a], ...none }))
+  expect((await api.get('targets')).body).toMatchObject({
+    data: { activeTargets: [a, { health: 'unknown', lastScrape: '0001-01-01T00:00:00Z' }] },
+  })
+  expect(await api.get('targets', { state: 'dropped' })).toEqual(success({ activeTargets: [], ...none }))
+  expect(await api.get('scrape_pools')).toEqual(success({ scrapePools: ['a', 'b'] }))
+})
+
 describe('HTTP', () => {
   test('methods', async () => {
     const put = await fetch(`${api.url}/api/v1/query`, { method: 'PUT' })

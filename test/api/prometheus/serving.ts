@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { prometheusApi } from '../../../src/api/prometheus/index.ts'
 import type { QueryConfig } from '../../../src/component/configuration.ts'
+import type { ScrapeTarget } from '../../../src/component/targets.ts'
 import type { Store } from '../../../src/model/query.ts'
 import type { Engine, EngineOptions } from '../../../src/promql/engine.ts'
 import { testContext } from '../../kit/context.ts'
@@ -19,6 +20,24 @@ export interface Answered {
   readonly status: number
   readonly body: unknown
 }
+
+const scraped: readonly ScrapeTarget[] = [
+  {
+    ...{
+      job: 'a',
+      url: 'http://h:1/metrics',
+      labels: { job: 'a', instance: 'h:1' },
+      discovered: { __address__: 'h:1' },
+      interval: 15_000,
+      timeout: 10_000,
+    },
+    ...{ health: 'down', lastError: 'why', lastScrape: now, lastDuration: 250 },
+  },
+  {
+    ...{ job: 'b', url: 'http://h:2/metrics', labels: { job: 'b', instance: 'h:2' }, discovered: {}, interval: 60_000, timeout: 10_000 },
+    ...{ health: 'unknown', lastError: '', lastScrape: undefined, lastDuration: 0 },
+  },
+]
 
 export const defaultSettings: QueryConfig = {
   lookbackMs: 300_000,
@@ -42,6 +61,7 @@ export async function serve(
     settings: () => ({ ...defaultSettings, ...settings }),
     store: () => store,
     engine,
+    targets: () => scraped,
     rules: () => [],
     server: () => ({
       ...{ version: '0.1.0', runtime: 'v24', startTime: now, lastConfigTime: now, reloadSucceeded: true, hostname: 'here', threads: 1 },

@@ -1,0 +1,33 @@
+/** What is scraped: receivers that scrape offer their lists here, and the Prometheus API shows them. */
+import { Offered, type Offers } from './offers.ts'
+
+/** As things stand at the moment. */
+export interface ScrapeTarget {
+  readonly job: string
+  readonly url: string
+  /** that its series carry */
+  readonly labels: Readonly<Record<string, string>>
+  /** before relabelling */
+  readonly discovered: Readonly<Record<string, string>>
+  /** [ms] */
+  readonly interval: number
+  readonly timeout: number
+  /** unknown: not scraped yet */
+  readonly health: 'unknown' | 'up' | 'down'
+  /** empty: there is none */
+  readonly lastError: string
+  /** epoch ms; undefined: not scraped yet */
+  readonly lastScrape: number | undefined
+  /** [ms] */
+  readonly lastDuration: number
+}
+
+/** By the ids of receivers: what gives what one of them scrapes. */
+export type Targets = Offers<() => readonly ScrapeTarget[]>
+
+export class OfferedTargets extends Offered<() => readonly ScrapeTarget[]> {
+  /** of all who scrape, in the order they came */
+  all(): readonly ScrapeTarget[] {
+    return this.ids.flatMap(id => this.get(id)?.() ?? [])
+  }
+}
