@@ -29,8 +29,11 @@ export interface SelectHints {
 /** A series found, not yet read: `read` decodes, so that a query never holds all samples of all series at once. */
 export interface SelectedSeries {
   readonly labels: Labels
-  /** The samples in (from, to] of the hints. Whoever reads may keep the columns, and writes to none of them. */
-  read(): Samples
+  /**
+   * The samples in (from, to] of the hints. Whoever reads may keep the columns, and writes to none of them.
+   * @param lent they are asked for only until the next series of the same selection is read: the same memory may serve for all
+   */
+  read(lent?: boolean): Samples
 }
 
 /** Columns of one series, by time ascending, each time once. */

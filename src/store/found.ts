@@ -46,17 +46,19 @@ export class Gathered {
   }
 
   selected(from: number, to: number): SelectedSeries[] {
+    const own = new SampleColumns(0)
     return Array.from(this.#byKey.values(), parts => ({
       labels: parts[0]!.labels,
-      read: () => toSamples(readAll(parts, from, to)),
+      read: lent => toSamples(readAll(parts, from, to, lent === true ? own : undefined)),
     }))
   }
 }
 
 /** @param into is emptied first; without it the columns are the caller's to keep */
 export function readAll(parts: readonly Found[], from: number, to: number, into?: SampleColumns): SampleColumns {
-  const all = into ?? new SampleColumns(parts.reduce((sum, { count }) => sum + count, 0))
+  const all = into ?? new SampleColumns(0)
   all.clear()
+  all.reserve(parts.reduce((sum, { count }) => sum + count, 0))
   let ordered = true
   for (const part of parts) {
     const before = all.length
@@ -86,9 +88,11 @@ export function toSamples(columns: SampleColumns, tier?: TierColumns): Samples {
 }
 
 function staleOf(columns: SampleColumns): Uint8Array | undefined {
+  const { length, value } = columns
   let stale: Uint8Array | undefined
-  for (let i = 0; i < columns.length; i++) {
-    if (!columns.isStale(i)) continue
+  for (let i = 0; i < length; i++) {
+    // It is a NaN, and hardly anything is.
+    if (!Number.isNaN(value[i]!) || !columns.isStale(i)) continue
     stale ??= new Uint8Array(columns.length)
     stale[i] = 1
   }

@@ -497,6 +497,9 @@ export class TimeSeriesStore implements Store {
     const raw = this.#places(0)
     const step = this.#tierFor(from, to)
     if (step === 0) return (await this.#gather(raw, selectors, from, to, true)).selected(from, to)
+    // They are read after what is older, and may be merged until then.
+    using held = new DisposableStack()
+    for (const block of raw.blocks) held.use(block.use())
     const tier = this.#places(step)
     // What has no buckets yet is thinned out as it is read.
     const tail = Math.max(from, Math.max(...tier.blocks.map(({ name }) => name.to)))

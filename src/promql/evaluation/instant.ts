@@ -42,7 +42,7 @@ export class InstantSelector implements VectorOperator {
   async run(sink: Sink): Promise<void> {
     const { pool, budget } = this.#cx
     for (const series of await this.#series) {
-      const samples = series.read()
+      const samples = series.read(true)
       const row = pool.take(series.labels, this.grid.steps)
       fill(samples, row, this.#look, this.#wanted)
       if (pool.charge(row)) {

@@ -47,8 +47,8 @@ function collect(expr: Expr, within: boolean, found: Set<VectorSelector>): void 
 export function withResetsFound(series: readonly SelectedSeries[]): SelectedSeries[] {
   return series.map(each => ({
     labels: each.labels,
-    read() {
-      const samples = each.read()
+    read(lent) {
+      const samples = each.read(lent)
       return samples.histograms === undefined ? samples : { ...samples, histograms: withoutBuckets(samples.histograms) }
     },
   }))

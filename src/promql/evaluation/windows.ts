@@ -75,7 +75,7 @@ export class RangeSelector implements MatrixOperator {
     let lo = new Int32Array(steps)
     let hi = new Int32Array(steps)
     for (const series of await this.#series) {
-      const samples = withoutStale(startTimestamps ? series.read() : withoutStart(series.read()))
+      const samples = withoutStale(startTimestamps ? series.read(!keep) : withoutStart(series.read(!keep)))
       budget.hold(samples.time.length)
       locate(samples.time, this.#bounds, lo, hi)
       budget.read += samplesIn(lo, hi)
