@@ -17,12 +17,16 @@ export interface Annotation {
 export const annotationText = ({ text, position }: Annotation, query: string): string =>
   position === undefined ? text : `${text} (${lineAndColumn(query, position.start)})`
 
-/** Gathers annotations. One of the same text counts once, at the place that had it last, as in Prometheus. */
+/**
+ * Gathers annotations. One of the same text counts once, at the place that had it last, as in Prometheus. There a whole is evaluated after its parts; here they take turns, and so the
+ * whole keeps the place.
+ */
 export class Annotations {
   readonly #all = new Map<string, Entry>()
 
   add(severity: Severity, text: string, position?: Position): void {
-    this.#all.set(text, { severity, position })
+    const known = this.#all.get(text)?.position
+    if (known === undefined || position === undefined || !holds(known, position)) this.#all.set(text, { severity, position })
   }
 
   warn(text: string, position?: Position): void {
@@ -55,6 +59,9 @@ export class Annotations {
       yield { severity, text: show === undefined ? text : text + show(detail), position }
   }
 }
+
+const holds = (whole: Position, part: Position): boolean =>
+  whole.start <= part.start && part.end <= whole.end && whole.end - whole.start > part.end - part.start
 
 interface Entry {
   readonly severity: Severity

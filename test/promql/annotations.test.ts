@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import * as annotations from '../../src/promql/annotations.ts'
+import type { Position } from '../../src/promql/ast.ts'
 
 const at = { start: 5, end: 9 }
 const elsewhere = { start: 20, end: 22 }
@@ -103,3 +104,14 @@ test.each<[(to: annotations.Annotations) => void, string]>([
     'deriv read the last sample of every 60s, since older samples are kept no finer',
   ],
 ])('an info, %#', (say, want) => expect(shown(say)).toEqual([`info@5 PromQL info: ${want}`]))
+
+test('of one text the whole keeps the place that a part of it has too', () => {
+  const whole = { start: 4, end: 20 }
+  const part = { start: 11, end: 15 }
+  const placed = (...positions: readonly Position[]) =>
+    shown(to => {
+      for (const position of positions) to.warn('w', position)
+    })
+  expect(placed(part, whole, part)).toEqual(['warning@4 PromQL warning: w'])
+  expect(placed(whole, part, { start: 30, end: 31 })).toEqual(['warning@30 PromQL warning: w'])
+})

@@ -105,6 +105,11 @@ eval instant at 5m sum(b)
 eval instant at 5m avg(c)
   expect warn msg: PromQL warning: encountered a mix of histograms and floats for aggregation (1:5)
 
+# What a function and an aggregation around it say alike stands at the aggregation's argument.
+eval instant at 5m sum(idelta(b{i!="2"}[2m]))
+  expect warn msg: PromQL warning: vector contains a mix of histograms with exponential and custom buckets schemas for metric name "b" (1:5)
+  expect warn msg: PromQL warning: this native histogram metric is not a gauge: "b" (1:12)
+
 eval instant at 5m histogram_quantile(0.9, n)
   expect info msg: PromQL info: input to histogram_quantile has NaN observations, result is NaN for metric name "n" (1:25)
   {} NaN
