@@ -1,7 +1,8 @@
 /**
- * What the store costs: `node bench/store.bench.ts [codec|append|FILE.om]`. CPU time only, the best of several.
+ * What the store costs: `node bench/store.bench.ts [codec|append|query|FILE.om]`. CPU time only, the best of several.
  *   codec    ns to compress and to read a sample, and bytes, for several shapes of data
  *   append   100,000 series every 15 s, 240 times or as often as is said (6400: more than a day, with all its merging and thinning out): CPU a sample, memory, bytes of the log and of blocks, how long a restart takes
+ *   query    100 series of 30 days, one sample a minute: CPU to find, read and decode them
  *   FILE.om  OpenMetrics with times, such as generators of side-by-side benchmarks write: bytes a sample once it is merged
  */
 import { execFileSync } from 'node:child_process'
@@ -173,6 +174,44 @@ async function append(seriesCount = 100_000, rounds = 240): Promise<void> {
   rmSync(directory, { recursive: true })
 }
 
+/** 100 series of 30 days, one sample a minute: found, read from the disk and decoded. */
+async function query(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'thalamus-store-'))
+  const begun = 20_000 * DAY
+  let now = begun + 30 * DAY
+  const clock = { ...systemClock, now: () => now, monotonic: () => now }
+  const store = await TimeSeriesStore.open({ ...settings(directory), outOfOrderMs: 40 * DAY }, { disk: nodeDisk, clock, log: quiet })
+  const r = random(5)
+  for (let i = 0; i < 100; i++) {
+    const series = new SeriesHandle(Labels.from({ __name__: 'cpu', host: String(i) }))
+    const incoming = new Incoming(43_200)
+    let value = 5000
+    for (let n = 0; n < 43_200; n++) incoming.number(series, begun + n * 60_000 + 1, (value += Math.round((r() - 0.5) * 80)) / 100)
+    await store.append(incoming)
+    await store.maintain()
+  }
+  for (let i = 0; i < 4; i++) {
+    await store.seal()
+    now += DAY
+    await store.maintain()
+  }
+  const { blocks, blockBytes } = store.figures
+  const hints = { from: begun, to: begun + 31 * DAY, step: 3_600_000, range: 0, func: '' }
+  let points = 0
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 7; round++) {
+    const before = cpuMs()
+    const found = await store.select([{ name: '__name__', op: '=', value: 'cpu' }], hints)
+    points = found.reduce((sum, series) => sum + series.read().time.length, 0)
+    best = Math.min(best, cpuMs() - before)
+  }
+  console.log(
+    `query: ${points / 1e6} M samples of 100 series from ${blocks} blocks of ${mb(blockBytes)}: ${best.toFixed(0)} ms CPU, ${((best * 1e6) / points).toFixed(1)} ns a sample`,
+  )
+  await store.close()
+  rmSync(directory, { recursive: true })
+}
+
 async function restart(directory: string): Promise<void> {
   const before = cpuMs()
   const wall = performance.now()
@@ -239,5 +278,6 @@ const [what = 'codec'] = process.argv.slice(2)
 if (what !== 'restart') console.log(`${cpus()[0]?.model}, Node ${process.version}`)
 if (what === 'codec') codec()
 else if (what === 'append') await append(100_000, Number(process.argv[3] ?? 240))
+else if (what === 'query') await query()
 else if (what === 'restart') await restart(process.argv[3]!)
 else await measureFile(what)

@@ -12,38 +12,78 @@
  * Names, and the values of each name, are sorted by UTF-16 unit.
  */
 import { Labels } from '../model/labels.ts'
+import { ByteWriter } from './bytes.ts'
 import type { LabelIndex } from './label-index.ts'
 
-export interface ChunkPlace {
-  /** epoch ms */
-  readonly first: number
-  readonly last: number
-  /** [bytes] */
-  readonly at: number
-  readonly bytes: number
-  readonly samples: number
-  readonly crc: number
+const COUNTS = 8
+/** [bytes] that the labels of a series take as objects */
+const madeBytes = 250
+
+/** A column that grows. */
+class Column<T extends Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>> {
+  length = 0
+  #values: T
+  readonly #of: new (
+    length: number,
+  ) => T
+
+  constructor(of: new (length: number) => T) {
+    this.#of = of
+    this.#values = new of(1024)
+  }
+  push(value: number): void {
+    if (this.length === this.#values.length) {
+      const grown = new this.#of(2 * this.length)
+      grown.set(this.#values)
+      this.#values = grown
+    }
+    this.#values[this.length++] = value
+  }
+  get values(): T {
+    return this.#values.subarray(0, this.length) as T
+  }
 }
 
-const COUNTS = 8
-
 export class IndexBuilder {
-  readonly #chunks: ChunkPlace[] = []
-  readonly #seriesChunks: number[] = [0]
-  readonly #seriesLabels: number[] = [0]
+  readonly #chunks = {
+    first: new Column(Float64Array),
+    last: new Column(Float64Array),
+    at: new Column(Float64Array),
+    bytes: new Column(Uint32Array),
+    samples: new Column(Uint32Array),
+    crc: new Column(Uint32Array),
+  }
+  readonly #seriesChunks = new Column(Uint32Array)
+  readonly #seriesLabels = new Column(Uint32Array)
   /** by label of a series: the number of its value, in the order they were met */
-  readonly #labels: number[] = []
+  readonly #labels = new Column(Uint32Array)
   readonly #values = new Map<string, Map<string, number>>()
   #valueCount = 0
+
+  constructor() {
+    this.#seriesChunks.push(0)
+    this.#seriesLabels.push(0)
+  }
 
   get series(): number {
     return this.#seriesChunks.length - 1
   }
   get chunks(): number {
-    return this.#chunks.length
+    return this.#chunks.at.length
   }
 
-  add(labels: Labels, chunks: readonly ChunkPlace[]): void {
+  /** Of the series that is added next. Times in epoch ms, the place and size in bytes. */
+  addChunk(first: number, last: number, at: number, bytes: number, samples: number, crc: number): void {
+    const chunks = this.#chunks
+    chunks.first.push(first)
+    chunks.last.push(last)
+    chunks.at.push(at)
+    chunks.bytes.push(bytes)
+    chunks.samples.push(samples)
+    chunks.crc.push(crc)
+  }
+
+  add(labels: Labels): void {
     const { pairs } = labels
     for (let i = 0; i < pairs.length; i += 2) {
       let values = this.#values.get(pairs[i]!)
@@ -52,51 +92,55 @@ export class IndexBuilder {
       if (value === undefined) values.set(pairs[i + 1]!, (value = this.#valueCount++))
       this.#labels.push(value)
     }
-    this.#chunks.push(...chunks)
-    this.#seriesChunks.push(this.#chunks.length)
+    this.#seriesChunks.push(this.chunks)
     this.#seriesLabels.push(this.#labels.length)
   }
 
-  finish(): Uint8Array {
+  /** The whole, in pieces. */
+  finish(): Uint8Array[] {
     const names = [...this.#values.keys()].sort()
-    const texts: string[] = [...names]
+    const texts = new ByteWriter(64 * 1024)
+    const textAt = new Column(Uint32Array)
+    const write = (text: string) => {
+      textAt.push(texts.length)
+      texts.utf8(text)
+    }
+    for (const name of names) write(name)
     /** by number as met: its place */
     const place = new Uint32Array(this.#valueCount)
     const nameValues = [0]
-    const valueName: number[] = []
+    const valueName = new Column(Uint32Array)
     names.forEach((name, n) => {
       const values = this.#values.get(name)!
       for (const value of [...values.keys()].sort()) {
         place[values.get(value)!] = valueName.length
         valueName.push(n)
-        texts.push(value)
+        write(value)
       }
       nameValues.push(valueName.length)
     })
-    const labels = Uint32Array.from(this.#labels, value => place[value]!)
+    textAt.push(texts.length)
+    const labels = this.#labels.values.map(value => place[value]!)
     const { from: postingsFrom, postings } = this.#postings(labels)
-    const bytes = texts.map(text => Buffer.from(text, 'utf8'))
-    const textAt = new Uint32Array(texts.length + 1)
-    bytes.forEach((text, i) => void (textAt[i + 1] = textAt[i]! + text.length))
-    const chunks = this.#chunks
+    const { first, last, at, bytes, samples, crc } = this.#chunks
     const sections = [
-      Uint32Array.of(this.series, chunks.length, names.length, valueName.length, labels.length, postings.length, textAt.at(-1)!, 0),
-      ...(['first', 'last', 'at'] as const).map(key => Float64Array.from(chunks, chunk => chunk[key])),
-      ...(['bytes', 'samples', 'crc'] as const).map(key => Uint32Array.from(chunks, chunk => chunk[key])),
-      ...[Uint32Array.from(this.#seriesChunks), Uint32Array.from(this.#seriesLabels), labels],
-      ...[Uint32Array.from(nameValues), Uint32Array.from(valueName), postingsFrom, postings, textAt],
+      Uint32Array.of(this.series, this.chunks, names.length, valueName.length, labels.length, postings.length, texts.length, 0),
+      ...[first.values, last.values, at.values, bytes.values, samples.values, crc.values],
+      ...[this.#seriesChunks.values, this.#seriesLabels.values, labels],
+      ...[Uint32Array.from(nameValues), valueName.values, postingsFrom, postings, textAt.values],
     ]
-    return Buffer.concat([...sections.map(({ buffer, byteLength }) => new Uint8Array(buffer, 0, byteLength)), ...bytes])
+    return [...sections.map(({ buffer, byteLength }) => new Uint8Array(buffer, 0, byteLength)), texts.written]
   }
 
-  #postings(labels: Uint32Array): { from: Uint32Array; postings: Uint32Array } {
+  #postings(labels: Uint32Array): { from: Uint32Array<ArrayBuffer>; postings: Uint32Array<ArrayBuffer> } {
     const from = new Uint32Array(this.#valueCount + 1)
     for (const value of labels) from[value + 1]!++
     for (let value = 0; value < this.#valueCount; value++) from[value + 1]! += from[value]!
     const filled = from.slice()
     const postings = new Uint32Array(labels.length)
+    const ends = this.#seriesLabels.values
     for (let series = 0; series < this.series; series++) {
-      for (let i = this.#seriesLabels[series]!; i < this.#seriesLabels[series + 1]!; i++) postings[filled[labels[i]!]!++] = series
+      for (let i = ends[series]!; i < ends[series + 1]!; i++) postings[filled[labels[i]!]!++] = series
     }
     return { from, postings }
   }
@@ -123,12 +167,11 @@ export class BlockIndex implements LabelIndex {
   readonly #names: string[]
   readonly #texts: (string | undefined)[] = []
   readonly #made: (Labels | undefined)[] = []
-  /** [bytes] of the buffer */
+  /** [bytes] of the buffer, and of what is made of it once all series have been asked for */
   readonly bytes: number
 
   /** @param buffer whole, and compared with its checksum @throws {RangeError} where its parts do not fit into it */
   constructor(buffer: ArrayBuffer) {
-    this.bytes = buffer.byteLength
     const counts = new Uint32Array(buffer, 0, COUNTS)
     const [series, chunks, names, values, labels, postings] = counts as unknown as [number, number, number, number, number, number]
     let at = 4 * COUNTS
@@ -143,6 +186,7 @@ export class BlockIndex implements LabelIndex {
       return column
     }
     this.size = series
+    this.bytes = buffer.byteLength + madeBytes * series
     this.chunkFirst = doubles(chunks)
     this.chunkLast = doubles(chunks)
     this.chunkAt = doubles(chunks)

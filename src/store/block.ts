@@ -13,7 +13,7 @@
 import { crc32 } from 'node:zlib'
 import type { Disk, DiskFile } from '../component/disk.ts'
 import type { Labels } from '../model/labels.ts'
-import { BlockIndex, type ChunkPlace, IndexBuilder } from './block-index.ts'
+import { BlockIndex, IndexBuilder } from './block-index.ts'
 import { ByteWriter, SLACK } from './bytes.ts'
 import { type SampleColumns, writeChunk } from './chunk.ts'
 import { decodeChunk } from './decode.ts'
@@ -84,7 +84,6 @@ export class BlockWriter {
     const { length } = samples
     if (length === 0) return undefined
     if (this.#file === undefined && this.#written === 0 && this.#bytes.length === 0) this.#header()
-    const places: ChunkPlace[] = []
     // Chunks of one size, rather than full ones and a rest.
     const size = Math.ceil(length / Math.ceil(length / CHUNK_SAMPLES))
     for (let from = 0; from < length; from += size) {
@@ -93,12 +92,12 @@ export class BlockWriter {
       writeChunk(this.#bytes, samples, from, to)
       const bytes = this.#bytes.length - begin
       const crc = crc32(this.#bytes.bytes.subarray(begin, begin + bytes))
-      places.push({ first: samples.time[from]!, last: samples.time[to - 1]!, at: this.#written + begin, bytes, samples: to - from, crc })
+      this.#index.addChunk(samples.time[from]!, samples.time[to - 1]!, this.#written + begin, bytes, to - from, crc)
     }
     this.#first = Math.min(this.#first, samples.time[0]!)
     this.#last = Math.max(this.#last, samples.time[length - 1]!)
     this.#samples += length
-    this.#index.add(labels, places)
+    this.#index.add(labels)
     return this.#bytes.length >= WRITE_BYTES ? this.#flush() : undefined
   }
 
@@ -132,20 +131,24 @@ export class BlockWriter {
     while ((this.#written + this.#bytes.length) % 8 !== 0) this.#bytes.u8(0)
     const index = this.#index.finish()
     const indexAt = this.#written + this.#bytes.length
-    this.#bytes.raw(index)
+    const indexBytes = index.reduce((sum, { length }) => sum + length, 0)
     const footer = Buffer.alloc(FOOTER)
     endMagic.copy(footer)
     footer.writeDoubleLE(indexAt, 8)
-    footer.writeUInt32LE(index.length, 16)
-    footer.writeUInt32LE(crc32(index), 20)
+    footer.writeUInt32LE(indexBytes, 16)
+    footer.writeUInt32LE(
+      index.reduce((crc, piece) => crc32(piece, crc), 0),
+      20,
+    )
     footer.writeDoubleLE(this.#first, 24)
     footer.writeDoubleLE(this.#last, 32)
     footer.writeDoubleLE(this.#samples, 40)
     footer.writeUInt32LE(this.#index.series, 48)
     footer.writeUInt32LE(this.#index.chunks, 52)
     footer.writeUInt32LE(crc32(footer.subarray(0, 60)), 60)
-    this.#bytes.raw(footer)
     await this.#flush()
+    // Large, and not copied once more.
+    await this.#file!.write([...index, footer], this.#written)
     await this.#file!.sync()
     await this.#file!.close()
     await this.#disk.rename(this.#temporary, `${this.#folder}/${blockFile(this.name)}`)
@@ -204,9 +207,23 @@ export class IndexCache {
   }
 }
 
-export interface FoundInBlock extends Found {
+/** Its labels are made when they are asked for: who merges blocks has them already. */
+class FoundInBlock implements Found {
+  readonly #index: BlockIndex
   /** its number */
   readonly series: number
+  readonly count: number
+  readonly read: Found['read']
+
+  constructor(index: BlockIndex, series: number, count: number, read: Found['read']) {
+    this.#index = index
+    this.series = series
+    this.count = count
+    this.read = read
+  }
+  get labels(): Labels {
+    return this.#index.labels(this.series)
+  }
 }
 
 export class Block {
@@ -312,7 +329,7 @@ export class Block {
       while (end > begin && index.chunkFirst[end - 1]! > to) end--
       if (begin < end) wanted.push({ series: one, begin, end })
     }
-    if (!load) return wanted.map(({ series }) => ({ series, labels: index.labels(series), count: 0, read() {} }))
+    if (!load) return wanted.map(({ series }) => new FoundInBlock(index, series, 0, () => {}))
     const found: FoundInBlock[] = []
     for (let i = 0; i < wanted.length; ) {
       const at = index.chunkAt[wanted[i]!.begin]!
@@ -352,6 +369,6 @@ export class Block {
         if (index.chunkFirst[chunk]! <= from || index.chunkLast[chunk]! > to) into.keep(before, from, to)
       }
     }
-    return { series, labels: index.labels(series), count, read }
+    return new FoundInBlock(index, series, count, read)
   }
 }

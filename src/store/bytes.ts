@@ -79,6 +79,12 @@ export class ByteWriter {
     this.length += bytes.length
   }
 
+  /** A text without its length. */
+  utf8(text: string): void {
+    this.room(3 * text.length)
+    this.length += Buffer.from(this.bytes.buffer).write(text, this.length, 'utf8')
+  }
+
   text(text: string): void {
     const bytes = Buffer.from(text, 'utf8')
     this.varint(bytes.length)

@@ -29,7 +29,7 @@ export type Outcome = (typeof outcomes)[number]
 const APPENDED = 0
 const DUPLICATE = 1
 const CONFLICT = 2
-const TOO_OLD = 3
+export const TOO_OLD = 3
 export const AHEAD = 4
 
 export class Head {

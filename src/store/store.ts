@@ -21,7 +21,7 @@ import { Block, BlockError, type BlockName, BlockWriter, IndexCache, parseBlockF
 import { cardinalityOf } from './cardinality.ts'
 import { SampleColumns } from './chunk.ts'
 import { type Found, Gathered, readAll, toSamples } from './found.ts'
-import { AHEAD, Head } from './head.ts'
+import { AHEAD, appendOne, Head, TOO_OLD } from './head.ts'
 import { Incoming, readBody, type SeriesHandle, writeBody } from './incoming.ts'
 import { type LabelIndex, Selector } from './label-index.ts'
 import { Notes } from './notes.ts'
@@ -29,7 +29,7 @@ import { readNotes, writeNotes } from './notes-file.ts'
 import { HOUR, MINUTE } from './plan.ts'
 import { bucketEnd, lastNumber, thin } from './thin.ts'
 import { Upkeep } from './upkeep.ts'
-import { readWal, WalVersionError, WriteAheadLog, walName, walNumber } from './wal.ts'
+import { readWal, WAL_HEADER, WalVersionError, WriteAheadLog, walName, walNumber } from './wal.ts'
 
 export interface StoreSettings {
   readonly directory: string
@@ -182,11 +182,47 @@ export class TimeSeriesStore implements Store {
    */
   append(incoming: Incoming): Promise<Appended> {
     if (this.#closed || this.#readOnly) return Promise.reject(new RetryableError('the store is closed'))
+    const outside = this.#outside(incoming.samples)
+    if (outside !== undefined) return this.#appendWithin(incoming, outside)
     const done = Promise.withResolvers<Appended>()
     this.#pending.push({ incoming, done })
     this.#pendingBytes += sizeOf(incoming)
     this.#pumping ??= this.#pump()
     return done.promise
+  }
+
+  /** By sample why its time is refused, 0 where it is not; undefined: none is. What is refused does not come into the log. */
+  #outside({ time, length }: SampleColumns): Uint8Array | undefined {
+    const { aheadMs, retention } = this.settings
+    const now = this.#clock.now()
+    const latest = now + aheadMs
+    // What is older than anything that is kept would be deleted at once.
+    const earliest = now - Math.max(retention.rawMs, retention.minuteMs, retention.hourMs)
+    let outside: Uint8Array | undefined
+    for (let i = 0; i < length; i++) {
+      if (time[i]! <= latest && time[i]! >= earliest) continue
+      outside ??= new Uint8Array(length)
+      outside[i] = time[i]! > latest ? AHEAD : TOO_OLD
+    }
+    return outside
+  }
+
+  async #appendWithin(incoming: Incoming, outside: Uint8Array): Promise<Appended> {
+    const within = new Incoming(incoming.samples.length)
+    within.metadata.push(...incoming.metadata)
+    within.exemplars.push(...incoming.exemplars)
+    const places: number[] = []
+    for (let i = 0; i < incoming.samples.length; i++) {
+      if (outside[i] !== 0) continue
+      within.series.push(incoming.series[i]!)
+      appendOne(incoming.samples, i, within.samples)
+      places.push(i)
+    }
+    if (!within.empty) {
+      const { outcomes } = await this.append(within)
+      for (const [k, i] of places.entries()) outside[i] = outcomes[k]!
+    }
+    return { outcomes: outside }
   }
 
   async #pump(): Promise<void> {
@@ -223,8 +259,7 @@ export class TimeSeriesStore implements Store {
       return
     }
     for (const { series } of fresh) this.#unnamed.delete(series)
-    const latest = this.#clock.now() + this.settings.aheadMs
-    for (const { incoming, done } of group) done.resolve({ outcomes: this.#take(head, incoming, latest) })
+    for (const { incoming, done } of group) done.resolve({ outcomes: this.#take(head, incoming) })
   }
 
   /** Gives a series its number in this head. */
@@ -240,11 +275,11 @@ export class TimeSeriesStore implements Store {
     fresh.push(handle)
   }
 
-  #take(head: Head, incoming: Incoming, latest: number): Uint8Array {
+  #take(head: Head, incoming: Incoming): Uint8Array {
     const { samples, series } = incoming
     const results = new Uint8Array(samples.length)
     for (let i = 0; i < samples.length; i++) {
-      results[i] = samples.time[i]! > latest ? AHEAD : head.append(series[i]!.series, samples, i)
+      results[i] = head.append(series[i]!.series, samples, i)
     }
     this.notes.take(incoming)
     return results
@@ -328,15 +363,15 @@ export class TimeSeriesStore implements Store {
 
   async #rotate(): Promise<void> {
     const number = this.#generation
+    const horizon = this.#stage.head.newest
     try {
-      const wal = await createWal(this.#disk, this.settings.directory, number)
+      const wal = await createWal(this.#disk, this.settings.directory, number, horizon)
       await this.#wal.sync()
       this.#generation++
       const before = this.#wal
-      const { head } = this.#stage
       this.#sealed.push(this.#stage)
       this.#wal = wal
-      this.#stage = { head: new Head(this.settings.outOfOrderMs, WINDOW, head.newest), logs: [number], since: this.#clock.monotonic() }
+      this.#stage = { head: new Head(this.settings.outOfOrderMs, WINDOW, horizon), logs: [number], since: this.#clock.monotonic() }
       this.#unnamed.clear()
       await before.close()
     } catch (error) {
@@ -377,6 +412,7 @@ export class TimeSeriesStore implements Store {
       const block = await this.writeBlock(name, async add => {
         for (let i = 0; i < order.length; i++) {
           if (i % seriesAtOnce === 0) await this.breathe()
+          if (!head.has(order[i]!, window, window + WINDOW)) continue
           samples.clear()
           head.read(order[i]!, window, window + WINDOW, samples)
           await add(head.labels[order[i]!]!, samples)
@@ -680,10 +716,10 @@ async function openDirectory(settings: StoreSettings, world: World, readOnly = f
     const sealed = await replay(settings, world, names, notes, readOnly)
     const numbers = [...blocks.map(({ name }) => name.generation), ...names.map(name => walNumber(name) ?? 0)]
     const number = Math.max(0, ...numbers) + 1
+    const horizon = Math.max(Number.NEGATIVE_INFINITY, ...blocks.map(({ last }) => last), ...sealed.map(({ head }) => head.newest))
     const wal = readOnly
       ? new WriteAheadLog(noFile, 0, 0, 0)
-      : await attempt(directory, 'written', () => createWal(disk, directory, number))
-    const horizon = Math.max(Number.NEGATIVE_INFINITY, ...blocks.map(({ last }) => last), ...sealed.map(({ head }) => head.maxTime))
+      : await attempt(directory, 'written', () => createWal(disk, directory, number, horizon))
     return { lock, cache, blocks: blocks.sort(byAge), sealed, notes, generation: number + 1, wal, horizon }
   } catch (error) {
     for (const block of blocks) await block.close().catch(() => {})
@@ -755,16 +791,21 @@ async function replay(settings: StoreSettings, world: World, names: readonly str
   const { directory } = settings
   const numbers = names.flatMap(name => walNumber(name) ?? []).sort((a, b) => a - b)
   const stages: Stage[] = []
-  let horizon = Number.NEGATIVE_INFINITY
   for (const number of numbers) {
     const path = `${directory}/${walName(number)}`
-    const head = new Head(settings.outOfOrderMs, WINDOW, horizon)
+    let head = new Head(settings.outOfOrderMs, WINDOW, Number.NEGATIVE_INFINITY)
     const since = clock.monotonic()
     const end = await attempt(directory, 'read', async () => {
       const file = await disk.open(path, 'read')
       try {
         const handles: SeriesHandle[] = []
-        return await readWal(file, number, body => takeRecord(head, notes, body, handles))
+        return await readWal(
+          file,
+          number,
+          body => takeRecord(head, notes, body, handles),
+          // What was too old for it then is so now.
+          horizon => (head = new Head(settings.outOfOrderMs, WINDOW, horizon)),
+        )
       } catch (error) {
         if (error instanceof WalVersionError) throw otherVersion(path, error.version)
         throw error
@@ -772,12 +813,16 @@ async function replay(settings: StoreSettings, world: World, names: readonly str
         await file.close()
       }
     })
-    horizon = head.newest
     const facts = { log: path, series: head.size, samples: head.samples, torn: end.torn, ms: Math.round(clock.monotonic() - since) }
-    if (end.torn > 0) log.warn(facts, 'a log ends in a record that is not whole: it was not acknowledged, or it is damaged')
+    if (end.torn > 0 && end.size > 0) log.warn(facts, 'a log ends in a record that is not whole: it was not acknowledged, or it is damaged')
     else if (head.samples > 0) log.info(facts, 'a log was read')
     if (head.samples > 0) stages.push({ head, logs: [number], since })
-    else if (!readOnly) await attempt(directory, 'written', () => disk.remove(path))
+    else if (readOnly) continue
+    else if (end.size === 0 && end.torn > WAL_HEADER) {
+      // It may hold what was acknowledged: somebody may want to look at it.
+      log.error({ log: path, aside: `${path}.damaged` }, 'a log does not begin as one does, and is put aside')
+      await attempt(directory, 'written', () => disk.rename(path, `${path}.damaged`))
+    } else await attempt(directory, 'written', () => disk.remove(path))
   }
   return stages
 }
@@ -793,11 +838,11 @@ function takeRecord(head: Head, notes: Notes, body: Uint8Array, handles: SeriesH
   notes.take(incoming)
 }
 
-async function createWal(disk: Disk, directory: string, number: number): Promise<WriteAheadLog> {
+async function createWal(disk: Disk, directory: string, number: number, horizon: number): Promise<WriteAheadLog> {
   const path = `${directory}/${walName(number)}`
   const file = await disk.open(path, 'create')
   try {
-    const wal = await WriteAheadLog.begin(file, number)
+    const wal = await WriteAheadLog.begin(file, number, horizon)
     await file.sync()
     await disk.syncFolder(directory)
     return wal

@@ -2,6 +2,7 @@
 import { codeOf } from '../component/disk.ts'
 import type { Labels } from '../model/labels.ts'
 import { type Block, BlockError, CHUNK_SAMPLES } from './block.ts'
+import type { BlockIndex } from './block-index.ts'
 import { SampleColumns } from './chunk.ts'
 import { type Found, readAll } from './found.ts'
 import { HOUR, type Job, nextJob } from './plan.ts'
@@ -121,19 +122,23 @@ async function* everySeries(
 ): AsyncGenerator<{ labels: Labels; parts: readonly (Found | undefined)[] }> {
   const uses = blocks.map(block => block.use())
   try {
-    const all = await union(store, blocks)
-    for (let i = 0; i < all.length; i += GROUP) {
+    // Held as long as it takes, whatever the cache has room for.
+    const indexes: BlockIndex[] = []
+    for (const block of blocks) indexes.push(await guarded(block, () => block.index()))
+    const { members, places } = await union(store, indexes)
+    for (let i = 0; i < members.length; i += GROUP) {
       await store.breathe()
-      const group = all.slice(i, i + GROUP)
+      const group = members.slice(i, i + GROUP)
       const parts = group.map((): (Found | undefined)[] => blocks.map(() => undefined))
       for (const [b, block] of blocks.entries()) {
-        const place = new Map<number, number>()
-        group.forEach(({ at }, k) => {
-          if (at[b] !== undefined) place.set(at[b], k)
+        const inGroup = new Map<number, number>()
+        group.forEach(({ number }, k) => {
+          const series = places[b]![number]!
+          if (series >= 0) inGroup.set(series, k)
         })
-        const series = [...place.keys()].sort((x, y) => x - y)
-        const found = await guarded(block, async () => block.load(await block.index(), series, from, to, true))
-        for (const one of found) parts[place.get(one.series)!]![b] = one
+        const series = [...inGroup.keys()].sort((x, y) => x - y)
+        const found = await guarded(block, () => block.load(indexes[b]!, series, from, to, true))
+        for (const one of found) parts[inGroup.get(one.series)!]![b] = one
       }
       for (const [k, { labels }] of group.entries()) yield { labels, parts: parts[k]! }
     }
@@ -144,24 +149,33 @@ async function* everySeries(
 
 interface Member {
   readonly labels: Labels
-  /** [blocks] its number there */
-  readonly at: (number | undefined)[]
+  /** in the order they were met */
+  readonly number: number
 }
 
-async function union(store: TimeSeriesStore, blocks: readonly Block[]): Promise<Member[]> {
+/** The series of all blocks, and by block and number where each is in it, or -1. */
+async function union(store: TimeSeriesStore, indexes: readonly BlockIndex[]): Promise<{ members: Member[]; places: Int32Array[] }> {
   const byKey = new Map<string, Member>()
-  for (const [b, block] of blocks.entries()) {
-    const index = await guarded(block, () => block.index())
+  /** by block and series of it: the member's number */
+  const numbers: Int32Array[] = []
+  for (const index of indexes) {
+    const mine = new Int32Array(index.size)
     for (let series = 0; series < index.size; series++) {
       if (series % 4096 === 0) await store.breathe()
       const labels = index.makeLabels(series)
       let member = byKey.get(labels.key)
-      if (member === undefined) byKey.set(labels.key, (member = { labels, at: [] }))
-      member.at[b] = series
+      if (member === undefined) byKey.set(labels.key, (member = { labels, number: byKey.size }))
+      mine[series] = member.number
     }
+    numbers.push(mine)
   }
+  const places = numbers.map(mine => {
+    const place = new Int32Array(byKey.size).fill(-1)
+    mine.forEach((number, series) => void (place[number] = series))
+    return place
+  })
   const byName = Map.groupBy(byKey.values(), ({ labels }) => labels.name)
-  return [...byName.keys()].sort().flatMap(name => byName.get(name)!)
+  return { members: [...byName.keys()].sort().flatMap(name => byName.get(name)!), places }
 }
 
 async function guarded<T>(block: Block, work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,8 @@
 /**
  * The write-ahead log of one head: what was acknowledged is here until it is in a block. All numbers are little-endian.
  *
- *   header (24)  magic "THALWAL\0" | version u16 | 0 u16 | number of the log u32 | 0 u32 | crc of the 20 bytes before
+ *   header (32)  magic "THALWAL\0" | version u16 | 0 u16 | number of the log u32 | horizon f64: the newest time there was before, epoch ms | 0 u32
+ *                | crc of the 28 bytes before
  *   record (16+) length of the body u32 | crc of the 8 bytes after it and the body, seeded with the number of the log, u32
  *                | sequence u32 | 0 u32 | body (incoming.ts)
  *
@@ -13,7 +14,9 @@ import type { DiskFile } from '../component/disk.ts'
 import { ByteWriter } from './bytes.ts'
 
 export const WAL_VERSION = 1
-const HEADER = 24
+/** [bytes] of a log that holds nothing */
+export const WAL_HEADER = 32
+const HEADER = WAL_HEADER
 const RECORD = 16
 const magic = Buffer.from('THALWAL\0', 'latin1')
 /** [bytes] that are read at once, at least */
@@ -39,12 +42,13 @@ export class WriteAheadLog {
   }
 
   /** In an empty file. */
-  static async begin(file: DiskFile, number: number): Promise<WriteAheadLog> {
+  static async begin(file: DiskFile, number: number, horizon: number): Promise<WriteAheadLog> {
     const header = Buffer.alloc(HEADER)
     magic.copy(header)
     header.writeUInt16LE(WAL_VERSION, 8)
     header.writeUInt32LE(number, 12)
-    header.writeUInt32LE(crc32(header.subarray(0, 20)), 20)
+    header.writeDoubleLE(horizon, 16)
+    header.writeUInt32LE(crc32(header.subarray(0, 28)), 28)
     await file.write([header], 0)
     return new WriteAheadLog(file, number, HEADER, 0)
   }
@@ -116,16 +120,22 @@ export class WalVersionError extends Error {
 
 /**
  * Gives every whole record's body, in order; a body is a view that is used again. What `take` throws ends the log before that record.
- * @throws {WalVersionError}
+ * @param begin told first what a head of it begins with @throws {WalVersionError}
  */
-export async function readWal(file: DiskFile, number: number, take: (body: Uint8Array) => void): Promise<WalEnd> {
+export async function readWal(
+  file: DiskFile,
+  number: number,
+  take: (body: Uint8Array) => void,
+  begin: (horizon: number) => void = () => {},
+): Promise<WalEnd> {
   const total = await file.size()
   const header = Buffer.alloc(HEADER)
   const got = await file.read(header, 0)
-  if (got < HEADER || !header.subarray(0, 8).equals(magic) || header.readUInt32LE(20) !== crc32(header.subarray(0, 20))) {
+  if (got < HEADER || !header.subarray(0, 8).equals(magic) || header.readUInt32LE(28) !== crc32(header.subarray(0, 28))) {
     return { size: 0, torn: total, sequence: 0 }
   }
   if (header.readUInt16LE(8) !== WAL_VERSION) throw new WalVersionError(header.readUInt16LE(8))
+  begin(header.readDoubleLE(16))
   let buffer = Buffer.allocUnsafeSlow(READ_AHEAD)
   let base = HEADER
   let filled = 0

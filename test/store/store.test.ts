@@ -168,6 +168,15 @@ describe('a sample that comes again, late, or twice differently', () => {
       `${T - 5}:2 ${T}:1 ${T + 5}:3`,
     ],
     [
+      'older than anything that is kept',
+      [
+        [T - 400 * 86_400_000 - 1, 2],
+        [T, 1],
+      ],
+      ['too_old', 'appended'],
+      `${T}:1`,
+    ],
+    [
       'far ahead of the clock',
       [
         [T, 1],
@@ -186,7 +195,6 @@ describe('a sample that comes again, late, or twice differently', () => {
     }
     expect(results).toEqual(wanted)
     expect(await shown(store, 'm')).toEqual([`{} ${left}`])
-    if (wanted.includes('ahead')) return
     const { store: again } = await openStore(disk.after('kill'), clock)
     expect(await shown(again, 'm')).toEqual([`{} ${left}`])
     await again.maintain()
@@ -274,6 +282,19 @@ describe('what was acknowledged is there', () => {
     }
   })
 
+  test('a log whose beginning is damaged is put aside, and said', async () => {
+    const { disk } = await filled()
+    const path = [...disk.files.keys()].find(name => name.endsWith('.wal'))!
+    const bytes = Buffer.from(disk.get(path))
+    bytes[3]! ^= 1
+    const next = disk.after('kill')
+    next.put(path, bytes)
+    const { store, lines } = await openStore(next)
+    expect(await all(store)).toEqual([])
+    expect(lines.map(({ level, message }) => `${level}: ${message}`)).toEqual(['error: a log does not begin as one does, and is put aside'])
+    expect(next.get(`${path}.damaged`)).toEqual(bytes)
+  })
+
   test('the nth operation of the disk fails: nothing acknowledged is lost, then and after kill -9', async () => {
     for (const end of ['kill', 'loss of power'] as const) {
       for (let nth = 1; nth < 200; nth++) {
@@ -355,7 +376,7 @@ describe('a directory that cannot be had', () => {
     const bytes = Buffer.from(next.get(path))
     const { crc32 } = await import('node:zlib')
     bytes[at] = 9
-    if (kind === 'wal') bytes.writeUInt32LE(crc32(bytes.subarray(0, 20)), 20)
+    if (kind === 'wal') bytes.writeUInt32LE(crc32(bytes.subarray(0, 28)), 28)
     else bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60)
     next.put(path, bytes)
     await expect(openStore(next)).rejects.toThrow(`${JSON.stringify(path)} is of version 9, which this program does not know`)
