@@ -11,6 +11,7 @@ import type { Queryable } from '../model/query.ts'
 import type { Engine, EngineOptions } from '../promql/engine.ts'
 import { engineFeatures, parseOptions } from '../promql/features.ts'
 import type { ParseOptions } from '../promql/parse.ts'
+import { backendQuery } from './backend.ts'
 import { parseRuleFile } from './file.ts'
 import { type AlertListener, type NamedRuleFile, RuleManager, type RuleSettings } from './manager.ts'
 import { measure } from './metrics.ts'
@@ -78,13 +79,18 @@ export class Rules {
 
   /** From here on these rules are evaluated. Alerts of rules that are there again go on. */
   async run({ files, settings, query }: ReadRules): Promise<void> {
-    const { engine, store } = this.#options
-    const { lookbackMs: lookback, timeoutMs: timeout, maxSamples, features } = query
-    const of = engine({ lookback, timeout, maxSamples, defaultStep: settings.interval, ...engineFeatures(features) })
-    this.#query = engineQuery(of, store)
+    this.#query = this.#asks(settings, query)
     this.#told.clear()
     await this.#manager.update(files, settings)
     this.#manager.start()
+  }
+
+  /** The store, or the backend that answers instead of it. */
+  #asks({ interval }: RuleSettings, query: QueryConfig): RuleQuery {
+    const { clock, engine, store } = this.#options
+    const { backend, lookbackMs: lookback, timeoutMs: timeout, maxSamples, features } = query
+    if (backend !== undefined) return backendQuery(backend, timeout, clock)
+    return engineQuery(engine({ lookback, timeout, maxSamples, defaultStep: interval, ...engineFeatures(features) }), store)
   }
 
   /** Resolves when nothing is evaluated any more. */

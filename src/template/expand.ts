@@ -84,7 +84,22 @@ async function answer(text: string, { query, time }: ExpandOptions): Promise<rea
   }
 }
 
-function parsed(text: string, { name, html }: ExpandOptions): Template {
+/** The same templates are carried out for every alert at every evaluation: they are read once. By name and text. */
+const read = new Map<string, Template>()
+/** [templates] remembered; past it all are forgotten */
+const MAX_READ = 2_000
+
+function parsed(text: string, options: ExpandOptions): Template {
+  const key = `${options.html === true} ${options.name} ${text}`
+  const known = read.get(key)
+  if (known !== undefined) return known
+  const template = readAnew(text, options)
+  if (read.size >= MAX_READ) read.clear()
+  read.set(key, template)
+  return template
+}
+
+function readAnew(text: string, { name, html }: ExpandOptions): Template {
   try {
     return parseTemplate(name, text, html === true ? new Set([...functionNames, 'tmpl']) : functionNames)
   } catch (error) {

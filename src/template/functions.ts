@@ -36,7 +36,9 @@ const number = (run: (value: Value) => Value): Callable => ({ params: ['interfac
 
 /** Prometheus's functions and Go's, by name. */
 export function templateFunctions(around: Surroundings): ReadonlyMap<string, Callable> {
-  return new Map(Object.entries({ ...builtins, ...stateless, ...stateful(around) }))
+  const all = new Map(common)
+  for (const [name, callable] of Object.entries(stateful(around))) all.set(name, callable)
+  return all
 }
 
 function stateful({ time, externalUrl, query }: Surroundings): Readonly<Record<string, Callable>> {
@@ -97,6 +99,9 @@ const stateless: Readonly<Record<string, Callable>> = {
   parseDuration: words(parseDuration),
   urlQueryEscape: words(escapeQuery),
 }
+
+/** Those that ask nothing of the world. */
+const common: ReadonlyMap<string, Callable> = new Map(Object.entries({ ...builtins, ...stateless }))
 
 const nowhere: Surroundings = { time: 0, externalUrl: '', query: () => [] }
 /** The names of all functions: what a template may call, whatever surrounds it. */
