@@ -2,6 +2,7 @@ import { quote } from '../lib/go-text.ts'
 import { escapeHtml } from './builtins.ts'
 import { FunctionError, TemplateError } from './errors.ts'
 import { show } from './format.ts'
+import type { Functions } from './functions.ts'
 import type { Template } from './parse.ts'
 import { type AnyNode, type Branch, type Command, type Node, type NumberNode, type Operand, type Pipe, showNode } from './tree.ts'
 import { type Callable, fits, isTrue, type ParamType, takesNil, typeName, type Value } from './value.ts'
@@ -28,12 +29,7 @@ export interface EvaluationOptions {
  * Carries a template out.
  * @throws {TemplateError} `template: NAME:LINE:COLUMN: executing "NAME" at <NODE>: …`, as Go words it
  */
-export function evaluate(
-  template: Template,
-  functions: ReadonlyMap<string, Callable>,
-  data: Value,
-  options: EvaluationOptions = {},
-): string {
+export function evaluate(template: Template, functions: Functions, data: Value, options: EvaluationOptions = {}): string {
   const evaluation = new Evaluation(template, functions, options)
   return evaluation.run(template.name, data)
 }
@@ -43,7 +39,7 @@ type Ending = 'end' | 'break' | 'continue'
 
 class Evaluation {
   readonly #template: Template
-  readonly #functions: ReadonlyMap<string, Callable>
+  readonly #functions: Functions
   readonly #options: EvaluationOptions
   #output = ''
   #steps = 0
@@ -54,10 +50,10 @@ class Evaluation {
   #node: AnyNode | undefined
   #variables: { readonly name: string; value: Value }[] = []
 
-  constructor(template: Template, functions: ReadonlyMap<string, Callable>, options: EvaluationOptions) {
+  constructor(template: Template, functions: Functions, options: EvaluationOptions) {
     this.#template = template
     this.#options = options
-    this.#functions = options.html === true ? new Map([...functions, ['tmpl', this.#tmpl]]) : functions
+    this.#functions = options.html === true ? { get: name => (name === 'tmpl' ? this.#tmpl : functions.get(name)) } : functions
   }
 
   run(name: string, data: Value): string {

@@ -34,11 +34,15 @@ const text = (value: Value): string => value as string
 const words = (run: (text: string) => Value): Callable => ({ params: ['string'], run: ([value]) => run(text(value)) })
 const number = (run: (value: Value) => Value): Callable => ({ params: ['interface {}'], run: ([value]) => run(value) })
 
-/** Prometheus's functions and Go's, by name. */
-export function templateFunctions(around: Surroundings): ReadonlyMap<string, Callable> {
-  const all = new Map(common)
-  for (const [name, callable] of Object.entries(stateful(around))) all.set(name, callable)
-  return all
+/** What a template may call, by name. */
+export interface Functions {
+  get(name: string): Callable | undefined
+}
+
+/** Prometheus's functions and Go's. Made for every expansion: only those that ask something of the world are new. */
+export function templateFunctions(around: Surroundings): Functions {
+  const own = stateful(around)
+  return { get: name => common.get(name) ?? (Object.hasOwn(own, name) ? own[name] : undefined) }
 }
 
 function stateful({ time, externalUrl, query }: Surroundings): Readonly<Record<string, Callable>> {
@@ -105,7 +109,7 @@ const common: ReadonlyMap<string, Callable> = new Map(Object.entries({ ...builti
 
 const nowhere: Surroundings = { time: 0, externalUrl: '', query: () => [] }
 /** The names of all functions: what a template may call, whatever surrounds it. */
-export const functionNames: ReadonlySet<string> = new Set(['and', 'or', ...templateFunctions(nowhere).keys()])
+export const functionNames: ReadonlySet<string> = new Set(['and', 'or', ...common.keys(), ...Object.keys(stateful(nowhere))])
 
 export const vectorValue = (items: readonly Value[]): ListValue => ({ kind: 'list', type: 'template.queryResult', items })
 
