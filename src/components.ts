@@ -15,6 +15,7 @@ import basicAuth from './extensions/basicauth/index.ts'
 import bearerTokenAuth from './extensions/bearertokenauth/index.ts'
 import fileStorage from './extensions/file_storage/index.ts'
 import healthCheck from './extensions/health_check/index.ts'
+import journalExtension from './extensions/journal/index.ts'
 import attributes from './processors/attributes/index.ts'
 import batch from './processors/batch/index.ts'
 import filter from './processors/filter/index.ts'
@@ -27,6 +28,7 @@ import tailSampling from './processors/tail_sampling/index.ts'
 import derived from './receivers/derived/index.ts'
 import { hostmetrics } from './receivers/host/hostmetrics.ts'
 import host from './receivers/host/index.ts'
+import journalReceiver from './receivers/journal/index.ts'
 import otlp from './receivers/otlp/index.ts'
 import prometheusReceiver from './receivers/prometheus/index.ts'
 import prometheusRemoteWriteReceiver from './receivers/prometheus_remote_write/index.ts'
@@ -38,6 +40,7 @@ export const components: readonly AnyFactory[] = [
   prometheusRemoteWriteReceiver,
   host,
   self,
+  journalReceiver,
   derived,
   memoryLimiter,
   batch,
@@ -58,6 +61,7 @@ export const components: readonly AnyFactory[] = [
   otlpGrpc,
   healthCheck,
   fileStorage,
+  journalExtension,
   bearerTokenAuth,
   basicAuth,
   forward,

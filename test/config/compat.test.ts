@@ -6,7 +6,15 @@ import { aliases, components } from '../../src/components.ts'
 const all = compared()
 
 /** What the Collector does not have, or has with a listener of its own; its `hostmetrics` is read by a schema of its own. */
-const ours = ['receivers/self', 'receivers/derived', 'receivers/host', 'receivers/prometheus_remote_write', 'exporters/store']
+const ours = [
+  'receivers/self',
+  'receivers/derived',
+  'receivers/host',
+  'receivers/prometheus_remote_write',
+  'receivers/journal',
+  'exporters/store',
+  'extensions/journal',
+]
 
 describe.each(all)('$name', ({ name, schema, settings }) => {
   test('is the name of something here', () => expect(schema).toBeDefined())
