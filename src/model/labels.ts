@@ -3,7 +3,8 @@
  * `key` is the identity: two sets are equal where their keys are, so that grouping, matching and joining are look-ups in a Map of strings.
  */
 export class Labels {
-  static readonly empty: Labels = new Labels([])
+  // `this`: the compiler makes another name of `Labels` that has no value yet.
+  static readonly empty: Labels = new this([])
 
   /** name, value, name, value, …; sorted by name */
   readonly pairs: readonly string[]
