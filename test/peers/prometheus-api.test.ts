@@ -140,6 +140,20 @@ describe('promtool asks', () => {
   })
 })
 
+test('with a backend, every question is sent on to it', async () => {
+  await using front = await Thalamus.start(ports => {
+    const { service, ...config } = otlpTo(ports, { debug: {} })
+    return { ...config, service: { ...service, query: { backend: prometheus.url } } } as never
+  })
+  const url = `http://${LOOPBACK}:${front.apiPort}`
+  const asked = ['query', 'instant', `--time=${at}`]
+  const expression = 'sort(sum by (handler) (prometheus_http_requests_total))'
+  const [mine, theirs] = await Promise.all([url, prometheus.url].map(each => finish(program('promtool'), [...asked, each, expression])))
+  expect(mine).toBe(theirs)
+  expect(mine).toContain('=>')
+  await expect(finish(program('promtool'), [...asked, url, 'sum('])).rejects.toThrow('unclosed left parenthesis')
+})
+
 test('another Prometheus reads what is kept here, and scrapes it', async () => {
   await using reader = await Prometheus.start(
     { federated: { target: new URL(ours).host, metrics_path: '/federate', honor_labels: true, params: { 'match[]': ['up{via="v2"}'] } } },
