@@ -167,7 +167,7 @@ describe('run', () => {
     expect({ code, err }).toEqual({ code: 0, err: '' })
     expect(
       out,
-    ).toBe(`thalamus 1.2.3 runs: metrics: otlp, host, self, derived -> prometheus; traces, logs: dropped (no exporter; --forward URL sends them on)
+    ).toBe(`thalamus 1.2.3 runs: metrics: otlp, host, self, derived -> prometheus; traces, logs: dropped (no exporter; --forward URL sends them on, --store DIR keeps them)
   receives  OTLP over gRPC http://127.0.0.1:4317, OTLP over HTTP http://127.0.0.1:4318
   serves    Prometheus page http://127.0.0.1:9464/metrics, api http://127.0.0.1:2242
   try       curl -s http://127.0.0.1:9464/metrics | grep system_cpu
@@ -187,7 +187,7 @@ stopped: all that was held was delivered
       ],
     }
     const { out } = await outside.thalamus('--config', 'good.yaml')
-    expect(out).toContain('; logs: dropped (no exporter; --forward URL sends them on); metrics of self: dropped (in no pipeline)\n')
+    expect(out).toContain('; logs: dropped (no exporter; --forward URL sends them on, --store DIR keeps them); metrics of self: dropped (in no pipeline)\n')
   })
 
   test('says what it could not deliver', async () => {
