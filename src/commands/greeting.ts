@@ -18,7 +18,8 @@ function flows({ unheard }: Pick<App, 'unheard'>, { service }: LoadedConfigurati
   const running = service.pipelines.map(({ id, receivers, exporters }) => `${id}: ${receivers.join(', ')} -> ${exporters.join(', ')}`)
   const hasPipeline = (signal: Signal) => service.pipelines.some(pipeline => pipeline.signal === signal)
   const dropped = signals.filter(signal => unheard.some(other => other.signal === signal) && !hasPipeline(signal))
-  const lost = dropped.length === 0 ? [] : [`${dropped.join(', ')}: dropped (no exporter; --forward URL sends them on, --store DIR keeps them)`]
+  const lost =
+    dropped.length === 0 ? [] : [`${dropped.join(', ')}: dropped (no exporter; --forward URL sends them on, --store DIR keeps them)`]
   const passedBy = unheard.filter(({ signal }) => hasPipeline(signal))
   return [...running, ...lost, ...passedBy.map(({ receiver, signal }) => `${signal} of ${receiver}: dropped (in no pipeline)`)].join('; ')
 }

@@ -187,7 +187,9 @@ stopped: all that was held was delivered
       ],
     }
     const { out } = await outside.thalamus('--config', 'good.yaml')
-    expect(out).toContain('; logs: dropped (no exporter; --forward URL sends them on, --store DIR keeps them); metrics of self: dropped (in no pipeline)\n')
+    expect(out).toContain(
+      '; logs: dropped (no exporter; --forward URL sends them on, --store DIR keeps them); metrics of self: dropped (in no pipeline)\n',
+    )
   })
 
   test('says what it could not deliver', async () => {
