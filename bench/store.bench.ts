@@ -114,6 +114,7 @@ const settings = (directory: string): StoreSettings => ({
   maxHeadBytes: 192 * 2 ** 20,
   maxExemplars: 0,
   maxIndexBytes: 128 * 2 ** 20,
+  maxSelectBytes: 2 ** 30,
   retention: { rawMs: 3650 * DAY, minuteMs: 0, hourMs: 0, maxBytes: 0 },
 })
 const quiet = { debug() {}, info() {}, warn: console.warn, error: console.error }

@@ -179,6 +179,7 @@ const settings = (directory: string): StoreSettings => ({
     maxHeadBytes: 192 * 2 ** 20,
     maxExemplars: 10_000,
     maxIndexBytes: 128 * 2 ** 20,
+    maxSelectBytes: Number.POSITIVE_INFINITY,
   },
   retention: { rawMs: YEARS, minuteMs: 0, hourMs: 0, maxBytes: 0 },
 })

@@ -18,7 +18,6 @@ import { ByteWriter, SLACK } from './bytes.ts'
 import { type SampleColumns, writeChunk } from './chunk.ts'
 import { decodeChunk } from './decode.ts'
 import type { Found } from './found.ts'
-import type { Selector } from './label-index.ts'
 
 export const BLOCK_VERSION = 1
 const HEADER = 64
@@ -175,6 +174,15 @@ export class BlockError extends Error {
   }
 }
 
+/** [bytes] what a question may still read. */
+export interface ReadBudget {
+  left: number
+}
+/** A question wants more than its budget. */
+export class TooLargeError extends Error {
+  override readonly name = 'TooLargeError'
+}
+
 /** Where indexes are kept that were read: the ones that were used last, up to so many bytes. */
 export class IndexCache {
   readonly #maxBytes: number
@@ -313,14 +321,15 @@ export class Block {
     return index
   }
 
-  /** The series that `selector` selects and that have samples in (from, to], their chunks read. @throws {BlockError} */
-  async find(selector: Selector, from: number, to: number, load: boolean): Promise<Found[]> {
-    const index = await this.index()
-    return this.load(index, selector.select(index), from, to, load)
-  }
-
   /** @param series ascending @param load without it only whether there are samples is found out */
-  async load(index: BlockIndex, series: readonly number[], from: number, to: number, load: boolean): Promise<FoundInBlock[]> {
+  async load(
+    index: BlockIndex,
+    series: readonly number[],
+    from: number,
+    to: number,
+    load: boolean,
+    budget?: ReadBudget,
+  ): Promise<FoundInBlock[]> {
     const wanted: { series: number; begin: number; end: number }[] = []
     for (const one of series) {
       let begin = index.seriesChunks[one]!
@@ -330,6 +339,10 @@ export class Block {
       if (begin < end) wanted.push({ series: one, begin, end })
     }
     if (!load) return wanted.map(({ series }) => new FoundInBlock(index, series, 0, () => {}))
+    if (budget !== undefined) {
+      for (const { begin, end } of wanted) for (let chunk = begin; chunk < end; chunk++) budget.left -= index.chunkBytes[chunk]!
+      if (budget.left < 0) throw new TooLargeError()
+    }
     const found: FoundInBlock[] = []
     for (let i = 0; i < wanted.length; ) {
       const at = index.chunkAt[wanted[i]!.begin]!

@@ -13,11 +13,13 @@
 import type { Logger } from '../component/component.ts'
 import { codeOf, type Disk, type DiskFile, type Lock } from '../component/disk.ts'
 import { RetryableError, StartError } from '../component/errors.ts'
+import { showBytes } from '../lib/bytes.ts'
 import { type Clock, every } from '../lib/clock.ts'
 import type { Labels } from '../model/labels.ts'
 import type { Matcher } from '../model/matcher.ts'
 import type { Cardinality, Metadata, Samples, SelectedSeries, SelectHints, SeriesExemplars, Store } from '../model/query.ts'
-import { Block, BlockError, type BlockName, BlockWriter, IndexCache, parseBlockFile } from './block.ts'
+import { QueryError } from '../promql/query-error.ts'
+import { Block, BlockError, type BlockName, BlockWriter, IndexCache, parseBlockFile, type ReadBudget, TooLargeError } from './block.ts'
 import { cardinalityOf } from './cardinality.ts'
 import { SampleColumns } from './chunk.ts'
 import { type Found, Gathered, readAll, toSamples } from './found.ts'
@@ -44,6 +46,8 @@ export interface StoreSettings {
   readonly maxExemplars: number
   /** [bytes] of indexes of blocks that are kept in memory */
   readonly maxIndexBytes: number
+  /** [bytes] of chunks that one selector may read */
+  readonly maxSelectBytes: number
   readonly retention: Retention
 }
 
@@ -503,8 +507,9 @@ export class TimeSeriesStore implements Store {
     const heads = places.heads.filter(({ maxTime, minTime }) => maxTime > from && minTime <= to)
     const gathered = new Gathered()
     const uses = blocks.map(block => block.use())
+    const budget = { left: this.settings.maxSelectBytes }
     try {
-      for (const block of blocks) gathered.add(await this.#findIn(block, selectors, from, to, load))
+      for (const block of blocks) gathered.add(await this.#findIn(block, selectors, from, to, load, budget))
     } finally {
       for (const use of uses) use[Symbol.dispose]()
     }
@@ -518,11 +523,22 @@ export class TimeSeriesStore implements Store {
     return { blocks: this.#blocks.filter(({ name }) => step === undefined || name.step === step), heads }
   }
 
-  async #findIn(block: Block, selectors: readonly Selector[], from: number, to: number, load: boolean): Promise<Found[]> {
+  async #findIn(
+    block: Block,
+    selectors: readonly Selector[],
+    from: number,
+    to: number,
+    load: boolean,
+    budget: ReadBudget,
+  ): Promise<Found[]> {
     try {
       const index = await block.index()
-      return await block.load(index, selectAny(selectors, index), from, to, load)
+      return await block.load(index, selectAny(selectors, index), from, to, load, budget)
     } catch (error) {
+      if (error instanceof TooLargeError) {
+        const most = showBytes(this.settings.maxSelectBytes)
+        throw new QueryError('execution', `query reads more than ${most} of the store: ask for fewer series or less time`)
+      }
       if (!(error instanceof BlockError)) throw error
       throw new BlockError(`${block.path} cannot be read: ${error.message}; thalamus store verify says more`)
     }

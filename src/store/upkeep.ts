@@ -113,69 +113,101 @@ async function thinBlocks(
 
 const present = (parts: readonly (Found | undefined)[]): Found[] => parts.filter(part => part !== undefined)
 
+interface Member {
+  readonly labels: Labels
+  /** [blocks] its number there */
+  readonly at: (number | undefined)[]
+}
+interface Gathering {
+  readonly labels: Labels
+  /** [blocks] */
+  readonly parts: readonly (Found | undefined)[]
+}
+
 /** The series of all blocks, those of one metric beside each other, with what each block has of it in (from, to]. */
-async function* everySeries(
-  store: TimeSeriesStore,
-  blocks: readonly Block[],
-  from: number,
-  to: number,
-): AsyncGenerator<{ labels: Labels; parts: readonly (Found | undefined)[] }> {
+async function* everySeries(store: TimeSeriesStore, blocks: readonly Block[], from: number, to: number): AsyncGenerator<Gathering> {
   const uses = blocks.map(block => block.use())
   try {
     // Held as long as it takes, whatever the cache has room for.
     const indexes: BlockIndex[] = []
     for (const block of blocks) indexes.push(await guarded(block, () => block.index()))
-    const { members, places } = await union(store, indexes)
-    for (let i = 0; i < members.length; i += GROUP) {
-      await store.breathe()
-      const group = members.slice(i, i + GROUP)
-      const parts = group.map((): (Found | undefined)[] => blocks.map(() => undefined))
-      for (const [b, block] of blocks.entries()) {
-        const inGroup = new Map<number, number>()
-        group.forEach(({ number }, k) => {
-          const series = places[b]![number]!
-          if (series >= 0) inGroup.set(series, k)
-        })
-        const series = [...inGroup.keys()].sort((x, y) => x - y)
-        const found = await guarded(block, () => block.load(indexes[b]!, series, from, to, true))
-        for (const one of found) parts[inGroup.get(one.series)!]![b] = one
-      }
-      for (const [k, { labels }] of group.entries()) yield { labels, parts: parts[k]! }
+    let waiting: Member[] = []
+    for await (const members of metrics(store, indexes)) {
+      waiting = waiting.concat(members)
+      while (waiting.length >= GROUP) yield* load(store, blocks, indexes, waiting.splice(0, GROUP), from, to)
     }
+    yield* load(store, blocks, indexes, waiting, from, to)
   } finally {
     for (const use of uses) use[Symbol.dispose]()
   }
 }
 
-interface Member {
-  readonly labels: Labels
-  /** in the order they were met */
-  readonly number: number
+async function* load(
+  store: TimeSeriesStore,
+  blocks: readonly Block[],
+  indexes: readonly BlockIndex[],
+  group: readonly Member[],
+  from: number,
+  to: number,
+): AsyncGenerator<Gathering> {
+  await store.breathe()
+  const parts = group.map((): (Found | undefined)[] => blocks.map(() => undefined))
+  for (const [b, block] of blocks.entries()) {
+    const place = new Map<number, number>()
+    group.forEach(({ at }, k) => {
+      if (at[b] !== undefined) place.set(at[b], k)
+    })
+    const series = [...place.keys()].sort((x, y) => x - y)
+    const found = await guarded(block, () => block.load(indexes[b]!, series, from, to, true))
+    for (const one of found) parts[place.get(one.series)!]![b] = one
+  }
+  for (const [k, { labels }] of group.entries()) yield { labels, parts: parts[k]! }
 }
 
-/** The series of all blocks, and by block and number where each is in it, or -1. */
-async function union(store: TimeSeriesStore, indexes: readonly BlockIndex[]): Promise<{ members: Member[]; places: Int32Array[] }> {
-  const byKey = new Map<string, Member>()
-  /** by block and series of it: the member's number */
-  const numbers: Int32Array[] = []
-  for (const index of indexes) {
-    const mine = new Int32Array(index.size)
-    for (let series = 0; series < index.size; series++) {
-      if (series % 4096 === 0) await store.breathe()
-      const labels = index.makeLabels(series)
-      let member = byKey.get(labels.key)
-      if (member === undefined) byKey.set(labels.key, (member = { labels, number: byKey.size }))
-      mine[series] = member.number
+/** Metric by metric, so that no more labels are held than one metric has: the series of all blocks. */
+async function* metrics(store: TimeSeriesStore, indexes: readonly BlockIndex[]): AsyncGenerator<Member[]> {
+  const names = new Set<string>()
+  for (const index of indexes) for (const name of index.values('__name__')) names.add(name)
+  const nameless = indexes.map(withoutName)
+  if (nameless.some(({ length }) => length > 0)) yield join(indexes, nameless)
+  let met = 0
+  for (const name of [...names].sort()) {
+    const members = join(
+      indexes,
+      indexes.map(index => index.postings('__name__', name)),
+    )
+    met += members.length
+    if (met >= 4096) {
+      met = 0
+      await store.breathe()
     }
-    numbers.push(mine)
+    yield members
   }
-  const places = numbers.map(mine => {
-    const place = new Int32Array(byKey.size).fill(-1)
-    mine.forEach((number, series) => void (place[number] = series))
-    return place
-  })
-  const byName = Map.groupBy(byKey.values(), ({ labels }) => labels.name)
-  return { members: [...byName.keys()].sort().flatMap(name => byName.get(name)!), places }
+}
+
+function withoutName(index: BlockIndex): number[] {
+  const named = new Uint8Array(index.size)
+  for (const name of index.values('__name__')) {
+    const postings = index.postings('__name__', name)
+    for (let i = 0; i < postings.length; i++) named[postings[i]!] = 1
+  }
+  const rest: number[] = []
+  named.forEach((is, series) => void (is === 0 && rest.push(series)))
+  return rest
+}
+
+/** @param lists by index, the series that are wanted of it */
+function join(indexes: readonly BlockIndex[], lists: readonly ArrayLike<number>[]): Member[] {
+  const byKey = new Map<string, Member>()
+  for (const [b, list] of lists.entries()) {
+    for (let i = 0; i < list.length; i++) {
+      const labels = indexes[b]!.makeLabels(list[i]!)
+      let member = byKey.get(labels.key)
+      if (member === undefined) byKey.set(labels.key, (member = { labels, at: [] }))
+      member.at[b] = list[i]!
+    }
+  }
+  return [...byKey.values()]
 }
 
 async function guarded<T>(block: Block, work: () => Promise<T>): Promise<T> {

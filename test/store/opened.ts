@@ -14,6 +14,7 @@ export const settings: StoreSettings = {
   maxHeadBytes: 2 ** 26,
   maxExemplars: 100,
   maxIndexBytes: 2 ** 20,
+  maxSelectBytes: 2 ** 20,
   retention: { rawMs: 24 * 3_600_000, minuteMs: 30 * 86_400_000, hourMs: 400 * 86_400_000, maxBytes: 0 },
 }
 export interface Line {

@@ -346,6 +346,18 @@ describe('what was acknowledged is there', () => {
   })
 })
 
+test('a question that reads too much is refused before it is read', async () => {
+  const { store } = await openStore(new MemoryDisk(), new VirtualClock(T), { maxSelectBytes: 50 })
+  for (let i = 0; i < 5; i++) await store.append(batch([`m{i="${i}"}`, T, Math.PI * i]))
+  await store.seal()
+  await store.maintain()
+  await expect(shown(store, 'm')).rejects.toMatchObject({
+    type: 'execution',
+    message: 'query reads more than 50B of the store: ask for fewer series or less time',
+  })
+  expect((await store.select([{ name: 'i', op: '=', value: '3' }], hints(T - 1, T))).length).toBe(1)
+})
+
 describe('a directory that cannot be had', () => {
   test('held by another', async () => {
     const { disk } = await openStore()

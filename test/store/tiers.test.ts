@@ -200,6 +200,25 @@ describe('days go by', () => {
     expect(await store.labelValues('__name__', [], 0, 2 * D)).toEqual(['stays'])
   })
 
+  test('series without a name are merged, too', async () => {
+    const clock = new VirtualClock(D)
+    const { store, disk } = await openStore(new MemoryDisk(), clock)
+    for (const n of [1, 2]) {
+      await store.append(batch(['{a="1"}', D + n, n], ['{a="2"}', D + n, 10 * n], ['m{a="1"}', D + n, 100 * n]))
+      await store.seal()
+      await store.maintain()
+    }
+    await clock.advance(3 * HOUR)
+    await store.maintain()
+    expect(blocksOf(disk).length).toBe(1)
+    const found = await store.select([{ name: 'a', op: '=~', value: '.+' }], hints(D, D + HOUR))
+    expect(found.map(({ labels, read }) => `${JSON.stringify(labels)} ${showSamples(read())}`).sort()).toEqual([
+      `{"__name__":"m","a":"1"} ${D + 1}:100 ${D + 2}:200`,
+      `{"a":"1"} ${D + 1}:1 ${D + 2}:2`,
+      `{"a":"2"} ${D + 1}:10 ${D + 2}:20`,
+    ])
+  })
+
   test('a bound on bytes', async () => {
     const { store } = await lived(1, 15_000, { retention: { rawMs: 9 * DAY, minuteMs: 0, hourMs: 0, maxBytes: 20_000 } })
     await store.maintain()

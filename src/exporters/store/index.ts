@@ -56,6 +56,9 @@ const config = z.strictObject({
     .describe('A yes means that the kernel has it; this is how often it is made safe from a loss of power. 0: before each yes.'),
   head_size: bytes().prefault('192MiB').describe('Samples are compressed and written to a block when they take this much memory.'),
   index_cache: bytes().prefault('128MiB').describe('Memory for indexes of blocks that queries have read.'),
+  max_select_size: bytes()
+    .prefault('256MiB')
+    .describe('The most compressed bytes that one selector of a query may read; a query that wants more fails.'),
   max_series: z
     .number()
     .int()
@@ -130,6 +133,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
         maxHeadBytes: settings.head_size,
         maxExemplars: settings.max_exemplars,
         maxIndexBytes: settings.index_cache,
+        maxSelectBytes: settings.max_select_size,
         retention: { rawMs: retention.raw, minuteMs: retention.minute, hourMs: retention.hour, maxBytes: retention.size },
       },
       { disk: this.#cx.disk, clock: this.#cx.clock, log: this.#cx.log },

@@ -15,5 +15,6 @@ export const storeSettings = (directory: string): StoreSettings => ({
   maxHeadBytes: 2 ** 20,
   maxExemplars: 0,
   maxIndexBytes: 2 ** 20,
+  maxSelectBytes: 2 ** 30,
   retention: { rawMs: years, minuteMs: 10 * years, hourMs: 10 * years, maxBytes: 0 },
 })
