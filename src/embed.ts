@@ -1,10 +1,12 @@
 /** `start({ embed: true })`: the pipeline in a worker of the process, with what only the calling thread can measure. */
 import type { Listening, Undelivered } from './app.ts'
-import { defaultConfiguration } from './commands/default.ts'
+import { type Texts, textsOf } from './component/config/texts.ts'
 import { StartError } from './component/errors.ts'
 import { defaultMemoryMiB, leastMemoryMiB, Pipeline } from './embed/pipeline.ts'
 import { startProbe } from './embed/probe.ts'
 import { recorder } from './instruments/instruments.ts'
+import { type Remote, remote } from './library/remote.ts'
+import { type Events, Listeners } from './library/running.ts'
 import type { Signal } from './model/signal.ts'
 import { everyUnheld, say } from './register/outside.ts'
 
@@ -15,8 +17,8 @@ export interface EmbedOptions {
   readonly died?: (why: string) => void
 }
 
-/** What runs in a worker. */
-export interface EmbeddedApp extends AsyncDisposable {
+/** What runs in a worker: asked and told as what runs on this thread. */
+export interface EmbeddedApp extends Remote, AsyncDisposable {
   readonly listening: readonly Listening[]
   /** what a receiver gives and no pipeline takes */
   readonly unheard: readonly { readonly receiver: string; readonly signal: Signal }[]
@@ -25,17 +27,14 @@ export interface EmbeddedApp extends AsyncDisposable {
 }
 
 /** As `start()` has them. */
-export interface Embedded {
-  readonly config?: string | readonly string[]
-  readonly set?: readonly string[]
-  readonly env?: Readonly<Record<string, string | undefined>>
+export interface Embedded extends Texts {
   readonly components?: readonly unknown[]
   readonly world?: object
 }
 
-/** @throws {StartError} when it cannot start; nothing is left running */
+/** @throws {ConfigFileError} {StartError} when it cannot start; nothing is left running */
 export async function embed(options: Embedded, { memoryMiB, died }: EmbedOptions): Promise<EmbeddedApp> {
-  const { config, set = [], env = {}, components = [], world } = options
+  const { env = {}, components = [], world } = options
   if (components.length > 0 || world !== undefined)
     throw new StartError('embed: components and a world of your own are on this thread', { remedy: 'leave them out, or leave embed out' })
   if (!((memoryMiB ?? leastMemoryMiB) >= leastMemoryMiB))
@@ -43,11 +42,13 @@ export async function embed(options: Embedded, { memoryMiB, died }: EmbedOptions
       remedy: `leave it out: it is ${defaultMemoryMiB}`,
     })
   const probe = startProbe(everyUnheld)
+  const listeners = new Listeners((event, error) => say(`thalamus: a handler of ${JSON.stringify(event)} failed: ${String(error)}`))
   const pipeline = new Pipeline({
-    configured: { by: 'texts', texts: config === undefined ? [defaultConfiguration] : [config].flat(), sets: set, env },
+    configured: { by: 'texts', texts: textsOf(options) },
     env,
     recorders: [recorder, probe.recorder],
     ...(memoryMiB !== undefined && { memoryMiB }),
+    told: (event, of) => listeners.tell(event as keyof Events, of as never),
     died: why => {
       end()
       if (died === undefined) say(`thalamus: the embedded pipeline has ended: ${why}; the process goes on without it`)
@@ -65,11 +66,19 @@ export async function embed(options: Embedded, { memoryMiB, died }: EmbedOptions
   process.on('exit', atExit)
   try {
     const { listening, unheard } = await pipeline.held(pipeline.started)
-    const shutdown = () => {
+    let stopped: Promise<readonly Undelivered[]> | undefined
+    const stop = async () => {
       end()
-      return pipeline.stop()
+      const undelivered = await pipeline.stop()
+      listeners.tell('stopped', undelivered)
+      return undelivered
     }
-    return { listening, unheard, shutdown, [Symbol.asyncDispose]: async () => void (await shutdown()) }
+    return {
+      ...remote((asked, signal) => pipeline.ask(asked, signal), listeners),
+      ...{ listening, unheard },
+      shutdown: () => (stopped ??= stop()),
+      [Symbol.asyncDispose]: async () => void (await (stopped ??= stop())),
+    }
   } catch (error) {
     end()
     throw error

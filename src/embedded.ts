@@ -1,22 +1,27 @@
 /** The thread of an embedded pipeline: the same application as ever, in a worker of somebody's process. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { type App, start } from './app.ts'
-import { embeddedConfiguration } from './commands/default.ts'
-import { loadConfiguration } from './component/config.ts'
+import { defaultConfiguration, embeddedConfiguration } from './commands/default.ts'
+import { sourcesOf, type Texts } from './component/config/texts.ts'
+import { loadConfiguration, type Source } from './component/config.ts'
 import type { Configuration } from './component/configuration.ts'
 import { StartError } from './component/errors.ts'
 import { Handed } from './component/handed.ts'
 import { aliases, components } from './components.ts'
-import { Ending, type Env, type FromPipeline, type Seat, type ToPipeline } from './embed/messages.ts'
+import { sent } from './embed/errors.ts'
+import { Ending, type FromPipeline, type Seat, type ToPipeline } from './embed/messages.ts'
 import { Mirror } from './embed/mirror.ts'
 import { firstFree } from './embed/ports.ts'
 import { systemClock } from './lib/clock.ts'
+import { Latest } from './library/latest.ts'
+import { type Asked, answerTo, columnsOf } from './library/remote.ts'
+import { running as asLibrary, Listeners, type RunningApp, telling } from './library/running.ts'
 import { type Signal, signals } from './model/signal.ts'
 import { nodeFiles, systemLog, systemWorld } from './world.ts'
 
 const port = parentPort!
 const seat = workerData as Seat
-const say = (message: FromPipeline) => port.postMessage(message)
+const say = (message: FromPipeline, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
 const handed = new Handed()
 const mirror = new Mirror(seat.series, systemClock)
@@ -30,12 +35,32 @@ let stopFirst: (ToPipeline & { is: 'stop' }) | undefined
 const early: (ToPipeline & { is: 'request' })[] = []
 let running = false
 
+/** Who answers what is asked: the library's, where a program has started it. */
+let asked: RunningApp | undefined
+const answering = new Map<number, AbortController>()
+
 port.on('message', (message: ToPipeline) => {
   if (message.is === 'series') mirror.add(message.list)
   else if (message.is === 'request') running ? take(message) : early.push(message)
+  else if (message.is === 'ask') void answer(message)
+  else if (message.is === 'withdraw') answering.get(message.ticket)?.abort()
   else if (stopping === undefined) stopFirst = message
   else stopping(message)
 })
+
+async function answer({ ticket, question }: ToPipeline & { is: 'ask' }): Promise<void> {
+  const asking = new AbortController()
+  answering.set(ticket, asking)
+  try {
+    if (asked === undefined) throw new StartError('the embedded pipeline has ended')
+    const given = await answerTo(asked, question as Asked, asking.signal)
+    say({ is: 'answered', ticket, answer: given }, columnsOf(question as Asked, given))
+  } catch (error) {
+    say({ is: 'unanswered', ticket, error: sent(error) })
+  } finally {
+    answering.delete(ticket)
+  }
+}
 
 function take({ ticket, signal, body }: ToPipeline & { is: 'request' }): void {
   const settled = Promise.withResolvers<boolean>()
@@ -57,17 +82,13 @@ function take({ ticket, signal, body }: ToPipeline & { is: 'request' }): void {
 /** [requests] whose verdicts are kept for a main thread that stands still before it has heard them; it has a few open at most */
 const keptVerdicts = 1024
 
+const read = (sources: readonly Source[], { set: sets = [], env = {} }: Omit<Texts, 'config'> = {}) =>
+  asGuest(loadConfiguration(sources, { sets, env, readFile: nodeFiles.readSync, factories: components, aliases }))
+const readTexts = (texts: Texts) => read(sourcesOf(texts.config, defaultConfiguration), texts)
+
 async function configuration(): Promise<Configuration> {
   const { configured } = seat
-  const read = (sources: readonly { name: string; text: string }[], more: { sets?: readonly string[]; env?: Env } = {}) =>
-    loadConfiguration(sources, { sets: [], env: {}, ...more, readFile: nodeFiles.readSync, factories: components, aliases })
-  if (configured.by === 'texts') {
-    const { texts, sets, env } = configured
-    return read(
-      texts.map((text, i) => ({ name: texts.length === 1 ? 'config' : `config[${i}]`, text })),
-      { sets, env },
-    )
-  }
+  if (configured.by === 'texts') return readTexts(configured.texts)
   if (configured.by === 'files') return read(await readFiles(configured.paths), { env: configured.env })
   const { forward, moves } = configured
   const ports = moves ? { otlp: await firstFree(4318), page: await firstFree(9464) } : { otlp: 4318, page: 9464 }
@@ -104,14 +125,23 @@ async function started(): Promise<App> {
 }
 
 async function startOnce(): Promise<App> {
-  const checked = asGuest(await configuration())
+  const checked = await configuration()
   const { logs } = checked.service.telemetry
   const world = systemWorld(systemLog(), logs)
   const memory = (collect?: boolean) => {
     const { usedBytes, limitBytes } = world.memory(collect)
     return { usedBytes, limitBytes: Math.min(limitBytes, seat.memoryBytes) }
   }
-  return start(checked, { ...world, memory, handed, recorded: mirror })
+  const own = { ...world, memory, handed, recorded: mirror }
+  const { configured } = seat
+  if (configured.by !== 'texts') return start(checked, own)
+  const listeners = new Listeners(() => {})
+  // The end is told where it is waited for.
+  for (const event of ['alert', 'health', 'reloaded'] as const) listeners.on(event, of => say({ is: 'event', event, of }))
+  const latest = new Latest(systemClock)
+  const app = await start(latest.within(checked), { ...own, ...telling(listeners.tell.bind(listeners)) })
+  asked = asLibrary(app, latest, listeners, systemClock, { read: readTexts, given: configured.texts })
+  return app
 }
 
 /** It would be dropped, for want of a pipeline. */
@@ -145,12 +175,7 @@ async function stop(app: App, { ending, tickets }: ToPipeline & { is: 'stop' }):
 }
 
 await run().catch((error: unknown) => {
-  say({
-    is: 'failure',
-    message: error instanceof Error ? error.message : String(error),
-    remedy: error instanceof StartError ? error.remedy : undefined,
-    taken: error instanceof StartError && error.taken,
-  })
+  say({ is: 'failure', error: sent(error) })
   if (stopFirst !== undefined) new Ending(stopFirst.ending).write([], [])
   stopping = ({ ending }) => new Ending(ending).write([], [])
   port.close()

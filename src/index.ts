@@ -7,12 +7,13 @@
 import { start as startApp, type World } from './app.ts'
 import { defaultConfiguration } from './commands/default.ts'
 import type { AnyFactory } from './component/component.ts'
+import { sourcesOf, type Texts } from './component/config/texts.ts'
 import { loadConfiguration } from './component/config.ts'
 import { aliases, components } from './components.ts'
 import type { EmbeddedApp, EmbedOptions } from './embed.ts'
 import { recorder } from './instruments/instruments.ts'
 import { Latest } from './library/latest.ts'
-import { Listeners, type RunningApp, running } from './library/running.ts'
+import { Listeners, type RunningApp, running, telling } from './library/running.ts'
 import { systemLog, systemWorld } from './world.ts'
 
 export type { App, Listening, Reloaded, Undelivered, World } from './app.ts'
@@ -28,6 +29,7 @@ export {
   processor,
   receiver,
 } from './component/component.ts'
+export type { Texts } from './component/config/texts.ts'
 export { ConfigFileError } from './component/config.ts'
 export { PermanentError, RetryableError, StartError } from './component/errors.ts'
 export type { Room } from './component/room.ts'
@@ -35,6 +37,7 @@ export type { EmbeddedApp, EmbedOptions } from './embed.ts'
 export * from './instruments/index.ts'
 export type { ExportFormat } from './library/export.ts'
 export type { Answer, HistoryOptions, QueryOptions, ValueNow, ValuesOverTime } from './library/history.ts'
+export type { Remote } from './library/remote.ts'
 export type { AlertChange, Current, Events, Flow, RunningApp, Summary } from './library/running.ts'
 export type { BatchOf, LogBatch, MetricBatch, Reader, SpanBatch } from './model/batch.ts'
 export type { Dictionary, SeriesEntry } from './model/dictionary.ts'
@@ -44,13 +47,7 @@ export type { Signal } from './model/signal.ts'
 export { QueryError } from './promql/engine.ts'
 export { ParseError } from './promql/parse.ts'
 
-export interface StartOptions {
-  /** YAML, in the Collector's shape; several are merged in order. Without it: what `thalamus` runs without a file. */
-  readonly config?: string | readonly string[]
-  /** `key.path=value`, merged last */
-  readonly set?: readonly string[]
-  /** for `${env:NAME}`; nothing of the process's environment is read unless it is given here */
-  readonly env?: Readonly<Record<string, string | undefined>>
+export interface StartOptions extends Texts {
   /** components of your own, known to `config` by their type beside ours */
   readonly components?: readonly AnyFactory[]
   /** time, chance, files and log, for whoever wants other ones */
@@ -76,27 +73,20 @@ export async function start(options: StartOptions | EmbeddedStartOptions = {}): 
     const { embed } = await import('./embed.ts')
     return embed(options, options.embed === true ? {} : options.embed)
   }
-  const texts = options.config === undefined ? [defaultConfiguration] : [options.config].flat()
-  const configuration = loadConfiguration(
-    texts.map((text, i) => ({ name: texts.length === 1 ? 'config' : `config[${i}]`, text })),
-    { sets: options.set ?? [], env: options.env ?? {}, factories: [...components, ...(options.components ?? [])], aliases },
-  )
+  const factories = [...components, ...(options.components ?? [])]
+  const read = ({ config, set = [], env = {} }: Texts) =>
+    loadConfiguration(sourcesOf(config, defaultConfiguration), { sets: set, env, factories, aliases })
+  const configuration = read(options)
   const { logs } = configuration.service.telemetry
   let listeners: Listeners | undefined
   const world: World = {
     ...systemWorld(systemLog(), logs),
     recorded: recorder,
-    healthChanged: (component, problem) => listeners?.tell('health', { component, problem }),
-    alertChanged: (_, { definition }, { alert, from, to }, timeMs) =>
-      listeners?.tell('alert', {
-        ...{ name: definition.alert, from, to, timeMs, value: alert.value },
-        labels: alert.labels.toJSON(),
-        annotations: Object.fromEntries(alert.annotations),
-      }),
+    ...telling((event, of) => listeners?.tell(event, of)),
     ...options.world,
   }
   const log = world.log('library')
   listeners = new Listeners((event, error) => log.error({ event, error: String(error) }, 'a handler of the program failed'))
   const latest = new Latest(world.clock)
-  return running(await startApp(latest.within(configuration), world), latest, listeners, world.clock)
+  return running(await startApp(latest.within(configuration), world), latest, listeners, world.clock, { read, given: options })
 }

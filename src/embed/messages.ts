@@ -1,6 +1,8 @@
 /** What an application's main thread and the thread of its embedded pipeline say to each other. Everything in it can be sent between threads. */
+import type { Texts } from '../component/config/texts.ts'
 import type { Series } from '../instruments/series.ts'
 import type { Signal } from '../model/signal.ts'
+import type { SentError } from './errors.ts'
 
 /** What the pipeline's thread begins with. */
 export interface Seat {
@@ -14,8 +16,8 @@ export interface Seat {
 }
 
 export type Configured =
-  /** as `start()` has it */
-  | { readonly by: 'texts'; readonly texts: readonly string[]; readonly sets: readonly string[]; readonly env: Env }
+  /** as `start()` has it; only then it is asked anything, and tells what happens */
+  | { readonly by: 'texts'; readonly texts: Texts }
   /** files, read by the thread */
   | { readonly by: 'files'; readonly paths: readonly string[]; readonly env: Env }
   /** what is embedded where nobody says what; `moves`: ports that are taken are left for the next free ones */
@@ -30,6 +32,10 @@ export interface Forward {
 export type ToPipeline =
   | { readonly is: 'request'; readonly ticket: number; readonly signal: Signal; readonly body: Uint8Array<ArrayBuffer> }
   | { readonly is: 'series'; readonly list: readonly Series[] }
+  /** Something that the library asks of what runs: `answered` or `unanswered` comes back. */
+  | { readonly is: 'ask'; readonly ticket: number; readonly question: unknown }
+  /** Nobody waits for the answer any more. */
+  | { readonly is: 'withdraw'; readonly ticket: number }
   /** Drain, and end; what came of it is also written where a thread that stands still can read it. */
   | { readonly is: 'stop'; readonly ending: SharedArrayBuffer; readonly tickets: readonly number[] }
 
@@ -54,12 +60,13 @@ export type FromPipeline =
     }
   | {
       readonly is: 'failure'
-      readonly message: string
-      readonly remedy: string | undefined
-      /** somebody else has a port that it needs */
-      readonly taken: boolean
+      readonly error: SentError
     }
   | { readonly is: 'settled'; readonly ticket: number; readonly problem: string | undefined }
+  | { readonly is: 'answered'; readonly ticket: number; readonly answer: unknown }
+  | { readonly is: 'unanswered'; readonly ticket: number; readonly error: SentError }
+  /** what the library tells handlers */
+  | { readonly is: 'event'; readonly event: string; readonly of: unknown }
   | { readonly is: 'stopped'; readonly undelivered: readonly Undelivered[] }
 
 /** What a drain came to, in memory that both threads share. */

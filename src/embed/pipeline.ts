@@ -7,6 +7,8 @@ import { StartError } from '../component/errors.ts'
 import type { Recorder } from '../instruments/recorder.ts'
 import type { Series } from '../instruments/series.ts'
 import type { Signal } from '../model/signal.ts'
+import { QueryError } from '../promql/query-error.ts'
+import { received } from './errors.ts'
 import {
   type Configured,
   Ending,
@@ -28,6 +30,8 @@ export interface EmbeddingOptions {
   readonly recorders?: readonly Recorder[]
   /** the pipeline is gone, and nobody asked it to go */
   readonly died?: (why: string) => void
+  /** what the library tells handlers */
+  readonly told?: (event: string, of: unknown) => void
 }
 
 export interface Started {
@@ -46,13 +50,17 @@ const drainMs = 1700
 /** What the process around it preloads, and talks through, is not the thread's. */
 const notForThreads = ['NODE_OPTIONS', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID']
 
+const ended = () => new StartError('the embedded pipeline has ended')
+
 type Done = (problem?: string) => void
 
 export class Pipeline {
-  /** @throws {StartError} where it cannot start */
+  /** @throws {ConfigFileError} {StartError} where it cannot start */
   readonly started: Promise<Started>
   readonly #worker: Worker
   readonly #died: ((why: string) => void) | undefined
+  readonly #told: ((event: string, of: unknown) => void) | undefined
+  readonly #asked = new Map<number, PromiseWithResolvers<unknown>>()
   readonly #open = new Map<number, Done>()
   readonly #stopped = Promise.withResolvers<readonly Undelivered[]>()
   readonly #following: Disposable[]
@@ -61,9 +69,12 @@ export class Pipeline {
   /** undefined: it lives */
   #end: string | undefined
   #stopping = false
+  /** who waits for an answer */
+  #holding = 0
 
-  constructor({ configured, env, memoryMiB = defaultMemoryMiB, recorders = [], died }: EmbeddingOptions) {
+  constructor({ configured, env, memoryMiB = defaultMemoryMiB, recorders = [], died, told }: EmbeddingOptions) {
     this.#died = died
+    this.#told = told
     const seat: Seat = {
       configured,
       series: recorders.flatMap(recorder => recorder.series()),
@@ -94,6 +105,27 @@ export class Pipeline {
     const whole = body.byteLength === body.buffer.byteLength && body.buffer instanceof ArrayBuffer
     const own = whole ? (body as Uint8Array<ArrayBuffer>) : new Uint8Array(body)
     this.#post({ is: 'request', ticket, signal, body: own }, [own.buffer])
+  }
+
+  /** @throws what the thread throws; {StartError} where it has ended, or ends before there is an answer */
+  async ask(question: unknown, signal?: AbortSignal): Promise<unknown> {
+    if (this.#stopping) throw ended()
+    const ticket = ++this.#tickets
+    const answer = Promise.withResolvers<unknown>()
+    this.#asked.set(ticket, answer)
+    this.#post({ is: 'ask', ticket, question })
+    const withdraw = () => {
+      this.#post({ is: 'withdraw', ticket })
+      answer.reject(new QueryError('canceled', 'query was canceled in expression evaluation'))
+    }
+    if (signal?.aborted === true) withdraw()
+    signal?.addEventListener('abort', withdraw)
+    try {
+      return await this.held(answer.promise)
+    } finally {
+      signal?.removeEventListener('abort', withdraw)
+      this.#asked.delete(ticket)
+    }
   }
 
   /** Drains within its time and ends; safe twice. */
@@ -129,11 +161,11 @@ export class Pipeline {
 
   /** Somebody waits for it: until then the worker keeps the process alive. */
   async held<T>(answer: Promise<T>): Promise<T> {
-    this.#worker.ref()
+    if (this.#holding++ === 0) this.#worker.ref()
     try {
       return await answer
     } finally {
-      this.#worker.unref()
+      if (--this.#holding === 0) this.#worker.unref()
     }
   }
 
@@ -143,11 +175,14 @@ export class Pipeline {
     started.promise.catch(() => {})
     const answers: { readonly [K in FromPipeline['is']]: (message: FromPipeline & { is: K }) => void } = {
       started: ({ listening, unheard, takes }) => started.resolve({ listening, unheard, takes }),
-      failure: ({ message, remedy, taken }) => {
+      failure: ({ error }) => {
         this.#close()
-        started.reject(new StartError(message, { ...(remedy !== undefined && { remedy }), taken }))
+        started.reject(received(error))
       },
       settled: ({ ticket, problem }) => this.#settle(ticket, problem),
+      answered: ({ ticket, answer }) => this.#asked.get(ticket)?.resolve(answer),
+      unanswered: ({ ticket, error }) => this.#asked.get(ticket)?.reject(received(error)),
+      event: ({ event, of }) => this.#told?.(event, of),
       stopped: ({ undelivered }) => this.#stopped.resolve(undelivered),
     }
     let why = 'it ended'
@@ -160,6 +195,7 @@ export class Pipeline {
       started.reject(new StartError(why))
       this.#stopped.resolve([])
       for (const ticket of [...this.#open.keys()]) this.#settle(ticket, 'the pipeline has ended')
+      for (const asked of this.#asked.values()) asked.reject(ended())
       if (!asked) this.#died?.(why)
     })
     return started.promise

@@ -1,5 +1,6 @@
 /** What `start()` gives: the app, and what a program around it asks of it. */
-import type { App, Reloaded, Undelivered } from '../app.ts'
+import type { App, Reloaded, Undelivered, World } from '../app.ts'
+import { type Texts, textsOf } from '../component/config/texts.ts'
 import type { Configuration } from '../component/configuration.ts'
 import { type MetricName, recordMetric } from '../instruments/record-metric.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -72,7 +73,7 @@ export interface Events {
 }
 
 /** What runs, with `await using`: leaving the scope drains and stops it. */
-export interface RunningApp extends App, Questions, AsyncDisposable {
+export interface RunningApp extends Omit<App, 'reload'>, Questions, AsyncDisposable {
   /** One update of a typed instrument, by name; see `instruments` for where updates are many. */
   recordMetric: typeof recordMetric
   /**
@@ -85,6 +86,12 @@ export interface RunningApp extends App, Questions, AsyncDisposable {
   on<E extends keyof Events>(event: E, handler: (of: Events[E]) => unknown): Disposable
   /** `current` as text: a page for Prometheus, one in OpenMetrics, or OTLP as JSON, distributions with all of their buckets */
   export(format?: ExportFormat): string
+  /**
+   * Goes over to another configuration; what `to` leaves out stays. Without `to` the last one is read again. Only what has changed is
+   * swapped, the rest goes on as it was; several are done one after the other.
+   * @throws {ConfigFileError} {ConfigError} {StartError} with everything that is wrong; what ran before goes on running
+   */
+  reload(to?: Texts | (() => Promise<Configuration>)): Promise<Reloaded>
 }
 
 /** Who listens to what. */
@@ -112,8 +119,30 @@ export class Listeners {
   }
 }
 
-export function running(app: App, latest: Latest, listeners: Listeners, clock: Clock): RunningApp {
+/** What the application tells, as handlers have it. */
+export function telling(tell: Listeners['tell']): Required<Pick<World, 'healthChanged' | 'alertChanged'>> {
+  return {
+    healthChanged: (component, problem) => tell('health', { component, problem }),
+    alertChanged: (_, { definition }, { alert, from, to }, timeMs) =>
+      tell('alert', {
+        ...{ name: definition.alert, from, to, timeMs, value: alert.value },
+        labels: alert.labels.toJSON(),
+        annotations: Object.fromEntries(alert.annotations),
+      }),
+  }
+}
+
+/** `read` makes a configuration of texts, and throws what is wrong with them; `given` are those that run. */
+export function running(
+  app: App,
+  latest: Latest,
+  listeners: Listeners,
+  clock: Clock,
+  { read, given }: { readonly read: (texts: Texts) => Configuration; readonly given: Texts },
+): RunningApp {
   const { reload, shutdown } = app
+  let last: () => Promise<Configuration> = async () => read(given)
+  let texts = textsOf(given)
   let stopped: Promise<readonly Undelivered[]> | undefined
   const stop = async () => {
     const undelivered = await shutdown.call(app)
@@ -127,8 +156,11 @@ export function running(app: App, latest: Latest, listeners: Listeners, clock: C
     on: listeners.on.bind(listeners),
     ...questions(app.asked, clock),
     export: (format: ExportFormat = 'prometheus') => exported(latest.points(), format, clock),
-    async reload(load?: () => Promise<Configuration>) {
-      const reloaded = await reload.call(app, load && (async () => latest.within(await load())))
+    async reload(to?: Texts | (() => Promise<Configuration>)) {
+      const asked: Texts = typeof to === 'object' ? { ...texts, ...textsOf(to) } : texts
+      const load = to === undefined ? last : typeof to === 'function' ? to : async () => read(asked)
+      const reloaded = await reload.call(app, async () => latest.within(await load()))
+      ;[last, texts] = [load, asked]
       listeners.tell('reloaded', reloaded)
       return reloaded
     },

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
-const examples = ['docs/instruments.md', 'docs/library.md'].flatMap(page =>
+const examples = ['docs/instruments.md', 'docs/library.md', 'docs/embedding.md'].flatMap(page =>
   [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code!),
 )
 let folder: string

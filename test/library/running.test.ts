@@ -255,6 +255,18 @@ describe('on', () => {
     expect(heard).toEqual(told)
   })
 
+  test('a reload takes texts, keeps what they leave out, and stays with the last that was right', async () => {
+    const { app, tick } = await run()
+    await using _app = app
+    const level = (of: string) => ({ set: [`exporters.debug.verbosity=${of}`] })
+    expect(await app.reload(level('normal'))).toMatchObject({ changed: ['exporter debug'] })
+    await expect(app.reload(level('loud'))).rejects.toThrow('verbosity: must be one of')
+    expect(await app.reload()).toMatchObject({ added: [], changed: [], removed: [] })
+    expect(await app.reload({ config: text('/2') })).toMatchObject({ added: ['exporter debug/2'] })
+    await tick()
+    expect(app.current('thalamus.instruments.refusals').length).toBeGreaterThan(0)
+  })
+
   test('reloaded and stopped, each once', async () => {
     const { app } = await run()
     const heard = listen(app)
