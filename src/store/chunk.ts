@@ -8,6 +8,7 @@
  *           | values: scaled: power of ten u8 | integers (ints.ts); XOR: xor.ts; in both stale markers and histograms repeat what was before
  *           | histograms (histograms.ts)
  *           | aggregates, six columns, each: u8: 0-5 the same as value, first, … | 8 scaled, 9 XOR: as values
+ *             | 7, then u8 8 or 9 and what it is more than the difference of value to the one before: 0 for a counter that has not begun anew
  *
  * Values come back bit by bit, whatever NaN they are. Of both encodings the smaller is taken.
  */
@@ -27,6 +28,9 @@ const STARTS = 16
 const AGGREGATES = 32
 /** Where an aggregate's column is written out; below that it is a copy of an earlier one. */
 const WRITTEN = 8
+const OVER_DIFFERENCE = 7
+/** The place of the increase behind the value. */
+const INCREASE = 6
 
 /** What a bucket of a coarser tier saw, in the order of `SampleColumns.aggregates`. */
 export const aggregateNames = ['first', 'min', 'max', 'sum', 'count', 'increase'] as const
@@ -204,12 +208,26 @@ function writeAggregates(into: ByteWriter, columns: readonly Float64Array[], fro
     const same = columns.findIndex((other, of) => of < k && sameBits(other, column, from, to))
     if (same >= 0) into.u8(same)
     else {
+      const over = k === INCREASE ? overDifference(columns[0]!, column, from, to) : undefined
+      if (over !== undefined) into.u8(OVER_DIFFERENCE)
       const kind = into.length
       into.u8(0)
-      const part = column.subarray(from, to)
+      const part = over ?? column.subarray(from, to)
       into.bytes[kind] = WRITTEN + writeValues(into, part, new Uint32Array(part.buffer, part.byteOffset, 2 * part.length), to - from)
     }
   }
+}
+
+/** What an increase is more than the difference of the values; undefined where adding does not give it back bit by bit. */
+function overDifference(value: Float64Array, increase: Float64Array, from: number, to: number): Float64Array | undefined {
+  const over = new Float64Array(to - from)
+  for (let i = from; i < to; i++) {
+    const difference = i === from ? 0 : value[i]! - value[i - 1]!
+    const rest = increase[i]! - difference
+    if (!Object.is(difference + rest, increase[i])) return undefined
+    over[i - from] = rest
+  }
+  return over
 }
 
 /** A NaN, whose bits may be a stale marker's, is like no other. */
@@ -365,8 +383,12 @@ function readAggregates(from: ByteReader, into: SampleColumns, begin: number, le
   for (let k = 1; k < columns.length; k++) {
     const column = columns[k]!
     const kind = from.u8()
-    if (kind < WRITTEN) column.set(columns[kind]!.subarray(begin, begin + length), begin)
-    else readValues(from, kind - WRITTEN, column, new Uint32Array(column.buffer), begin, length)
+    if (kind < OVER_DIFFERENCE) column.set(columns[kind]!.subarray(begin, begin + length), begin)
+    else {
+      const encoding = kind === OVER_DIFFERENCE ? from.u8() : kind
+      readValues(from, encoding - WRITTEN, column, new Uint32Array(column.buffer), begin, length)
+      if (kind === OVER_DIFFERENCE) for (let i = begin + 1; i < begin + length; i++) column[i]! += into.value[i]! - into.value[i - 1]!
+    }
   }
 }
 

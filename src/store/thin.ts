@@ -32,13 +32,17 @@ export function thin(samples: SampleColumns, step: number, before: number, into:
     const columns = into.beginAggregates()
     into.time[at] = end <= until ? end : samples.time[i - 1]!
     const bucket = { first: Number.NaN, min: Number.NaN, max: Number.NaN, sum: 0, count: 0, increase: 0 }
+    let lost = 0
     for (let k = from; k < i; k++) {
       if (samples.histograms?.[k] !== undefined || samples.isStale(k)) continue
       const value = samples.value[k]!
       if (bucket.count === 0) bucket.first = value
       if (!(bucket.min <= value)) bucket.min = Number.isNaN(value) ? bucket.min : value
       if (!(bucket.max >= value)) bucket.max = Number.isNaN(value) ? bucket.max : value
-      bucket.sum += value
+      // Neumaier: what an addition loses is kept beside the sum, as Prometheus does over time.
+      const sum = bucket.sum + value
+      if (Number.isFinite(sum)) lost += Math.abs(bucket.sum) >= Math.abs(value) ? bucket.sum - sum + value : value - sum + bucket.sum
+      bucket.sum = sum
       bucket.count++
       if (known) bucket.increase += value < last ? value : value - last
       last = value
@@ -47,7 +51,7 @@ export function thin(samples: SampleColumns, step: number, before: number, into:
     columns[FIRST]![at] = bucket.first
     columns[MIN]![at] = bucket.min
     columns[MAX]![at] = bucket.max
-    columns[SUM]![at] = bucket.sum
+    columns[SUM]![at] = bucket.sum + lost
     columns[COUNT]![at] = bucket.count
     columns[INCREASE]![at] = bucket.increase
   }

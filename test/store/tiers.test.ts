@@ -63,6 +63,25 @@ describe('thinning out', () => {
       ['10: 5 | 5 5 5 5 1 0', '20: 6 | 2 2 6 8 2 6'],
     ],
     [
+      'decimals add up',
+      [
+        [1, 0.1],
+        [2, 0.2],
+        [3, 0.3],
+      ],
+      NaN,
+      ['10: 0.3 | 0.1 0.1 0.3 0.6 3 0.19999999999999998'],
+    ],
+    [
+      'infinity',
+      [
+        [1, 1],
+        [2, Infinity],
+      ],
+      NaN,
+      ['10: Infinity | 1 1 Infinity Infinity 2 Infinity'],
+    ],
+    [
       'stale at the end',
       [
         [1, 5],
