@@ -8,7 +8,8 @@
  *           | values: scaled: power of ten u8 | integers (ints.ts); XOR: xor.ts; in both stale markers and histograms repeat what was before
  *           | histograms (histograms.ts)
  *           | aggregates, six columns, each: u8: 0-5 the same as value, first, … | 8 scaled, 9 XOR: as values
- *             | 7, then u8 8 or 9 and what it is more than the difference of value to the one before: 0 for a counter that has not begun anew
+ *             | 6 or 7, then u8 8 or 9 and what it is more than the difference of value to the one before, which is 0 for a counter that has not begun
+ *               anew; 6: both, and their sum, are rounded to four decimal places
  *
  * Values come back bit by bit, whatever NaN they are. Of both encodings the smaller is taken.
  */
@@ -28,6 +29,7 @@ const STARTS = 16
 const AGGREGATES = 32
 /** Where an aggregate's column is written out; below that it is a copy of an earlier one. */
 const WRITTEN = 8
+const OVER_DECIMAL = 6
 const OVER_DIFFERENCE = 7
 /** The place of the increase behind the value. */
 const INCREASE = 6
@@ -208,27 +210,43 @@ function writeAggregates(into: ByteWriter, columns: readonly Float64Array[], fro
     const same = columns.findIndex((other, of) => of < k && sameBits(other, column, from, to))
     if (same >= 0) into.u8(same)
     else {
-      const over = k === INCREASE ? overDifference(columns[0]!, column, from, to) : undefined
-      if (over !== undefined) into.u8(OVER_DIFFERENCE)
+      let over: Float64Array | undefined
+      for (const way of k === INCREASE ? [OVER_DECIMAL, OVER_DIFFERENCE] : []) {
+        over = overDifference(columns[0]!, column, from, to, way === OVER_DECIMAL ? decimal : exact)
+        if (over === undefined) continue
+        into.u8(way)
+        break
+      }
       const kind = into.length
       into.u8(0)
       const part = over ?? column.subarray(from, to)
-      into.bytes[kind] = WRITTEN + writeValues(into, part, new Uint32Array(part.buffer, part.byteOffset, 2 * part.length), to - from)
+      const encoding = writeValues(into, part, new Uint32Array(part.buffer, part.byteOffset, 2 * part.length), to - from)
+      // Not before: the bytes may have moved.
+      into.bytes[kind] = WRITTEN + encoding
     }
   }
 }
 
 /** What an increase is more than the difference of the values; undefined where adding does not give it back bit by bit. */
-function overDifference(value: Float64Array, increase: Float64Array, from: number, to: number): Float64Array | undefined {
+function overDifference(
+  value: Float64Array,
+  increase: Float64Array,
+  from: number,
+  to: number,
+  rounded: (x: number) => number,
+): Float64Array | undefined {
   const over = new Float64Array(to - from)
   for (let i = from; i < to; i++) {
-    const difference = i === from ? 0 : value[i]! - value[i - 1]!
-    const rest = increase[i]! - difference
-    if (!Object.is(difference + rest, increase[i])) return undefined
+    const difference = i === from ? 0 : rounded(value[i]! - value[i - 1]!)
+    const rest = rounded(increase[i]! - difference)
+    if (!Object.is(rounded(difference + rest), increase[i])) return undefined
     over[i - from] = rest
   }
   return over
 }
+
+const exact = (x: number): number => x
+const decimal = (x: number): number => Math.round(x * 1e4) / 1e4
 
 /** A NaN, whose bits may be a stale marker's, is like no other. */
 function sameBits(a: Float64Array, b: Float64Array, from: number, to: number): boolean {
@@ -383,11 +401,15 @@ function readAggregates(from: ByteReader, into: SampleColumns, begin: number, le
   for (let k = 1; k < columns.length; k++) {
     const column = columns[k]!
     const kind = from.u8()
-    if (kind < OVER_DIFFERENCE) column.set(columns[kind]!.subarray(begin, begin + length), begin)
+    if (kind < OVER_DECIMAL) column.set(columns[kind]!.subarray(begin, begin + length), begin)
     else {
-      const encoding = kind === OVER_DIFFERENCE ? from.u8() : kind
+      const over = kind < WRITTEN
+      const rounded = kind === OVER_DECIMAL ? decimal : exact
+      const encoding = over ? from.u8() : kind
       readValues(from, encoding - WRITTEN, column, new Uint32Array(column.buffer), begin, length)
-      if (kind === OVER_DIFFERENCE) for (let i = begin + 1; i < begin + length; i++) column[i]! += into.value[i]! - into.value[i - 1]!
+      for (let i = begin; over && i < begin + length; i++) {
+        column[i] = rounded((i === begin ? 0 : rounded(into.value[i]! - into.value[i - 1]!)) + column[i]!)
+      }
     }
   }
 }

@@ -33,6 +33,8 @@ export function thin(samples: SampleColumns, step: number, before: number, into:
     into.time[at] = end <= until ? end : samples.time[i - 1]!
     const bucket = { first: Number.NaN, min: Number.NaN, max: Number.NaN, sum: 0, count: 0, increase: 0 }
     let lost = 0
+    // Decimals are added as decimals: what comes out is one again, and compresses as such.
+    const power = powerFor(samples, from, i, known ? last : 0)
     for (let k = from; k < i; k++) {
       if (samples.histograms?.[k] !== undefined || samples.isStale(k)) continue
       const value = samples.value[k]!
@@ -44,17 +46,40 @@ export function thin(samples: SampleColumns, step: number, before: number, into:
       if (Number.isFinite(sum)) lost += Math.abs(bucket.sum) >= Math.abs(value) ? bucket.sum - sum + value : value - sum + bucket.sum
       bucket.sum = sum
       bucket.count++
-      if (known) bucket.increase += value < last ? value : value - last
+      if (known)
+        bucket.increase +=
+          value < last ? value : power === 0 ? value - last : (Math.round(value * power) - Math.round(last * power)) / power
       last = value
       known = true
     }
     columns[FIRST]![at] = bucket.first
     columns[MIN]![at] = bucket.min
     columns[MAX]![at] = bucket.max
-    columns[SUM]![at] = bucket.sum + lost
+    columns[SUM]![at] = snapped(bucket.sum + lost, power)
     columns[COUNT]![at] = bucket.count
-    columns[INCREASE]![at] = bucket.increase
+    columns[INCREASE]![at] = snapped(bucket.increase, power)
   }
+}
+
+/** Sums of numbers with so many places have no more of them; what is over is what doubles cannot hold. */
+const snapped = (sum: number, power: number): number => (power <= 1 || !(Math.abs(sum) < 2 ** 30) ? sum : Math.round(sum * power) / power)
+
+/** The least power of ten, up to 10^4, that makes whole numbers of all of them; 0: none does. */
+function powerFor(samples: SampleColumns, from: number, to: number, last: number): number {
+  let power = 1
+  const fits = (value: number): boolean => {
+    while (Math.round(value * power) / power !== value) {
+      if (power >= 1e4) return false
+      power *= 10
+    }
+    return Math.abs(value) < 2 ** 30
+  }
+  if (!fits(last)) return 0
+  for (let i = from; i < to; i++) {
+    if (samples.histograms?.[i] !== undefined || samples.isStale(i)) continue
+    if (!fits(samples.value[i]!)) return 0
+  }
+  return power
 }
 
 export const bucketEnd = (time: number, step: number): number => Math.ceil(time / step) * step

@@ -188,6 +188,36 @@ const histogram = (count: number, more: Partial<FloatHistogram> = {}): FloatHist
   ...more,
 })
 
+test('buckets: every column bit by bit, whatever is in it', () => {
+  const r = seeded(31)
+  const kinds = [
+    () => Math.floor(r() * 100),
+    () => Math.round(r() * 1e4) / 100,
+    () => r(),
+    () => [Number.NaN, -0, 0, Infinity, 2 ** 40 + 0.5][Math.floor(r() * 5)]!,
+  ]
+  for (let round = 0; round < 200; round++) {
+    const samples = new SampleColumns(4)
+    const aggregates = samples.beginAggregates().map(() => kinds[Math.floor(r() * kinds.length)]!)
+    const value = kinds[Math.floor(r() * kinds.length)]!
+    const counts = r() < 0.6
+    for (let i = Math.floor(r() * 100); i >= 0; i--) {
+      const before = samples.length === 0 ? 0 : samples.value[samples.length - 1]!
+      if (r() < 0.02) samples.pushStale(samples.length * 60_000)
+      else samples.push(samples.length * 60_000, value())
+      const at = samples.length - 1
+      const columns = samples.beginAggregates()
+      aggregates.forEach((next, k) => void (columns[k]![at] = k === 5 && counts && r() < 0.95 ? samples.value[at]! - before : next()))
+    }
+    const bytes = bytesOf(samples)
+    const read = new SampleColumns(1)
+    readChunk(bytes, 0, samples.length, read)
+    for (const [k, column] of samples.aggregates!.entries())
+      expect(read.aggregates![k]!.subarray(0, samples.length)).toEqual(column.subarray(0, samples.length))
+    expect(read.value.subarray(0, samples.length)).toEqual(samples.value.subarray(0, samples.length))
+  }
+})
+
 test('histograms: whole and fractional counts, new layouts, custom bounds, hints, gaps, numbers among them', () => {
   const samples = new SampleColumns()
   const all = [
