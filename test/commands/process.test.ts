@@ -65,7 +65,7 @@ test('runs, serves, and ends with 0 on SIGTERM', async () => {
       .map(line => JSON.parse(line)),
   ).toMatchObject([{ level: 'info', component: 'service', signal: 'SIGTERM', msg: 'shutting down' }])
   expect(out).toMatch(
-    /^thalamus \d+\.\d+\.\d+ runs: metrics: otlp -> prometheus; traces, logs: dropped \(no exporter; --forward URL sends them on\)\n {2}receives {2}OTLP over HTTP http:\/\/127\.0\.0\.1:\d+\n/,
+    /^thalamus \d+\.\d+\.\d+ runs: metrics: otlp -> prometheus; traces, logs: dropped \(no exporter; --forward URL sends them on, --store DIR keeps them\)\n {2}receives {2}OTLP over HTTP http:\/\/127\.0\.0\.1:\d+\n/,
   )
   expect(out).toMatch(/\nstopped: all that was held was delivered\n$/)
   expect(code).toBe(0)
