@@ -22,6 +22,7 @@ import { onEnding } from './endings.ts'
 import { hookModules } from './hooks.ts'
 import { watchHttp } from './http.ts'
 import { type Found, findInstrumentations, noInstrumentations } from './instrumentations.ts'
+import { Outages } from './outages.ts'
 import { everyUnheld, readJson, say } from './outside.ts'
 import type { Part } from './overhead.ts'
 import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
@@ -46,7 +47,10 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
   const embedded = await embedding
   const settings = embedded === undefined ? asked : withEmbedding(asked, embedded, problems)
   const pipeline = embedded?.is === 'here' ? embedded.pipeline : undefined
-  const signals = await openSignals(settings, problems, pipeline)
+  // Children that are forked say nothing: their parent does.
+  const forked = process.send !== undefined
+  const outages = settings.warnings && !forked ? new Outages(systemClock.monotonic, say) : undefined
+  const signals = await openSignals(settings, problems, pipeline, outages)
   const manager = new AsyncLocalStorageContextManager()
   const version = String(readJson(new URL('../../package.json', import.meta.url).pathname)?.['version'] ?? '')
   const resource = await describe(app, settings.detectors, { ...about(), instance: randomUUID() }, version)
@@ -113,8 +117,6 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
   onEnding(() => {
     if (standing) signals.end(settings.warnings)
   })
-  // Children that are forked say nothing: their parent has.
-  const forked = process.send !== undefined
   if (settings.startLine && !forked) say(startLine(service, found, { tracing, ...signals, how, problems, embedded }))
   else if (problems.length > 0 && settings.warnings && !forked) say(`thalamus: ${problems.join('; ')}`)
 }

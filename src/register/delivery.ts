@@ -22,6 +22,8 @@ export class Delivery<L> {
   lost = 0
   /** of what was lost last */
   reason = ''
+  /** told of each load that was answered: what was lost; undefined where it arrived */
+  answered: (lost: { readonly rows: number; readonly reason: string } | undefined) => void = () => {}
   readonly #exporter: Exporter<L>
 
   constructor(options: {
@@ -44,7 +46,13 @@ export class Delivery<L> {
       this.underWay.add(load)
       const done = ({ code, error }: ExportResult) => {
         // What the last words took with them is counted there.
-        if (this.underWay.delete(load) && code !== ExportResultCode.SUCCESS) this.lose(load, error)
+        if (this.underWay.delete(load)) {
+          if (code === ExportResultCode.SUCCESS) this.answered(undefined)
+          else {
+            this.lose(load, error)
+            this.answered({ rows: this.rowsOf(load), reason: this.reason })
+          }
+        }
         resolve()
       }
       // An exporter's own requests are no part of anybody's trace, nor traced.

@@ -8,6 +8,7 @@ import { cleanAttributes } from './clean.ts'
 import type { Delivery } from './delivery.ts'
 import type { SpanWay } from './exporters.ts'
 import { deliverNow, type LastLoad } from './last-words.ts'
+import { type Outages, rowNames } from './outages.ts'
 import { afterUnheld, everyUnheld, say } from './outside.ts'
 import { Waiting } from './queue.ts'
 import type { Destination, MetricsExporter, Settings } from './settings.ts'
@@ -24,9 +25,12 @@ export interface Signals {
   close(): void
 }
 
-/** `pipeline`: of this process, which what goes over OTLP is handed to instead */
-export async function openSignals(settings: Settings, problems: string[], pipeline?: Pipeline): Promise<Signals> {
-  const opened = new Opened(settings, pipeline)
+/**
+ * `pipeline`: of this process, which what goes over OTLP is handed to instead, and which says itself what it cannot deliver;
+ * `outages`: told what came of each load otherwise
+ */
+export async function openSignals(settings: Settings, problems: string[], pipeline?: Pipeline, outages?: Outages): Promise<Signals> {
+  const opened = new Opened(settings, pipeline, outages)
   for (const name of settings.traces) await (name === 'otlp' ? opened.traces() : opened.printTraces())
   for (const name of settings.logs) await (name === 'otlp' ? opened.logs() : opened.printLogs())
   for (const name of settings.metrics) {
@@ -58,14 +62,16 @@ class Opened implements Signals {
   readonly places: { signal: Signal; to: string }[] = []
   readonly #settings: Settings
   readonly #pipeline: Pipeline | undefined
+  readonly #outages: Outages | undefined
   readonly #tallies: Tally[] = []
   readonly #queues: { readonly dropped: number; close(): void }[] = []
   readonly #waiting: (() => Last[])[] = []
   readonly #closing: (() => void)[] = []
 
-  constructor(settings: Settings, pipeline: Pipeline | undefined) {
+  constructor(settings: Settings, pipeline: Pipeline | undefined, outages: Outages | undefined) {
     this.#settings = settings
     this.#pipeline = pipeline
+    this.#outages = outages
   }
 
   async traces(): Promise<void> {
@@ -156,8 +162,8 @@ class Opened implements Signals {
     const inside = this.#pipeline?.stopNow()
     const words = this.#tallies
       .filter(({ lost }) => lost > 0)
-      .map(({ lost, signal, destination, reason }) => `${lost} ${rows[signal]} to ${destination.url} (${reason})`)
-    for (const { signal, rows: left } of inside?.undelivered ?? []) words.push(`${left} ${rows[signal]} that the pipeline held`)
+      .map(({ lost, signal, destination, reason }) => `${lost} ${rowNames[signal]} to ${destination.url} (${reason})`)
+    for (const { signal, rows: left } of inside?.undelivered ?? []) words.push(`${left} ${rowNames[signal]} that the pipeline held`)
     if (inside?.late === true) words.push(`what the pipeline held: it was not done within ${patienceMs / 1000} s`)
     const dropped = this.#queues.reduce((sum, queue) => sum + queue.dropped, 0)
     if (dropped > 0) words.push(`${dropped} that found their queue full`)
@@ -188,6 +194,7 @@ class Opened implements Signals {
       })
       return
     }
+    if (this.#outages !== undefined) delivery.answered = this.#outages.of(delivery.signal, delivery.destination.url)
     // What is under way may have arrived: it is sent again, because nobody will hear the answer.
     this.#waiting.push(() => {
       const underWay = [...delivery.underWay]
@@ -196,8 +203,6 @@ class Opened implements Signals {
     })
   }
 }
-
-const rows = { traces: 'spans', metrics: 'metric points', logs: 'log records' } as const
 
 function last<L>(delivery: Delivery<L>, load: L): Last {
   const { signal, destination } = delivery
