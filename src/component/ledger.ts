@@ -29,6 +29,8 @@ export class Account {
   taken = 0
   /** [rows] by reason */
   readonly dropped = new Map<string, number>()
+  /** reasons that are told with 0 before the first row: a rate sees the step to the first */
+  readonly reasons = new Set<string>()
   /** [rows] sent again because an answer was lost; not part of the balance. */
   resent = 0
   /** [rows] given back by `memory_limiter` because memory was short; they are still the sender's, so not part of the balance. */
@@ -47,6 +49,11 @@ export class Account {
     this.id = id
     this.signal = signal
     this.pipeline = pipeline
+  }
+
+  mayDrop(...reasons: readonly string[]): this {
+    for (const reason of reasons) this.reasons.add(reason)
+    return this
   }
 
   drop(reason: string, rows: number): void {
@@ -77,6 +84,7 @@ export class Account {
     this.resent += other.resent
     this.limited += other.limited
     for (const [reason, rows] of other.dropped) this.drop(reason, rows)
+    this.mayDrop(...other.reasons)
     for (const [transport, of] of other.transports) {
       const share = this.transports.get(transport)
       this.transports.set(transport, { accepted: of.accepted + (share?.accepted ?? 0), refused: of.refused + (share?.refused ?? 0) })
@@ -105,6 +113,8 @@ export class Wire {
   taken = 0
   /** [rows] by reason: the branch was full, or nobody listens */
   readonly dropped = new Map<string, number>()
+  /** as an account's */
+  readonly reasons = new Set<string>()
   failed = 0
 
   constructor(from: string, to: string, signal: Signal) {
@@ -189,12 +199,20 @@ export class Ledger {
           accepted: a.accepted,
           refused: a.refused,
         },
-        ...{ recovered: a.recovered, taken: a.taken, dropped: [...a.dropped], resent: a.resent, limited: a.limited, held: a.held() },
+        ...{
+          recovered: a.recovered,
+          taken: a.taken,
+          dropped: [...a.dropped],
+          reasons: [...a.reasons],
+          resent: a.resent,
+          limited: a.limited,
+          held: a.held(),
+        },
         ...{ transports: [...a.transports].map(([transport, share]) => [transport, { ...share }] as const), destination: a.destination },
       })),
-      wires: this.wires.map(({ from, to, signal, offered, taken, failed, dropped }) => ({
+      wires: this.wires.map(({ from, to, signal, offered, taken, failed, dropped, reasons }) => ({
         ...{ from, to, signal, offered, taken, failed },
-        dropped: [...dropped],
+        ...{ dropped: [...dropped], reasons: [...reasons] },
       })),
     }
   }
@@ -321,21 +339,24 @@ type Counted = 'kind' | 'id' | 'signal' | 'pipeline' | 'received' | 'accepted' |
 type AccountCopy = Readonly<Pick<Account, Counted | 'destination'>> & {
   readonly held: number
   readonly dropped: readonly (readonly [reason: string, rows: number])[]
+  readonly reasons: readonly string[]
   readonly transports: readonly (readonly [transport: string, rows: { accepted: number; refused: number }])[]
 }
 type WireCopy = Readonly<Pick<Wire, 'from' | 'to' | 'signal' | 'offered' | 'taken' | 'failed'>> & {
   readonly dropped: readonly (readonly [reason: string, rows: number])[]
+  readonly reasons: readonly string[]
 }
 
-function toAccount({ kind, id, signal, pipeline, held, dropped, transports, ...rest }: AccountCopy): Account {
-  const account = Object.assign(new Account(kind, id, signal, pipeline), rest, { held: () => held })
+function toAccount({ kind, id, signal, pipeline, held, dropped, reasons, transports, ...rest }: AccountCopy): Account {
+  const account = Object.assign(new Account(kind, id, signal, pipeline), rest, { held: () => held }).mayDrop(...reasons)
   for (const [reason, rows] of dropped) account.dropped.set(reason, rows)
   for (const [transport, rows] of transports) account.transports.set(transport, rows)
   return account
 }
 
-function toWire({ from, to, signal, dropped, ...rest }: WireCopy): Wire {
+function toWire({ from, to, signal, dropped, reasons, ...rest }: WireCopy): Wire {
   const wire = Object.assign(new Wire(from, to, signal), rest)
+  for (const reason of reasons) wire.reasons.add(reason)
   for (const [reason, rows] of dropped) wire.dropped.set(reason, rows)
   return wire
 }

@@ -204,15 +204,16 @@ function addItems(sums: Sums, incoming: Observable, outgoing: Observable, ledger
 }
 
 function addDropped(sums: Sums, dropped: Observable, ledger: Ledger): void {
-  for (const { kind, id, signal, dropped: reasons } of ledger.accounts) {
-    for (const [reason, rows] of reasons) sums.add(dropped, { 'component.kind': kind, component: id, reason, 'otel.signal': signal }, rows)
+  for (const { kind, id, signal, dropped: rows, reasons } of ledger.accounts) {
+    for (const reason of new Set([...reasons, ...rows.keys()]))
+      sums.add(dropped, { 'component.kind': kind, component: id, reason, 'otel.signal': signal }, rows.get(reason) ?? 0)
   }
   // A branch that was full dropped for the component it leads to; where there is none, the receiver had nobody to give to.
-  for (const { from, to, signal, dropped: reasons } of ledger.wires) {
-    for (const [reason, rows] of reasons) {
+  for (const { from, to, signal, dropped: rows, reasons } of ledger.wires) {
+    for (const reason of new Set([...reasons, ...rows.keys()])) {
       const component = reason === 'no_exporter' ? from : to
       const kind = reason === 'no_exporter' ? 'receiver' : ''
-      sums.add(dropped, { 'component.kind': kind || 'fanout', component, reason, 'otel.signal': signal }, rows)
+      sums.add(dropped, { 'component.kind': kind || 'fanout', component, reason, 'otel.signal': signal }, rows.get(reason) ?? 0)
     }
   }
 }

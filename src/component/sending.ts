@@ -148,7 +148,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     this.#cutter = cutter
     this.#queue = new Queue(settings.sending_queue, cx.budget)
     this.#account = cx.account(signal)
-    this.#account.held = () => this.#heldRows
+    this.#account.mayDrop('queue_full', 'retry_exhausted', 'rejected', 'permanent', 'shutdown').held = () => this.#heldRows
     this.#account.kept = () => (this.#stored === undefined ? 0 : this.#heldRows)
     this.#trouble = new Trouble(cx.log, cx.clock)
     this.#answers = !enabled || wait_for_result

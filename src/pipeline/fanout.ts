@@ -38,6 +38,8 @@ export class FanOut<S extends Signal> implements Consumer<S> {
     this.#branches = branches
     this.#timeoutMs = timeoutMs
     this.#nobody = nobody
+    for (const { leaf, wire } of branches) if (leaf) wire.reasons.add('queue_full')
+    if (branches.length === 0) nobody?.reasons.add('no_exporter')
   }
 
   reserve(bytes: number, room: Room): void {

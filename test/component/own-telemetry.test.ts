@@ -57,7 +57,8 @@ describe('metrics', () => {
     sent.destination = { 'server.address': 'there', 'server.port': 4318 }
     sent.resent = 13
     sent.drop('rejected', 4)
-    sent.drop('queue_full', 2)
+    sent.mayDrop('rejected', 'shutdown').drop('queue_full', 2)
+    ledger.wire('metrics', 'debug', 'metrics').reasons.add('queue_full')
     ledger.wire('metrics', 'otlp_http', 'metrics').drop('queue_full', 6)
     ledger.wire('otlp', 'nobody', 'logs').drop('no_exporter', 9)
     budget.charge(100)
@@ -79,6 +80,8 @@ describe('metrics', () => {
       'otelcol_processor_memory_limiter_accepted_log_records{processor=memory_limiter/small}': 7,
       'otelcol_processor_memory_limiter_refused_log_records{processor=memory_limiter/small}': 3,
       'thalamus_dropped_rows{component.kind=exporter,component=otlp_http,reason=rejected,otel.signal=metrics}': 4,
+      'thalamus_dropped_rows{component.kind=exporter,component=otlp_http,reason=shutdown,otel.signal=metrics}': 0,
+      'thalamus_dropped_rows{component.kind=fanout,component=debug,reason=queue_full,otel.signal=metrics}': 0,
       'thalamus_resent_rows{exporter=otlp_http,otel.signal=metrics}': 13,
       'thalamus_dropped_rows{component.kind=receiver,component=otlp,reason=no_exporter,otel.signal=logs}': 9,
       'thalamus_ledger_imbalance{}': ledger.imbalance,

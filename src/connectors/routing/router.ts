@@ -39,6 +39,7 @@ export class Router<S extends Signal> implements Connector<S>, Leaf {
     this.#signal = signal
     this.#cx = cx
     this.#routes = routes
+    cx.account(signal).mayDrop('no_route', 'rejected')
     const onError = onValueError(cx, routes.errorMode)
     this.#asks = routes.routes.map(route => anyOf([route.condition], onError))
   }

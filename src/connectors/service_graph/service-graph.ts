@@ -70,6 +70,7 @@ export class ServiceGraph implements Connector<'traces'> {
     this.#ofResource = new Finder(keys)
     this.#ofSpan = new Finder([...keys, ...settings.virtual_node_peer_attributes])
     this.#startMs = cx.clock.now()
+    cx.account('traces').mayDrop('no_service_name', 'store_full')
     const counter = (name: string, description: string) =>
       cx.meter.createCounter(`otelcol_connector_servicegraph_${name}`, { description, unit: '1' })
     this.#counters = {

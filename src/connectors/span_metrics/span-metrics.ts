@@ -29,6 +29,7 @@ export class SpanMetrics implements Connector<'traces'> {
     this.#cx = cx
     this.#settings = settings
     this.#next = next
+    cx.account('traces').mayDrop('no_service_name')
     const charge = (bytes: number) => {
       this.#held += bytes
       cx.budget.charge(bytes)

@@ -78,7 +78,7 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
 
   constructor(cx: Context, settings: Settings) {
     this.#cx = cx
-    this.#account = cx.account('metrics')
+    this.#account = cx.account('metrics').mayDrop(...reasons)
     this.#refusals = new Refusals(cx.log, cx.clock)
     const labelling = toLabelling(settings)
     this.#escapes = isEscaping(labelling.strategy)

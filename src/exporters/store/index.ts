@@ -111,7 +111,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
   constructor(cx: Context, settings: StoreExporterSettings) {
     this.#cx = cx
     this.#settings = settings
-    this.#account = cx.account('metrics')
+    this.#account = cx.account('metrics').mayDrop(...reasonOf.filter(reason => reason !== undefined))
     this.#refusals = new Refusals(cx.log, cx.clock)
     this.#translator = new Translator(
       toLabelling(settings),

@@ -29,6 +29,7 @@ export class Filter<S extends Signal> implements Processor<S> {
     this.#cx = cx
     this.#checks = checks
     this.#next = next
+    cx.account(signal).mayDrop('filtered')
   }
 
   reserve(bytes: number, room: Room): void {

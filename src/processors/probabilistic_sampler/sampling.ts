@@ -29,6 +29,7 @@ export class Sampling<S extends 'traces' | 'logs'> implements Processor<S> {
     this.#cx = cx
     this.#next = next
     this.#sampler = sampler
+    cx.account(signal).mayDrop('sampled')
     this.#decisions = cx.meter.createCounter(`otelcol_processor_probabilistic_sampler_count_${signal}_sampled`, {
       description: `${signal === 'traces' ? 'Spans' : 'Log records'} by what decided over them and how.`,
       unit: '1',

@@ -60,7 +60,7 @@ export class TailSampling implements Processor<'traces'>, Leaf {
     this.#cx = cx
     this.#settings = settings
     this.#next = next
-    this.#account = cx.account('traces')
+    this.#account = cx.account('traces').mayDrop('shutdown', 'refused')
     this.#account.held = () => this.#rows
     this.#counters = new Counters(cx, () => this.#traces.size)
     this.#sampled = new Remembered(settings.decision_cache.sampled_cache_size)
