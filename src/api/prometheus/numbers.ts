@@ -18,7 +18,7 @@ const exactDigits = 1e15
 const tens = Float64Array.from({ length: 10 }, (_, i) => 10 ** i)
 
 /** Writes `apiNumber(value)` at `at`. @returns where it ends */
-export function writeValue(bytes: Buffer, at: number, value: number): number {
+export function writeValue(bytes: Uint8Array, at: number, value: number): number {
   const size = Math.abs(value)
   if (size < exactDigits && (size >= 1e-3 || Object.is(value, 0))) {
     const integer = Math.trunc(size)

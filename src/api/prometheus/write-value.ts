@@ -6,14 +6,11 @@ import type { FloatHistogram } from '../../model/float-histogram.ts'
 import type { Labels } from '../../model/labels.ts'
 import { apiHistogram, apiNumber } from '../../promql/histogram/text.ts'
 import { FLOAT, type Grid, HISTOGRAM, type QueryValue, type Row, type Series, timeOf } from '../../promql/value.ts'
-import { maxValueBytes, showTime, writeTime, writeValue } from './numbers.ts'
+import { showTime, writeTime, writeValue } from './numbers.ts'
+import { maxPointBytes, pointsAtOnce, Stamps, writePoints } from './points.ts'
 
 /** [bytes] */
 const pieceBytes = 256 * 1024
-/** [points] written between two looks at how full the piece is */
-const pointsAtOnce = 1024
-/** [bytes] `[-9007199254740.991,"` and `"],` */
-const maxPointBytes = maxValueBytes + 32
 
 /** `resultType` and `result`, without the braces around them. */
 export function* valueJson(value: QueryValue): Generator<Buffer, void> {
@@ -71,7 +68,7 @@ function* matrixJson(out: Piece, grid: Grid, rows: readonly Row[]): Generator<Bu
       for (let from = 0; from < grid.steps; from += pointsAtOnce) {
         const to = Math.min(from + pointsAtOnce, grid.steps)
         out.room((to - from) * maxPointBytes)
-        out.at = writeFloats(out, stamps, row, from, to)
+        out.at = writePoints(out.bytes, out.at, stamps, row, from, to)
         if (out.full) yield out.take()
       }
       out.endList()
@@ -124,31 +121,6 @@ function hasKind({ kind }: Row, wanted: number): boolean {
   return kind.includes(wanted)
 }
 
-/** There is room for all of them. @returns where they end */
-function writeFloats({ bytes, at }: Piece, { text, ends }: Stamps, { kind, value }: Row, from: number, to: number): number {
-  // Neighbours are often equal: what was written for the one before is copied.
-  let before = Number.NaN
-  let valueFrom = 0
-  let valueTo = 0
-  for (let step = from; step < to; step++) {
-    if (kind[step] !== FLOAT) continue
-    for (let i = step === 0 ? 0 : ends[step - 1]!, end = ends[step]!; i < end; i++) bytes[at++] = text[i]!
-    const here = value[step]!
-    const start = at
-    if (here === before && here !== 0) {
-      for (let i = valueFrom; i < valueTo; i++) bytes[at++] = bytes[i]!
-    } else at = writeValue(bytes, at, here)
-    before = here
-    valueFrom = start
-    valueTo = at
-    bytes[at] = 0x22
-    bytes[at + 1] = 0x5d
-    bytes[at + 2] = 0x2c
-    at += 3
-  }
-  return at
-}
-
 function writePoint(bytes: Buffer, at: number, time: number, value: number): number {
   bytes[at++] = 0x5b
   at = writeTime(bytes, at, time)
@@ -159,26 +131,6 @@ function writePoint(bytes: Buffer, at: number, time: number, value: number): num
   bytes[at + 1] = 0x5d
   bytes[at + 2] = 0x2c
   return at + 3
-}
-
-/** `[1435781451.781,"` of every step. */
-class Stamps {
-  readonly text: Buffer
-  /** [steps] where each ends in `text`, and the next begins */
-  readonly ends: Uint32Array
-
-  constructor(grid: Grid) {
-    this.text = Buffer.allocUnsafe(grid.steps * 32)
-    this.ends = new Uint32Array(grid.steps)
-    let at = 0
-    for (let step = 0; step < grid.steps; step++) {
-      this.text[at++] = 0x5b
-      at = writeTime(this.text, at, timeOf(grid, step))
-      this.text[at++] = 0x2c
-      this.text[at++] = 0x22
-      this.ends[step] = at
-    }
-  }
 }
 
 export const labelsJson = (labels: Labels): string => {
