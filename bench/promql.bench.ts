@@ -90,7 +90,7 @@ type Query = readonly [name: string, text: string]
 
 async function beside(data: Data, day: Day, wanted: readonly Query[], rounds: number): Promise<string[]> {
   await using theirs = await QueryServer.prometheus(data.prometheus)
-  await using ours = await QueryServer.thalamus(data.store)
+  await using ours = await QueryServer.thalamus(data.store, '0s')
   const both = [theirs, ours]
   const cpu = new Map<string, [number[], number[]]>(wanted.map(([name]) => [name, [[], []]]))
   // The first round warms up, and is the one whose answers are compared.
@@ -147,7 +147,7 @@ async function alone(data: Data, day: Day, rounds: number): Promise<string[]> {
 /** In a process that has done nothing else. */
 async function raw(store: string, day: Day, rounds: number): Promise<string[]> {
   const began = performance.now()
-  await using ours = await QueryServer.thalamus(store)
+  await using ours = await QueryServer.thalamus(store, '0s')
   const started = performance.now() - began
   const answers: Answered[] = []
   for (let round = 0; round <= rounds; round++) answers.push(await ours.range(queries.q01_select_raw, rangeOf(day, round)))
@@ -163,7 +163,7 @@ async function raw(store: string, day: Day, rounds: number): Promise<string[]> {
 }
 
 async function month(directory: string, rounds: number): Promise<string[]> {
-  await using ours = await QueryServer.thalamus(directory)
+  await using ours = await QueryServer.thalamus(directory, '7300d')
   const lines: string[] = []
   for (const [name, text] of Object.entries(dashboard)) {
     const answers: Answered[] = []
@@ -201,7 +201,7 @@ async function profile(store: string, day: Day, wanted: readonly Query[], rounds
   for (const [name, text] of wanted) {
     using folder = new Folder()
     {
-      await using ours = await QueryServer.thalamus(store, ['--cpu-prof', `--cpu-prof-dir=${folder.path}`])
+      await using ours = await QueryServer.thalamus(store, '0s', ['--cpu-prof', `--cpu-prof-dir=${folder.path}`])
       for (let round = 0; round < rounds; round++) await ours.range(text, rangeOf(day, round))
       await ours.stop()
     }

@@ -50,9 +50,9 @@ export class QueryServer implements AsyncDisposable {
     return new QueryServer('Prometheus', server, port)
   }
 
-  /** @param directory of a store that `fill.ts` has filled @param flags for Node */
-  static async thalamus(directory: string, flags: readonly string[] = []): Promise<QueryServer> {
-    const store = { directory, retention: { raw: '7300d', minute: '7300d', hour: '0s' } }
+  /** @param directory of a store that `fill.ts` has filled @param minute how long buckets are kept @param flags for Node */
+  static async thalamus(directory: string, minute: '7300d' | '0s', flags: readonly string[] = []): Promise<QueryServer> {
+    const store = { directory, retention: { raw: '7300d', minute, hour: '0s' } }
     const configure = ({ httpPort, grpcPort }: { readonly httpPort: number; readonly grpcPort: number }) => {
       const protocols = { http: { endpoint: `${LOOPBACK}:${httpPort}` }, grpc: { endpoint: `${LOOPBACK}:${grpcPort}` } }
       const pipelines = { metrics: { receivers: ['otlp'], exporters: ['store'] } }

@@ -52,6 +52,7 @@ export interface Samples {
   readonly tier?: TierColumns | undefined
 }
 
+/** A column that the function of the hints has no use for may be empty. */
 export interface TierColumns {
   /** [ms] */
   readonly step: number

@@ -37,6 +37,27 @@ const INCREASE = 6
 /** What a bucket of a coarser tier saw, in the order of `SampleColumns.aggregates`. */
 export const aggregateNames = ['first', 'min', 'max', 'sum', 'count', 'increase'] as const
 
+const ALL_AGGREGATES = 2 ** aggregateNames.length - 1
+
+/** Of functions that read a range: what of a bucket they look at beside its time and value. Others look at all of it. */
+const aggregatesOf: Readonly<Record<string, readonly (typeof aggregateNames)[number][]>> = {
+  rate: ['increase'],
+  increase: ['increase'],
+  first_over_time: ['first'],
+  last_over_time: [],
+  min_over_time: ['min'],
+  max_over_time: ['max'],
+  sum_over_time: ['sum'],
+  avg_over_time: ['sum', 'count'],
+  count_over_time: ['count'],
+}
+
+/** As a bit for each. */
+export function aggregatesFor(func: string): number {
+  const names = aggregatesOf[func]
+  return names === undefined ? ALL_AGGREGATES : names.reduce((bits, name) => bits | (1 << aggregateNames.indexOf(name)), 0)
+}
+
 /** Prometheus's stale marker: a NaN with these bits. */
 export const STALE_LOW = 2
 export const STALE_HIGH = 0x7ff00000
@@ -57,6 +78,8 @@ export class SampleColumns {
   start: Float64Array | undefined
   /** [aggregateNames][samples]; undefined: samples are as they came, not buckets */
   aggregates: Float64Array[] | undefined
+  /** of the aggregates, a bit for each in their order: those that need not come out of a chunk are 0 */
+  wanted = ALL_AGGREGATES
   /** columns of before it was cleared, to be used again */
   #spareStart: Float64Array | undefined
   #spareAggregates: Float64Array[] | undefined

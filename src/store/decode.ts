@@ -1,12 +1,12 @@
 /** Reads chunks of numbers with WebAssembly (assembly/), and others, and small ones, with its twin in TypeScript, chunk.ts. */
 import { readFileSync } from 'node:fs'
 import { SLACK } from './bytes.ts'
-import { readChunk, type SampleColumns } from './chunk.ts'
+import { aggregateNames, readChunk, type SampleColumns } from './chunk.ts'
 
 interface Decoder {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number }
-  /** @returns 1 where start times are known, 0 where not, -1 where it is not for this decoder */
-  decode(chunk: number, count: number, time: number, value: number, start: number): number
+  /** @returns bit 0: start times are known, bit 1: there are aggregates; -1 where it is not for this decoder */
+  decode(chunk: number, count: number, time: number, value: number, start: number, aggregates: number, wanted: number): number
 }
 // TypeScript's library of Node has no types of WebAssembly.
 interface Wasm {
@@ -58,16 +58,23 @@ export function decodeChunk(bytes: Uint8Array, at: number, length: number, count
   const time = Math.ceil((BASE + length + SLACK) / 8) * 8
   const value = time + 8 * count
   const start = value + 8 * count
-  reserve(decoder, start + 8 * count)
+  const aggregates = start + 8 * count
+  reserve(decoder, aggregates + aggregateNames.length * 8 * count)
   bytesOf.set(bytes.subarray(at, at + length + SLACK), BASE)
-  const found = decoder.decode(BASE, count, time, value, start)
+  const found = decoder.decode(BASE, count, time, value, start, aggregates, into.wanted)
   if (found < 0) return readChunk(bytes, at, count, into)
   const begin = into.length
   into.reserve(begin + count)
   into.length += count
   into.time.set(doublesOf.subarray(time / 8, value / 8), begin)
   into.words.set(wordsOf.subarray(value / 4, start / 4), 2 * begin)
-  if (found === 1) {
+  if ((found & 1) !== 0) {
     into.beginStarts().set(doublesOf.subarray(start / 8, start / 8 + count), begin)
   } else into.start?.fill(0, begin, begin + count)
+  if ((found & 2) === 0) return
+  for (const [k, column] of into.beginAggregates().entries()) {
+    if (((into.wanted >> k) & 1) === 0) continue
+    const from = aggregates / 8 + k * count
+    column.set(doublesOf.subarray(from, from + count), begin)
+  }
 }

@@ -21,7 +21,7 @@ import type { Cardinality, Metadata, Samples, SelectedSeries, SelectHints, Serie
 import { QueryError } from '../promql/query-error.ts'
 import { Block, BlockError, type BlockName, BlockWriter, IndexCache, parseBlockFile, type ReadBudget, TooLargeError } from './block.ts'
 import { cardinalityOf } from './cardinality.ts'
-import { SampleColumns } from './chunk.ts'
+import { aggregatesFor, SampleColumns } from './chunk.ts'
 import { type Found, Gathered, readAll, toSamples } from './found.ts'
 import { AHEAD, appendOne, Head, TOO_OLD } from './head.ts'
 import { Incoming, readBody, type SeriesHandle, writeBody } from './incoming.ts'
@@ -544,7 +544,7 @@ export class TimeSeriesStore implements Store {
     }
   }
 
-  async select(matchers: readonly Matcher[], { from, to }: SelectHints): Promise<readonly SelectedSeries[]> {
+  async select(matchers: readonly Matcher[], { from, to, range, func }: SelectHints): Promise<readonly SelectedSeries[]> {
     const selectors = [new Selector(matchers)]
     const raw = this.#places(0)
     const step = this.#tierFor(from, to)
@@ -558,9 +558,15 @@ export class TimeSeriesStore implements Store {
     const begin = bucketEnd(tail, step) === tail ? tail : bucketEnd(tail, step) - step
     const buckets = await this.#gather(tier, selectors, from, to, true)
     const rest = begin < to ? await this.#gather(raw, selectors, begin, to, true) : new Gathered()
+    const wanted = range === 0 ? 0 : aggregatesFor(func)
+    const own = new SampleColumns(0)
     return rest.joined(buckets).map(({ labels, parts: [samples, old] }) => ({
       labels,
-      read: () => readTier(step, old, samples, from, begin, to),
+      read: lent => {
+        const into = lent === true ? own : new SampleColumns(0)
+        into.wanted = wanted
+        return readTier(step, old, samples, { from, begin, to }, into)
+      },
     }))
   }
 
@@ -659,14 +665,23 @@ interface Places {
 }
 
 /** Buckets up to `begin`, and from there on samples that become buckets. */
-function readTier(step: number, old: readonly Found[], samples: readonly Found[], from: number, begin: number, to: number): Samples {
-  const all = readAll(old, from, to)
+function readTier(
+  step: number,
+  old: readonly Found[],
+  samples: readonly Found[],
+  { from, begin, to }: { readonly from: number; readonly begin: number; readonly to: number },
+  into: SampleColumns,
+): Samples {
+  const all = readAll(old, from, to, into)
   const buckets = all.beginAggregates()
   if (samples.length > 0) thin(readAll(samples, begin, to), step, lastNumber(all), all, to)
   all.keep(0, from, to)
-  const [first, min, max, sum, count, increase] = (all.aggregates ?? buckets).map(column => column.subarray(0, all.length)) as Six
+  const [first, min, max, sum, count, increase] = (all.aggregates ?? buckets).map((column, k) =>
+    ((all.wanted >> k) & 1) === 0 ? unread : column.subarray(0, all.length),
+  ) as Six
   return toSamples(all, { step, first, min, max, sum, count, increase })
 }
+const unread = new Float64Array(0)
 type Six = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, Float64Array]
 
 const byAge = (a: Block, b: Block): number => a.name.from - b.name.from || a.name.generation - b.name.generation

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { FloatHistogram } from '../../src/model/float-histogram.ts'
 import { ByteReader, ByteWriter, SLACK } from '../../src/store/bytes.ts'
-import { readChunk, SampleColumns, STALE_HIGH, STALE_LOW, writeChunk } from '../../src/store/chunk.ts'
+import { aggregateNames, aggregatesFor, readChunk, SampleColumns, STALE_HIGH, STALE_LOW, writeChunk } from '../../src/store/chunk.ts'
 import { decodeChunk } from '../../src/store/decode.ts'
 import { MAX_INT, readInts, writeInts } from '../../src/store/ints.ts'
+import { thin } from '../../src/store/thin.ts'
 import { seeded } from '../kit/context.ts'
 import { golden } from '../kit/golden.ts'
 
@@ -235,6 +236,52 @@ test('histograms: whole and fractional counts, new layouts, custom bounds, hints
   samples.pushStale(9500)
   samples.pushHistogram(10_000, histogram(20))
   roundTrip(samples)
+})
+
+describe('of buckets both decoders read the same, and only the aggregates that are wanted', () => {
+  test.each(Object.entries(shapes))('%s', (_, { values, time }) => {
+    const buckets = new SampleColumns()
+    // One sample a bucket makes copies of most columns, several make none.
+    thin(columns(values, time), values.length % 2 === 0 ? 60_000 : 1000, 0, buckets)
+    const bytes = bytesOf(buckets)
+    const all = new SampleColumns()
+    readChunk(bytes, 0, buckets.length, all)
+    for (const wanted of [0, 63, ...aggregateNames.map((_, k) => 1 << k)]) {
+      const read = new SampleColumns()
+      read.wanted = wanted
+      read.beginAggregates()
+      decodeChunk(bytes, 0, bytes.length - SLACK, buckets.length, read)
+      expect(read.time.subarray(0, read.length)).toEqual(all.time.subarray(0, all.length))
+      expect(read.value.subarray(0, read.length)).toEqual(all.value.subarray(0, all.length))
+      for (const [k, name] of aggregateNames.entries()) {
+        if (((wanted >> k) & 1) === 0) continue
+        expect(read.aggregates![k]!.subarray(0, read.length), name).toEqual(all.aggregates![k]!.subarray(0, all.length))
+      }
+    }
+  })
+
+  test('a stale marker among them', () => {
+    const samples = columns([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].flatMap(v => [v, v, v, v, v * v, v / 3, v, v]))
+    samples.pushStale(samples.time[samples.length - 1]! + 15_000)
+    const buckets = new SampleColumns()
+    thin(samples, 30_000, 0, buckets)
+    const bytes = bytesOf(buckets)
+    const [all, read] = [new SampleColumns(), new SampleColumns()]
+    readChunk(bytes, 0, buckets.length, all)
+    decodeChunk(bytes, 0, bytes.length - SLACK, buckets.length, read)
+    expect(read.words.subarray(0, 2 * read.length)).toEqual(all.words.subarray(0, 2 * all.length))
+    for (const k of aggregateNames.keys())
+      expect(read.aggregates![k]!.subarray(0, read.length)).toEqual(all.aggregates![k]!.subarray(0, all.length))
+  })
+
+  test.each([
+    ['rate', ['increase']],
+    ['avg_over_time', ['sum', 'count']],
+    ['last_over_time', []],
+    ['deriv', [...aggregateNames]],
+  ])('%s looks at %j', (func, names) => {
+    expect(aggregateNames.filter((_, k) => ((aggregatesFor(func) >> k) & 1) === 1)).toEqual(names)
+  })
 })
 
 test('integers of any size within bounds, alone and in runs', () => {

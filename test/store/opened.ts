@@ -59,7 +59,7 @@ export const hints = (from: number, to: number, more: Partial<SelectHints> = {})
   from,
   to,
   step: 0,
-  range: 0,
+  range: 1,
   func: '',
   ...more,
 })

@@ -7,6 +7,9 @@ const STALE: u32 = 4
 const HISTOGRAMS: u32 = 8
 const STARTS: u32 = 16
 const AGGREGATES: u32 = 32
+const WRITTEN: u32 = 8
+const OVER_DECIMAL: u32 = 6
+const INCREASE: u32 = 6
 const STALE_BITS: u64 = 0x7ff0000000000002
 const MAX_INT: i64 = 1 << 50
 const BLOCK: i32 = 32
@@ -157,14 +160,110 @@ function starts(time: usize, into: usize, count: i32): void {
   }
 }
 
+function numbers(kind: u32, into: usize, count: i32): void {
+  if (kind != SCALED) return xors(into, count)
+  let power: f64 = 1
+  for (let left = u8read(); left > 0; left--) power *= 10
+  ints(into, count, 0, 0, power)
+}
+
+/** Past what `numbers` would read. */
+function skipNumbers(kind: u32, count: i32): void {
+  if (kind == SCALED) {
+    at++
+    skipInts(count)
+  } else skipXors(count)
+}
+
+function skipInts(count: i32): void {
+  const mode = u8read()
+  const order = (mode & 3) as i32
+  if (order > 0 && count > 0) varint()
+  if (order > 1 && count > 1) varint()
+  if ((mode & 4) != 0) {
+    if (count > order) varint()
+    return
+  }
+  for (let i = order; i < count; i += BLOCK) {
+    const head = u8read()
+    const sparse = (head & 0x40) != 0
+    let fields = min(count - i, BLOCK) as u32
+    if (sparse) {
+      fields = popcnt(load<u32>(at))
+      at += 4
+    } else if ((head & 0x80) == 0) varint()
+    at += (fields * (head & 0x3f) + 7) >> 3
+  }
+}
+
+function skipXors(count: i32): void {
+  at += 8
+  for (let i = 1; i < count; i += BLOCK) {
+    const head = u8read()
+    const width = head & 0x7f
+    let fields = min(count - i, BLOCK) as u32
+    if (width != 0) at++
+    if ((head & 0x80) != 0) {
+      fields = popcnt(load<u32>(at))
+      at += 4
+    }
+    at += (fields * width + 7) >> 3
+  }
+}
+
+/** by column, the value's first: where it is written out, or 0; and the column whose copy it is, or how it is written out */
+const places = memory.data(7 * 4)
+const kinds = memory.data(7 * 4)
+
+/** Six columns, one behind the other; those that are not wanted stay as they were. */
+function aggregates(value: usize, into: usize, count: i32, wanted: u32): void {
+  const size = (count as usize) << 3
+  // How the increase is told by the difference of values; 0: it is not.
+  let over: u32 = 0
+  for (let k: u32 = 1; k <= 6; k++) {
+    let kind = u8read()
+    if (kind >= OVER_DECIMAL && kind < WRITTEN) {
+      over = kind
+      kind = u8read()
+    }
+    store<u32>(kinds + (k << 2), kind)
+    store<u32>(places + (k << 2), kind < WRITTEN ? 0 : (at as u32))
+    if (kind >= WRITTEN) skipNumbers(kind - WRITTEN, count)
+  }
+  for (let k: u32 = 1; k <= 6; k++) {
+    if (((wanted >> (k - 1)) & 1) == 0) continue
+    let from = k
+    while (from > 0 && load<u32>(places + (from << 2)) == 0) from = load<u32>(kinds + (from << 2))
+    const column = into + (k - 1) * size
+    if (from == 0) memory.copy(column, value, size)
+    else {
+      at = load<u32>(places + (from << 2))
+      numbers(load<u32>(kinds + (from << 2)) - WRITTEN, column, count)
+      if (from == INCREASE && over != 0) addDifferences(value, column, count, over == OVER_DECIMAL)
+    }
+  }
+}
+
+@inline function rounded(value: f64, decimal: bool): f64 {
+  return decimal ? Math.round(value * 1e4) / 1e4 : value
+}
+
+function addDifferences(value: usize, column: usize, count: i32, decimal: bool): void {
+  for (let i: usize = 0; i < (count as usize); i++) {
+    const at = i << 3
+    const difference: f64 = i == 0 ? 0 : rounded(load<f64>(value + at) - load<f64>(value + at - 8), decimal)
+    store<f64>(column + at, rounded(difference + load<f64>(column + at), decimal))
+  }
+}
+
 /**
- * Reads the `count` samples of the chunk at `chunk` into three columns.
- * @returns 1 where start times are known, 0 where not, -1 where there is more in it than numbers: nothing was read
+ * Reads the `count` samples of the chunk at `chunk` into three columns, and of buckets the aggregates that are wanted, a bit for each.
+ * @returns -1 where there are histograms, or no numbers: nothing was read; else bit 0: start times are known, bit 1: it is of buckets
  */
-export function decode(chunk: usize, count: i32, time: usize, value: usize, start: usize): i32 {
+export function decode(chunk: usize, count: i32, time: usize, value: usize, start: usize, more: usize, wanted: u32): i32 {
   at = chunk
   const flags = u8read()
-  if ((flags & (HISTOGRAMS | AGGREGATES)) != 0 || (flags & KIND) > XOR || count == 0) return -1
+  if ((flags & HISTOGRAMS) != 0 || (flags & KIND) > XOR || count == 0) return -1
   const first = signed()
   const step = varint() as i64
   ints(time, count, first, step, 1)
@@ -174,11 +273,8 @@ export function decode(chunk: usize, count: i32, time: usize, value: usize, star
     for (let left = varint(); left > 0; left--) varint()
   }
   if ((flags & STARTS) != 0) starts(time, start, count)
-  if ((flags & KIND) == SCALED) {
-    let power: f64 = 1
-    for (let left = u8read(); left > 0; left--) power *= 10
-    ints(value, count, 0, 0, power)
-  } else xors(value, count)
+  numbers(flags & KIND, value, count)
+  if ((flags & AGGREGATES) != 0) aggregates(value, more, count, wanted)
   if (stale != 0) {
     at = stale
     let i: i32 = 0
@@ -187,5 +283,5 @@ export function decode(chunk: usize, count: i32, time: usize, value: usize, star
       store<u64>(value + ((i as usize) << 3), STALE_BITS)
     }
   }
-  return (flags & STARTS) != 0 ? 1 : 0
+  return ((flags & STARTS) != 0 ? 1 : 0) | ((flags & AGGREGATES) != 0 ? 2 : 0)
 }
