@@ -1,5 +1,4 @@
 /** Puts an answer on the wire: piece by piece, compressed where the client takes it, at the pace at which the client reads. */
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
 import { createGzip } from 'node:zlib'
@@ -46,10 +45,13 @@ function compressed(response: ServerResponse): Writable {
 
 async function write(response: ServerResponse, out: Writable, piece: Piece): Promise<void> {
   if (out.write(piece) || response.destroyed) return
-  const over = new AbortController()
-  await Promise.race([
-    once(out, 'drain', { signal: over.signal }).catch(() => {}),
-    once(response, 'close', { signal: over.signal }).catch(() => {}),
-  ])
-  over.abort()
+  await new Promise<void>(resolve => {
+    const over = () => {
+      out.off('drain', over)
+      response.off('close', over)
+      resolve()
+    }
+    out.on('drain', over)
+    response.on('close', over)
+  })
 }

@@ -150,7 +150,7 @@ class Piece {
   at = 0
 
   get full(): boolean {
-    return this.at > pieceBytes / 2
+    return this.at > pieceBytes - pointsAtOnce * maxPointBytes
   }
 
   /** Room for so many bytes more. */

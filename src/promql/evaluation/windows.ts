@@ -29,12 +29,16 @@ export function boundsOf(first: number, step: number, steps: number, range: numb
   return { from: to.map(end => end - range), to, range }
 }
 
-/** Fills `lo` and `hi`, both of which only move forward: O(samples + steps). */
-export function locate(time: Float64Array, { from, to }: Bounds, lo: Int32Array, hi: Int32Array): void {
+/**
+ * Fills `lo` and `hi`, both of which only move forward: O(samples + steps).
+ * @returns [samples] as Prometheus counts them: one once for each window that it is in
+ */
+export function locate(time: Float64Array, { from, to }: Bounds, lo: Int32Array, hi: Int32Array): number {
   const length = time.length
   const steps = to.length
   let low = 0
   let high = 0
+  let samples = 0
   for (let i = 0; i < steps; i++) {
     const start = from[i]!
     const end = to[i]!
@@ -42,7 +46,9 @@ export function locate(time: Float64Array, { from, to }: Bounds, lo: Int32Array,
     while (low < high && time[low]! <= start) low++
     lo[i] = low
     hi[i] = high
+    samples += high - low
   }
+  return samples
 }
 
 /** A range selector over a store. */
@@ -77,8 +83,7 @@ export class RangeSelector implements MatrixOperator {
     for (const series of await this.#series) {
       const samples = withoutStale(startTimestamps ? series.read(!keep) : withoutStart(series.read(!keep)))
       budget.hold(samples.time.length)
-      locate(samples.time, this.#bounds, lo, hi)
-      budget.read += samplesIn(lo, hi)
+      budget.read += locate(samples.time, this.#bounds, lo, hi)
       visit({ grid: this.grid, labels: series.labels, samples, lo, hi, ...this.#bounds, modifier: this.#modifier }, false)
       if (keep) {
         lo = new Int32Array(steps)
@@ -87,13 +92,6 @@ export class RangeSelector implements MatrixOperator {
       if (budget.due) await budget.pause()
     }
   }
-}
-
-/** As Prometheus counts them: a sample once for each window that it is in. */
-function samplesIn(lo: Int32Array, hi: Int32Array): number {
-  let samples = 0
-  for (let i = 0; i < lo.length; i++) samples += hi[i]! - lo[i]!
-  return samples
 }
 
 const withoutStart = (samples: Samples): Samples => (samples.start === undefined ? samples : { ...samples, start: undefined })

@@ -89,7 +89,15 @@ const none = new Int32Array(0)
 /** Where a counter has begun anew: the samples that are below the one before, or whose start timestamp says so. */
 function resetsOf(time: Float64Array, value: Float64Array, start: Float64Array | undefined): Int32Array {
   let count = 0
-  for (let i = 1; i < value.length; i++) if (isReset(time, value, start, i)) count++
+  if (start === undefined) {
+    // Nearly always, and then a comparison is all there is to it.
+    let before = value[0]!
+    for (let i = 1; i < value.length; i++) {
+      const here = value[i]!
+      if (here < before) count++
+      before = here
+    }
+  } else for (let i = 1; i < value.length; i++) if (isReset(time, value, start, i)) count++
   if (count === 0) return none
   const resets = new Int32Array(count)
   for (let i = 1, r = 0; r < count; i++) if (isReset(time, value, start, i)) resets[r++] = i
