@@ -147,7 +147,7 @@ test('every metric of an alert or a dashboard is on a page of Thalamus, with the
   const config = read('thalamus-config.yaml')
     .replaceAll(/0\.0\.0\.0:\d+/g, '127.0.0.1:0')
     .replaceAll(/host: 0\.0\.0\.0, port: \d+/g, 'host: 127.0.0.1, port: 0')
-    .replace('/var/lib/thalamus', join(folder, 'queue'))
+    .replaceAll('/var/lib/thalamus', join(folder, 'kept'))
     // Nobody is there: what waits on the disk is no matter here.
     .replace('http://otel-collector:4318', 'http://127.0.0.1:1')
     .replaceAll('metrics_flush_interval: 5s', 'metrics_flush_interval: 200ms')
