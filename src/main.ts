@@ -11,6 +11,7 @@ import { type Command, type Outside, UsageError } from './commands/command.ts'
 import { commandHelp, commands, helpText } from './commands/index.ts'
 import { ConfigError, StartError } from './component/errors.ts'
 import { nodeDisk } from './disk.ts'
+import { firstFree } from './embed/ports.ts'
 import { systemClock } from './lib/clock.ts'
 import { closest } from './lib/distance.ts'
 import { packageManifest, packageVersion, systemLog, systemWorld } from './world.ts'
@@ -88,6 +89,7 @@ function theOutside(): Outside {
     onReload: run => onSignals(['SIGHUP'], run),
     onBug: unhandledErrors,
     ask,
+    firstFree,
     listSync: folder => {
       try {
         return readdirSync(folder)

@@ -2,7 +2,7 @@ import { type LoadedConfiguration, showProblems } from '../component/config.ts'
 import { readRuleFiles } from '../rules/service.ts'
 import { checkMetrics } from './check-metrics.ts'
 import { checkRules } from './check-rules.ts'
-import { type Command, UsageError } from './command.ts'
+import { type Command, type Outside, UsageError } from './command.ts'
 import { load, sourceFlags } from './sources.ts'
 
 /** Reads and judges, and starts nothing. */
@@ -25,9 +25,7 @@ export const check: Command = {
     const files = [...(args.flags.get('config') ?? []), ...args.rest]
     if (files.length === 0) throw new UsageError('check needs a file', 'write thalamus check FILE')
     const configuration = await load(args, outside)
-    const { rules, query } = configuration.service
-    const read = async (path: string) => Buffer.from(outside.readSync(path))
-    const ruleFiles = await readRuleFiles(rules, query, { read, list: async folder => [...outside.listSync(folder)] })
+    const ruleFiles = await readRules(configuration, outside)
     if (configuration.warnings.length > 0) outside.complain(`warnings:\n${showProblems(configuration.warnings)}`)
     outside.print(
       [`${files.map(shown).join(', ')}: ok`, ...describePipelines(configuration), ...ruleFiles.map(({ path }) => `  rules: ${path}`)].join(
@@ -36,6 +34,12 @@ export const check: Command = {
     )
     return 0
   },
+}
+
+/** @throws {ConfigError} with everything that is wrong with the files of rules that it names */
+export function readRules({ service: { rules, query } }: LoadedConfiguration, outside: Outside) {
+  const read = async (path: string) => Buffer.from(outside.readSync(path))
+  return readRuleFiles(rules, query, { read, list: async folder => [...outside.listSync(folder)] })
 }
 
 /** What somebody types who comes from the Collector. */

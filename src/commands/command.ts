@@ -36,6 +36,8 @@ export interface Outside {
     url: string,
     more?: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
   ) => Promise<{ readonly status: number; readonly text: string }>
+  /** @returns `port`, or the next that nobody listens on at that address of this machine */
+  readonly firstFree: (port: number, host: string) => Promise<number>
   /** The names in a folder; none where there is no such folder. */
   readonly listSync: (folder: string) => readonly string[]
   readonly workingDirectory: string

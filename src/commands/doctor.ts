@@ -2,6 +2,7 @@ import { isAbsolute, join } from 'node:path'
 import { copiesOf, examineAnswer, examineNode, examinePackages, examineScripts, type Finding, type Tree } from '../register/examination.ts'
 import { readSettings, type Settings } from '../register/settings.ts'
 import type { Command, Outside } from './command.ts'
+import { examineEmbedded } from './doctor-embedded.ts'
 
 /** The service itself is not started. */
 export const doctor: Command = {
@@ -18,13 +19,17 @@ export const doctor: Command = {
       ...examineScripts(tree.json(join(folder, 'package.json')), outside.env['NODE_OPTIONS']),
       ...examinePackages(copiesOf(folder, tree), outside.apiVersion),
       ...settings.problems.map((says): Finding => ({ is: 'bad', says })),
-      ...(await askDestinations(settings, outside)),
+      ...(settings.embed === undefined ? [] : await examineEmbedded(settings.embed, folder, outside)),
+      // Otherwise it goes to the pipeline, and where that leads is in its file.
+      ...(leadsOut(settings) ? await askDestinations(settings, outside) : []),
     ]
     for (const { is, says, remedy } of findings)
       outside.print(`${is === 'good' ? 'good' : 'BAD '}  ${says}${remedy === undefined ? '' : `\n      ${remedy}`}`)
     return findings.some(({ is }) => is === 'bad') ? 1 : 0
   },
 }
+
+const leadsOut = ({ embed }: Settings) => embed === undefined || (embed.configs.length === 0 && embed.forward !== undefined)
 
 function treeOf(outside: Outside): Tree {
   return {

@@ -117,3 +117,84 @@ test('exec adds itself to what NODE_OPTIONS has, once', async () => {
   })
   expect(withRegister('--import file:///a.js -r b', 'file:///a.js')).toBe('--import file:///a.js -r b')
 })
+
+const embedded = (more: Readonly<Record<string, string>> = {}) => {
+  const outside = healthy()
+  outside.answers = {}
+  Object.assign(outside.env, { THALAMUS_EMBED: '1', ...more })
+  return outside
+}
+const piped = async (outside: TestOutside) => {
+  const { code, out } = await outside.thalamus('doctor')
+  return [code, ...out.split('\n').slice(3, -1)]
+}
+const pipeline = 'the pipeline in this process'
+const otlp = 'otlp: { protocols: { http: { endpoint: "127.0.0.1:4318" } } }'
+const file = (signals: string, receivers = otlp) => `
+receivers: { ${receivers} }
+exporters: { debug: }
+service: { api: { enabled: false }, telemetry: { metrics: { readers: [] } }, pipelines: { ${signals} } }`
+
+test('with THALAMUS_EMBED: what the pipeline takes, and which ports it would have', async () => {
+  const outside = embedded()
+  outside.takenPorts.add(4318).add(4319)
+  expect(await piped(outside)).toEqual([
+    0,
+    `good  ${pipeline}: without a file: takes metrics; not recorded: traces, logs`,
+    `good  ${pipeline}: OTLP on port 4320 (4318 is taken), the page of metrics on port 9464`,
+  ])
+  expect(await piped(embedded({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' }))).toEqual([
+    1,
+    `good  ${pipeline}: without a file: takes metrics, traces, logs`,
+    `good  ${pipeline}: OTLP on port 4318, the page of metrics on port 9464`,
+    expect.stringContaining('BAD   traces to http://c:4318/v1/traces: '),
+    ...Array(5).fill(expect.any(String)),
+  ])
+})
+
+test.each<[string, string, string[]]>([
+  [
+    'is read as check reads it',
+    file('traces: { receivers: [otlp], exporters: [debug] }'),
+    [`good  ${pipeline}: p.yaml: takes traces; not recorded: metrics, logs`],
+  ],
+  [
+    'has a mistake',
+    file('traces: { receivers: [otlp, otpl], exporters: [debug] }'),
+    [
+      `BAD   ${pipeline}: /app/p.yaml:4:119: service.pipelines.traces.receivers.1: no receiver, and no connector, is called "otpl"`,
+      '        did you mean "otlp"?',
+      '      as it is, the service runs without it, and sends over OTLP',
+    ],
+  ],
+  [
+    'takes nothing',
+    file('metrics: { receivers: [self], exporters: [debug] }', 'self:'),
+    [
+      `BAD   ${pipeline}: p.yaml: takes nothing; not recorded: metrics, traces, logs`,
+      '      list a receiver otlp in a pipeline of each signal',
+    ],
+  ],
+])('with THALAMUS_CONFIG: one that %s', async (_, text, says) => {
+  const outside = embedded({ THALAMUS_CONFIG: 'p.yaml' })
+  outside.files['/app/p.yaml'] = text
+  expect(await piped(outside)).toEqual([says[0]!.startsWith('BAD') ? 1 : 0, ...says])
+})
+
+test('with THALAMUS_CONFIG: a port that is taken, and a file that is not there', async () => {
+  const outside = embedded({ THALAMUS_CONFIG: 'p.yaml' })
+  expect(await piped(outside)).toEqual([
+    1,
+    `BAD   ${pipeline}: /app/p.yaml: there is no such file`,
+    expect.stringContaining('check THALAMUS_CONFIG'),
+  ])
+  outside.out = ''
+  outside.files['/app/p.yaml'] = file('traces: { receivers: [otlp], exporters: [debug] }')
+  outside.takenPorts.add(4318)
+  const [code, , taken, remedy] = await piped(outside)
+  expect([code, taken, remedy]).toEqual([
+    1,
+    `BAD   ${pipeline}: receivers.otlp.protocols.http.endpoint: 127.0.0.1:4318 is taken`,
+    expect.stringMatching(/^ {6}stop the other program, or set receivers\.otlp/),
+  ])
+})

@@ -56,6 +56,12 @@ export class TestOutside implements Outside {
         .map(path => path.slice(folder.length + 1).split('/', 1)[0]!),
     ),
   ]
+  takenPorts = new Set<number>()
+  firstFree = async (port: number) => {
+    let free = port
+    while (this.takenPorts.has(free)) free++
+    return free
+  }
   workingDirectory = '/app'
   nodeVersion = 'v24.21.0'
   apiVersion = '1.10.0'
