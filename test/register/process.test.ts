@@ -353,6 +353,14 @@ describe('what is no plain service', () => {
     expect(stderr).toContain('OTEL_TRACES_EXPORTER: unknown "carrier_pigeon"; known: otlp, console, none')
     expect(stderr).toContain('OTEL_BSP_SCHEDULE_DELAY: must be a number of at least 1, got "soon"; it is 5000')
   })
+
+  test('settings in code are those of the file that is loaded first', async () => {
+    project.write('quiet.mjs', "console.log('runs')")
+    project.write('instrument.mjs', "process.env.THALAMUS_OVERHEAD_P99_MS ??= 'little'; await import('thalamus/register')")
+    const { stdout, stderr } = await project.run('quiet.mjs', { ...toSink(), bare: true, node: ['--import', './instrument.mjs'] })
+    expect(stdout).toBe('runs\n')
+    expect(stderr).toContain('THALAMUS_OVERHEAD_P99_MS: must be a number of at least 0.001, got "little"; it is 1')
+  })
 })
 
 /** Where a module is not found, the hooks for modules are in Node's own part of the stack. */
