@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Component } from '../../src/component/component.ts'
+import type { Storage } from '../../src/component/storage.ts'
 import factory from '../../src/exporters/prometheus_remote_write/index.ts'
 import { readWriteV1, readWriteV2 } from '../../src/exposition/remote/read.ts'
 import type { RemoteMetadata, RemoteSeries } from '../../src/exposition/remote/series.ts'
+import fileStorage from '../../src/extensions/file_storage/index.ts'
 import { Raw } from '../../src/model/raw.ts'
 import { createReader } from '../../src/otlp/reader.ts'
 import { encode } from '../../src/otlp/write.ts'
@@ -49,9 +52,22 @@ const replies: Readonly<Record<Answer, Reply>> = {
   hang: 'hang',
 }
 
-for (const protobuf_message of ['prometheus.WriteRequest', 'io.prometheus.write.v2.Request']) {
+/** A queue on the disk, which outlives a shutdown. */
+const onDisk = {
+  settings: { sending_queue: { storage: 'file_storage' } },
+  async world() {
+    const clock = new VirtualClock()
+    const storage = fileStorage.create(testContext({ clock, id: 'file_storage' }), fileStorage.config.parse({ create_directory: true }))
+    await storage.start?.()
+    return { clock, storages: { file_storage: storage as Component & Storage } }
+  },
+}
+const v2 = 'io.prometheus.write.v2.Request'
+
+for (const [protobuf_message, stored] of [['prometheus.WriteRequest'], [v2], [v2, onDisk]] as const) {
   exporterContract({
     factory,
+    ...(stored && { stored }),
     async destination() {
       const server = await HttpServer.open()
       const arrived: number[] = []
@@ -78,7 +94,7 @@ for (const protobuf_message of ['prometheus.WriteRequest', 'io.prometheus.write.
       }
     },
     until,
-    bound: { settings: { sending_queue: { queue_size: 25 } }, rows: 25 },
+    bound: { settings: { sending_queue: { ...stored?.settings.sending_queue, queue_size: 25 } }, rows: 25 },
   })
 }
 
