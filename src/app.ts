@@ -37,6 +37,7 @@ import { Graph, type Plan, type Unheard } from './pipeline/graph.ts'
 import type { Node } from './pipeline/node.ts'
 import { stopAll } from './pipeline/stop.ts'
 import { createEngine, type Engine, type EngineOptions } from './promql/engine.ts'
+import { journalled } from './rules/journalled.ts'
 import type { AlertListener } from './rules/manager.ts'
 import { Rules } from './rules/service.ts'
 import { ColumnLandings } from './workers/column-landing.ts'
@@ -256,12 +257,18 @@ class Running implements App {
       rules: () => this.#rules?.status() ?? [],
     }))
       this.#api.mount(path, handler)
+    const remember = journalled(() => this.#journals.get(), world.log('rules'))
     // Of several threads the main one evaluates rules.
     if (world.seat === undefined) {
       this.#rules = new Rules({
         ...{ clock: world.clock, log: world.log('rules'), meter: meter('rules'), files: world.files, derived: this.#derived },
         ...{ store: this.asked.store, engine: this.asked.engine },
-        ...(world.alertChanged !== undefined && { alerts: { changed: world.alertChanged } }),
+        alerts: {
+          changed: (...change) => {
+            remember(...change)
+            world.alertChanged?.(...change)
+          },
+        },
       })
     }
     for (const [path, handler] of recordsApi({ clock: world.clock, log: world.log('api'), records: this.#records }))

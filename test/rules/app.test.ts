@@ -2,7 +2,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { type App, start } from '../../src/app.ts'
 import { loadConfiguration } from '../../src/component/config.ts'
+import { OfferedJournals } from '../../src/component/journals.ts'
 import { components } from '../../src/components.ts'
+import type { EntryOf } from '../../src/model/journal.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
 import { seeded, testContext } from '../kit/context.ts'
 import { MemoryDisk } from '../kit/disk.ts'
@@ -18,6 +20,7 @@ class Setting {
   readonly clock: VirtualClock
   readonly disk: MemoryDisk
   readonly files: Record<string, string> = {}
+  readonly journals = new OfferedJournals()
   readonly cx
 
   constructor(now = 1_700_000_000_000, disk = new MemoryDisk()) {
@@ -28,9 +31,11 @@ class Setting {
 
   configuration(rules: string, more = '') {
     const text = `
+extensions: { journal: { directory: /journal } }
 receivers: { derived: {}, self: { collection_interval: 15s } }
 exporters: { store: { directory: /store } }
 service:
+  extensions: [journal]
   api: { endpoint: "127.0.0.1:0" }
   rules: { ${rules} }
   query: { external_labels: { region: eu } }
@@ -50,6 +55,7 @@ service:
         .filter(path => path.startsWith(`${folder}/`))
         .map(path => path.slice(folder.length + 1))
     running = await start(this.configuration(rules), {
+      journals: this.journals,
       ...{ clock: this.clock, random: seeded(1), files: { ...this.cx.files, read, list }, disk: this.disk, version: '1.2.3' },
       ...{ memory: () => ({ usedBytes: 0, limitBytes: 2 ** 34 }), log: () => this.cx.log },
     })
@@ -138,6 +144,14 @@ describe('rules of a configuration', () => {
       ['debug', 'inactive', 'pending'],
       ['info', 'pending', 'firing'],
     ])
+
+    const remembered: EntryOf<'alert'>[] = []
+    for await (const entry of setting.journals.get()!.replay(['alert'], 1)) remembered.push(entry)
+    expect(remembered.map(({ data: { alert, group, from, to, labels } }) => ({ alert, group, from, to, job: labels['job'] }))).toEqual([
+      { alert: 'Running', group: 'up', from: 'inactive', to: 'pending', job: 'thalamus' },
+      { alert: 'Running', group: 'up', from: 'pending', to: 'firing', job: 'thalamus' },
+    ])
+    expect(remembered[1]!.time - remembered[0]!.time).toBe(60_000)
     expect(running!.ledger.imbalance).toBe(0)
   })
 
