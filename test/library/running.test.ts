@@ -93,6 +93,22 @@ describe('recordMetric and current', () => {
     expect(app.current().length).toBeGreaterThan(4)
   })
 
+  test('what may be dropped is told as 0 before anything is', async () => {
+    const { app, tick } = await run()
+    await using _app = app
+    await tick()
+    const dropped = app
+      .current('thalamus_dropped_rows')
+      .map(of => [of.attributes['component'], of.attributes['reason'], of.type === 'sum' && of.value])
+    expect(dropped).toEqual(
+      expect.arrayContaining([
+        ['prometheus', 'series_limit', 0],
+        ['prometheus', 'out_of_order', 0],
+      ]),
+    )
+    expect(dropped.filter(([, , rows]) => rows !== 0)).toEqual([])
+  })
+
   test('a wrong name or attribute is a compile error, and does nothing', async () => {
     const { app, tick } = await run()
     await using _app = app
