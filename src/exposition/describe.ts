@@ -2,7 +2,11 @@
 
 import type { Attributes, AttributeValue, ScopeEntry, SeriesEntry } from '../model/dictionary.ts'
 import { type Label, showEach, showLabels } from './labels.ts'
-import { type FamilyName, familyName, labelName, type Translation } from './naming.ts'
+import { type FamilyName, familyName, isPrometheus, labelName, type Translation } from './naming.ts'
+
+/** The scope of what is scraped and names none of its own: no label, since the target has none. */
+export const scrapedScope = 'thalamus/prometheus'
+const isScraped = (entry: SeriesEntry): boolean => isPrometheus(entry) && entry.scope.name === scrapedScope
 
 export interface Description {
   readonly family: FamilyName
@@ -37,6 +41,8 @@ export class Describer {
   readonly #labelling: Labelling
   readonly #families = new Map<string, FamilyName | undefined>()
   readonly #names = new Map<string, string>()
+  /** the same, of attributes that were Prometheus's labels */
+  readonly #kept = new Map<string, string>()
   #resource: { attributes: Attributes; identity: ReadonlyMap<string, string>; target: Target | undefined } | undefined
   #scope: { scope: ScopeEntry; labels: ReadonlyMap<string, string> } | undefined
 
@@ -50,28 +56,28 @@ export class Describer {
     if (family === undefined) return undefined
     const { identity, target } = this.#resourceOf(entry.resource.attributes)
     const reserved = family.type === 'histogram' ? 'le' : family.type === 'summary' ? 'quantile' : ''
-    const labels = this.#join(pointAttributes(entry, this.#labelling), reserved)
-    if (this.#labelling.scope) for (const [name, value] of this.#scopeOf(entry.scope)) labels.set(name, value)
+    const labels = this.#join(pointAttributes(entry, this.#labelling), reserved, isPrometheus(entry))
+    if (this.#labelling.scope && !isScraped(entry)) for (const [name, value] of this.#scopeOf(entry.scope)) labels.set(name, value)
     for (const [name, value] of identity) labels.set(name, value)
     for (const [name, value] of this.#labelling.constLabels) labels.set(name === reserved ? `exported_${name}` : name, value)
     return { family, labels: showEach(labels), labelValues: labels, target }
   }
 
   #familyOf(entry: SeriesEntry): FamilyName | undefined {
-    const key = `${entry.type} ${entry.monotonic} ${entry.unit} ${entry.name}`
+    const key = `${entry.type} ${entry.monotonic} ${entry.prometheusType} ${entry.unit} ${entry.name}`
     return remembered(this.#families, key, () => familyName(entry, this.#labelling))
   }
 
-  #nameOf(key: string): string {
-    return remembered(this.#names, key, () => labelName(key, this.#labelling))
+  #nameOf(key: string, prometheus: boolean): string {
+    return remembered(prometheus ? this.#kept : this.#names, key, () => labelName(key, this.#labelling, prometheus))
   }
 
   /** Attributes whose names come out the same share a label, their values joined by `;` in the order of the attributes. */
-  #join(attributes: Attributes, reserved = ''): Map<string, string> {
+  #join(attributes: Attributes, reserved = '', prometheus = false): Map<string, string> {
     // A Map for each: one that is kept and cleared takes its tables from the old generation, where they are garbage for long.
     const labels = new Map<string, string>()
     for (const [key, value] of attributes) {
-      const plain = this.#nameOf(key)
+      const plain = this.#nameOf(key, prometheus)
       const name = plain === reserved ? `exported_${plain}` : plain
       const text = showValue(value)
       const before = labels.get(name)

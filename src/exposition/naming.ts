@@ -30,21 +30,28 @@ export interface FamilyName {
   readonly unit: string
 }
 
-type Named = Pick<SeriesEntry, 'name' | 'unit' | 'type' | 'monotonic'>
+type Named = Pick<SeriesEntry, 'name' | 'unit' | 'type' | 'monotonic' | 'prometheusType'>
 
 /** @returns undefined where nothing is left that Prometheus would take as a name */
 export function familyName(entry: Named, { strategy, namespace }: Translation): FamilyName | undefined {
   const { escapes, suffixes } = rules[strategy]
   const type = familyType(entry)
   const unit = suffixes ? unitWords(entry.unit) : noUnit
-  const build = escapes ? (suffixes ? joinTokens : joinWords) : appendSuffixes
+  const build = isPrometheus(entry) ? (escapes ? joinLegacy : joinPlain) : escapes ? (suffixes ? joinTokens : joinWords) : appendSuffixes
   const name = build(entry.name.toWellFormed(), namespace.toWellFormed(), unit, suffixes ? lastWord(entry) : '')
   if (name === '' || (escapes && name !== entry.name && /^_+$/.test(name))) return undefined
   return { name, type, unit: escapes ? trimUnderscores(joined(clean(unit.main), clean(unit.per))) : joined(unit.main, unit.per) }
 }
 
+/**
+ * Did it come from Prometheus? Its names are what they were there, whatever the strategy, but for characters that the strategy lets nobody have:
+ * a suffix that is not there was not there.
+ */
+export const isPrometheus = (entry: Pick<SeriesEntry, 'prometheusType'>): boolean => entry.prometheusType !== undefined
+
 /** What a metric is to Prometheus. A sum that may fall is a gauge; both histograms are one type. */
-export function familyType(entry: Pick<SeriesEntry, 'type' | 'monotonic'>): FamilyType {
+export function familyType(entry: Pick<SeriesEntry, 'type' | 'monotonic' | 'prometheusType'>): FamilyType {
+  if (entry.type === 'gauge' && entry.prometheusType === 'unknown') return 'unknown'
   if (entry.type === 'sum') return entry.monotonic ? 'counter' : 'gauge'
   return entry.type === 'exponential_histogram' ? 'histogram' : entry.type
 }
@@ -53,13 +60,15 @@ export function familyType(entry: Pick<SeriesEntry, 'type' | 'monotonic'>): Fami
  * The label for an attribute. With an escaping strategy every other character becomes one underscore, and a digit in front
  * gets `key_`. Names that begin with two underscores belong to Prometheus: whatever the strategy, they keep one. What has no
  * character left, or none to begin with, is `_`.
+ * @param prometheus it is a label of Prometheus's already, and keeps its underscores: `__replica__`
  */
-export function labelName(key: string, { strategy }: Pick<Translation, 'strategy'>): string {
+export function labelName(key: string, { strategy }: Pick<Translation, 'strategy'>, prometheus = false): string {
   let name = key.toWellFormed()
   if (rules[strategy].escapes && !legacyLabel.test(name)) {
     name = name.replace(/[^A-Za-z0-9_]/gu, '_')
     if (/^[0-9]/.test(name)) name = `key_${name}`
   }
+  if (prometheus && name !== '__name__') return name || '_'
   return name.replace(/^_{2,}/, '_') || '_'
 }
 
@@ -144,6 +153,13 @@ function joinTokens(name: string, namespace: string, unit: { main: string; per: 
   tokens = tokens.filter(token => token !== '')
   if (last !== '') tokens = [...tokens.filter(token => token !== last), last]
   return digitSafe([...namespace.split(/[^A-Za-z0-9:_]+/).filter(part => part !== ''), ...tokens].join('_'))
+}
+
+const joinPlain = (name: string, namespace: string): string => joined(namespace, name)
+
+/** As Prometheus itself writes a name for who takes no UTF-8. */
+function joinLegacy(name: string, namespace: string): string {
+  return digitSafe(joined(namespace, name).replace(/[^A-Za-z0-9:_]/gu, '_'))
 }
 
 /** No suffixes: underscores are kept as they are, runs of other characters become one. */

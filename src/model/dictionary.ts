@@ -27,6 +27,10 @@ export type MetricType = (typeof metricTypes)[number]
 export const temporalities = ['unspecified', 'delta', 'cumulative'] as const
 export type Temporality = (typeof temporalities)[number]
 
+/** As Prometheus's metadata names them, in the order of its enumeration. */
+export const prometheusTypes = ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset'] as const
+export type PrometheusType = (typeof prometheusTypes)[number]
+
 /** Who a series is. Two series with equal entries (the description aside) have the same id, however their bytes were ordered. */
 export interface SeriesEntry {
   readonly resource: ResourceEntry
@@ -38,6 +42,11 @@ export interface SeriesEntry {
   readonly type: MetricType
   readonly temporality: Temporality
   readonly monotonic: boolean
+  /**
+   * The metric's metadata `prometheus.type`, by which OpenTelemetry marks what came from Prometheus: the names of such a metric and of its attributes are
+   * Prometheus's own. Undefined where there is none.
+   */
+  readonly prometheusType?: PrometheusType | undefined
   readonly attributes: Attributes
 }
 

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { systemClock } from '../lib/clock.ts'
 import type { AnyBatch, BatchOf, Reader } from '../model/batch.ts'
 import type { Dictionary, MetricType, ResourceEntry, ScopeEntry, SeriesEntry, Temporality } from '../model/dictionary.ts'
-import { metricTypes, temporalities } from '../model/dictionary.ts'
+import { metricTypes, prometheusTypes, temporalities } from '../model/dictionary.ts'
 import type { Raw } from '../model/raw.ts'
 import type { Signal } from '../model/signal.ts'
 import { readAttributes } from './attributes.ts'
@@ -317,7 +317,8 @@ class WasmDictionary implements Dictionary {
       description: readText(bytes, length, length + more),
       type: metricTypes[(salt >> 3) & 7] as MetricType,
       temporality: temporalities[(salt >> 6) & 3] as Temporality,
-      monotonic: salt >> 8 !== 0,
+      monotonic: ((salt >> 8) & 1) !== 0,
+      prometheusType: prometheusTypes[(salt >> 9) - 1],
     }
     this.#lastMetric = { id, entry }
     return entry

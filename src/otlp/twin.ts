@@ -16,8 +16,8 @@ import type {
   SummaryColumns,
 } from '../model/batch.ts'
 import { exemplarGroups, NO_RECORDED_VALUE } from '../model/batch.ts'
-import type { Dictionary, ResourceEntry, ScopeEntry, SeriesEntry } from '../model/dictionary.ts'
-import { metricTypes, temporalities } from '../model/dictionary.ts'
+import type { Dictionary, PrometheusType, ResourceEntry, ScopeEntry, SeriesEntry } from '../model/dictionary.ts'
+import { metricTypes, prometheusTypes, temporalities } from '../model/dictionary.ts'
 import type { Raw } from '../model/raw.ts'
 import type { Signal } from '../model/signal.ts'
 import { readAttributes } from './attributes.ts'
@@ -260,11 +260,13 @@ function readMetric(body: Body, points: Points, field: Cursor, scope: number, sc
   let name = ''
   let unit = ''
   let description = ''
+  let prometheusType: PrometheusType | undefined
   let data: [number: keyof typeof shapes, messages: Cursor[]] | undefined
   for (const at = field.message('metric'); at.next(); ) {
     if (at.is(1, BYTES)) name = latin1(at.payload)
     else if (at.is(2, BYTES)) description = latin1(at.payload)
     else if (at.is(3, BYTES)) unit = latin1(at.payload)
+    else if (at.is(12, BYTES)) prometheusType = typeOf(latin1(at.payload)) ?? prometheusType
     else if (at.wire === BYTES && isData(at.number)) {
       // A oneof: another member replaces what was there, the same member adds to it.
       if (data?.[0] !== at.number) data = [at.number, []]
@@ -285,8 +287,15 @@ function readMetric(body: Body, points: Points, field: Cursor, scope: number, sc
   }
   // A metric without points is not a name worth keeping.
   if (fields.length === 0) return
-  const id = body.names.idOfMetric(scopeId, { name, unit, description, type: shape.type, temporality, monotonic })
+  const id = body.names.idOfMetric(scopeId, { name, unit, description, type: shape.type, temporality, monotonic, prometheusType })
   for (const [from, start, end] of fields) readPoint(body, points, shape, from, start, end, metric, id)
+}
+
+/** `prometheus.type`, as every encoder writes it: anything else is about something else. */
+function typeOf(metadata: string): PrometheusType | undefined {
+  return prometheusTypes.find(
+    type => metadata === `\n\x0fprometheus.type\x12${String.fromCharCode(type.length + 2)}\n${String.fromCharCode(type.length)}${type}`,
+  )
 }
 
 function readPoint(body: Body, points: Points, shape: Shape, from: number, start: number, end: number, metric: number, id: number): void {
@@ -718,6 +727,7 @@ interface MetricName {
   type: SeriesEntry['type']
   temporality: number
   monotonic: boolean
+  prometheusType: PrometheusType | undefined
 }
 
 class Names implements Dictionary {
@@ -754,8 +764,11 @@ class Names implements Dictionary {
   }
   idOfMetric(scope: number, metric: MetricName): number {
     if (scope < 0) return -1
-    const { name, unit, type, temporality, monotonic } = metric
-    return this.#metrics.id(JSON.stringify([scope, name, unit, type, temporality, monotonic]), this.#time, () => ({ ...metric, scope }))
+    const { name, unit, type, temporality, monotonic, prometheusType } = metric
+    return this.#metrics.id(JSON.stringify([scope, name, unit, type, temporality, monotonic, prometheusType]), this.#time, () => ({
+      ...metric,
+      scope,
+    }))
   }
   idOfSeries(metric: number, attributes: AttributeList): number {
     if (metric < 0) return -1
@@ -799,6 +812,7 @@ class Names implements Dictionary {
       type: metricTypes.find(type => type === metric.type)!,
       temporality: temporalities[metric.temporality]!,
       monotonic: metric.monotonic,
+      prometheusType: metric.prometheusType,
       attributes: attributesOf(known.attributes),
     }
   }

@@ -1,7 +1,7 @@
 /** From batches of OpenTelemetry to samples of Prometheus: names, target_info, deltas added up, exemplars. */
 import { Describer, type Labelling, type Target } from '../exposition/describe.ts'
 import { KeptExemplar } from '../exposition/exemplars.ts'
-import { labelName } from '../exposition/naming.ts'
+import { type FamilyName, labelName } from '../exposition/naming.ts'
 import { wholeMs } from '../exposition/number.ts'
 import type { Clock } from '../lib/clock.ts'
 import { exemplarGroups, type MetricBatch, NO_RECORDED_VALUE, type PointColumns } from '../model/batch.ts'
@@ -56,6 +56,12 @@ export interface Translated {
   readonly firsts: number[]
   /** [rows] by reason, of those that have none */
   readonly dropped: Map<Reason, number>
+}
+
+/** What Prometheus's metadata calls the family: a classic histogram that came as series of numbers has one name for all of them. */
+function describedBy(name: string, { type, prometheusType }: SeriesEntry): string {
+  if (type !== 'gauge' || (prometheusType !== 'histogram' && prometheusType !== 'summary')) return name
+  return name.replace(/_(bucket|sum|count)$/, '')
 }
 
 export class Translator {
@@ -146,12 +152,20 @@ export class Translator {
     const description = this.#describer.describe(entry)
     if (description === undefined) return 'invalid_name'
     const { family, target } = description
-    const metadata: Metadata = { type: family.type, unit: family.unit, help: entry.description.toWellFormed() }
-    if (!this.#knows(family.name, metadata)) into.metadata.push({ family: family.name, metadata })
+    this.#tell(family, entry, into)
     const kept = keptFor(entry, description)
     // Nothing is said of a target that is a job and an instance, and no more.
     if (target !== undefined && target.labelValues.size > 2) kept.target = this.#meetTarget(target)
     return kept
+  }
+
+  #tell(family: FamilyName, entry: SeriesEntry, into: Incoming): void {
+    const help = entry.description.toWellFormed()
+    // Who writes samples has said nothing of their family yet, or will not: that is no reason to forget what is known.
+    if (entry.prometheusType === 'unknown' && help === '' && family.unit === '') return
+    const name = describedBy(family.name, entry)
+    const metadata: Metadata = { type: entry.prometheusType ?? family.type, unit: family.unit, help }
+    if (!this.#knows(name, metadata)) into.metadata.push({ family: name, metadata })
   }
 
   #meetTarget({ key, labels, labelValues }: Target): KnownTarget {

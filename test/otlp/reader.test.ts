@@ -12,6 +12,7 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@open
 import { describe, expect, test } from 'vitest'
 import type { AnyBatch, MetricBatch, Reader } from '../../src/model/batch.ts'
 import { MalformedError } from '../../src/model/batch.ts'
+import { prometheusTypes } from '../../src/model/dictionary.ts'
 import { Raw } from '../../src/model/raw.ts'
 import { signals } from '../../src/model/signal.ts'
 import { createReader, memoryOf } from '../../src/otlp/reader.ts'
@@ -586,5 +587,43 @@ describe('many series', () => {
     expect(memoryOf(reader)).toBeLessThan(1 << 20)
     for (let i = 0; i < 10; i++) reader.read('metrics', Raw.of(manySeries(i * 10_000, 10_000)))
     expect(memoryOf(reader)).toBeLessThan(64 << 20)
+  })
+})
+
+describe.each(readers)('%s: the type that Prometheus gave a metric', (_, create) => {
+  const typed = (fill: (metadata: Writer) => unknown) => oneMetric(metric => point0(metric).message(12, fill))
+  const point0 = (metric: Writer) => metric.message(5, data => point(data))
+  const said = (value: string) => (metadata: Writer) => metadata.text(1, 'prometheus.type').message(2, any => any.text(1, value))
+  const typeOf = (bytes: Uint8Array) => {
+    const { dictionary, numbers } = create().read('metrics', Raw.of(bytes))
+    return dictionary.series(numbers.series[0]!).prometheusType
+  }
+
+  test.each([...prometheusTypes])('%s', type => expect(typeOf(typed(said(type)))).toBe(type))
+
+  test.each<[string, (metadata: Writer) => unknown]>([
+    ['another type', said('hologram')],
+    ['no type', said('')],
+    ['a long one', said('x'.repeat(300))],
+    ['another key', metadata => metadata.text(1, 'prometheus.kind').message(2, any => any.text(1, 'gauge'))],
+    ['no value', metadata => metadata.text(1, 'prometheus.type')],
+    ['a number', metadata => metadata.text(1, 'prometheus.type').message(2, any => any.varint(3, 1))],
+    ['something behind it', metadata => said('gauge')(metadata.text(1, 'prometheus.type'))],
+    ['nothing', () => {}],
+  ])('none: %s', (_, fill) => expect(typeOf(typed(fill))).toBeUndefined())
+
+  test('two types are two series, and none is a third', () => {
+    const reader = create()
+    const ids = [typed(said('gauge')), typed(said('counter')), oneMetric(point0), typed(said('gauge'))].map(
+      bytes => reader.read('metrics', Raw.of(bytes)).numbers.series[0],
+    )
+    expect(ids).toEqual([0, 1, 2, 0])
+  })
+
+  test('it may stand before the data, and among other metadata', () => {
+    const bytes = oneMetric(metric =>
+      point0(metric.message(12, said('info')).message(12, other => other.text(1, 'k').message(2, any => any.text(1, 'v')))),
+    )
+    expect(typeOf(bytes)).toBe('info')
   })
 })

@@ -78,6 +78,7 @@ describe('what was computed', () => {
                 metrics: [
                   {
                     name: 'job:rate',
+                    metadata: [text('prometheus.type', 'unknown')],
                     gauge: {
                       dataPoints: [
                         { attributes: [text('instance', 'a'), text('job', 'cart')], ...time, asDouble: 1.5 },
@@ -85,7 +86,11 @@ describe('what was computed', () => {
                       ],
                     },
                   },
-                  { name: 'ALERTS', gauge: { dataPoints: [{ attributes: [text('alertname', 'A')], ...time, asDouble: 1 }] } },
+                  {
+                    name: 'ALERTS',
+                    metadata: [text('prometheus.type', 'unknown')],
+                    gauge: { dataPoints: [{ attributes: [text('alertname', 'A')], ...time, asDouble: 1 }] },
+                  },
                 ],
               },
             ],

@@ -116,10 +116,13 @@ const request = (metrics: object[], of: object = resource) => ({
 })
 const at = '1700000000000000000'
 
+const untold = { metadata: [{ key: 'prometheus.type', value: text('unknown') }] }
+
 describe('what series become', () => {
   const about = (type: RemoteMetadata['type']): RemoteMetadata => ({ type, help: 'What it is.', unit: 's' })
   const described = (name: string, type: string) => ({
     name,
+    unit: 's',
     description: 'What it is.',
     metadata: [{ key: 'prometheus.type', value: text(type) }],
   })
@@ -152,7 +155,11 @@ describe('what series become', () => {
     })
 
   test.each<[string, RemoteSeries, object]>([
-    ['a number without a type', series('up', 0.5), request([{ name: 'up', gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 0.5 }] } }])],
+    [
+      'a number without a type',
+      series('up', 0.5),
+      request([{ name: 'up', ...untold, gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 0.5 }] } }]),
+    ],
     [
       'a counter, since when it counts',
       series('rows_total', 7, {
@@ -170,20 +177,25 @@ describe('what series become', () => {
         },
       ]),
     ],
+    ...['rows', 'total_rows_total'].map((name): [string, RemoteSeries, object] => [
+      `a counter that is called ${name}`,
+      series(name, 7, { metadata: about('counter') }),
+      request([
+        {
+          ...described(name, 'counter'),
+          sum: { dataPoints: [{ timeUnixNano: at, asDouble: 7 }], ...cumulative, isMonotonic: true },
+        },
+      ]),
+    ]),
     [
-      'a counter whose name does not say so: its name must not change',
-      series('rows', 7, { metadata: about('counter') }),
-      request([{ ...described('rows', 'counter'), gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 7 }] } }]),
-    ],
-    [
-      'a counter whose name says so twice: one would be taken away',
-      series('total_rows_total', 7, { metadata: about('counter') }),
-      request([{ ...described('total_rows_total', 'counter'), gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 7 }] } }]),
+      'since when a counter counts, as a series of its own',
+      series('rows_created', 7, { metadata: about('counter') }),
+      request([{ ...described('rows_created', 'counter'), gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 7 }] } }]),
     ],
     [
       'a series that is no more',
       series('up', 0, { samples: [{ time: 1_700_000_000_000, start: 0, stale: true, value: Number.NaN }] }),
-      request([{ name: 'up', gauge: { dataPoints: [{ timeUnixNano: at, flags: 1 }] } }]),
+      request([{ name: 'up', ...untold, gauge: { dataPoints: [{ timeUnixNano: at, flags: 1 }] } }]),
     ],
     [
       'labels of its own, of the scope, and empty ones',
@@ -207,6 +219,7 @@ describe('what series become', () => {
                 metrics: [
                   {
                     name: 'up',
+                    ...untold,
                     gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 1, attributes: [{ key: 'le', value: text('0.5') }] }] },
                   },
                 ],
@@ -234,6 +247,7 @@ describe('what series become', () => {
       request([
         {
           name: 'up',
+          ...untold,
           gauge: {
             dataPoints: [
               {

@@ -11,9 +11,10 @@ import { LabelTexts } from './label-texts.ts'
 /** A family and the slots of its series. */
 export class SlotFamily implements Family {
   readonly name: string
-  readonly type: FamilyType
+  type: FamilyType
   readonly unit: string
-  readonly help: string
+  /** '' until somebody says what it is */
+  help: string
   readonly slots: number[] = []
   readonly hash: number
   readonly #show: (slot: number, row: Row) => boolean
@@ -75,7 +76,11 @@ export class Page {
   /** The family of that name; made if need be. Undefined where another type, or a sample of another family, has the name. */
   family(name: FamilyName, help: string): SlotFamily | undefined {
     const found = this.#families.get(name.name)
-    if (found !== undefined) return found.type === name.type ? found : undefined
+    if (found !== undefined) {
+      if (found.type !== name.type && !alike(found, name)) return undefined
+      found.help ||= help
+      return found
+    }
     const made = new SlotFamily(name, help, this.#show)
     if (!this.#names.claim(made, name.name, name.type)) return undefined
     this.#families.set(name.name, made)
@@ -136,6 +141,14 @@ export class Page {
   families(): readonly Family[] {
     return (this.#sorted ??= [...this.#reserved, ...this.#families.values()].sort((a, b) => (a.name < b.name ? -1 : 1)))
   }
+}
+
+/** Is one of them of unknown type, and may it be that of the other, which both are then? What is known of a family of Prometheus may come after its first samples. */
+function alike(found: SlotFamily, { type }: FamilyName): boolean {
+  if (type === 'unknown') return found.type === 'gauge' || found.type === 'counter'
+  if (found.type !== 'unknown' || (type !== 'gauge' && type !== 'counter')) return false
+  found.type = type
+  return true
 }
 
 /** FNV-1a over the characters. */

@@ -1,4 +1,6 @@
 /** What remote write and remote read carry, whichever version of the message: series with samples, histograms and exemplars. */
+
+import { type PrometheusType, prometheusTypes } from '../../model/dictionary.ts'
 import type { FloatHistogram } from '../../model/float-histogram.ts'
 import type { Label } from '../labels.ts'
 
@@ -26,8 +28,8 @@ export interface RemoteExemplar {
   readonly time: number
 }
 
-export const remoteTypes = ['unknown', 'counter', 'gauge', 'histogram', 'gaugehistogram', 'summary', 'info', 'stateset'] as const
-export type RemoteType = (typeof remoteTypes)[number]
+export const remoteTypes = prometheusTypes
+export type RemoteType = PrometheusType
 
 export interface RemoteMetadata {
   readonly type: RemoteType

@@ -1,5 +1,5 @@
 // ExportMetricsServiceRequest → points.
-import { after, eight, longTag, past, payload, skip, varint } from "./bytes"
+import { after, eight, equal, longTag, past, payload, skip, varint } from "./bytes"
 import {
   BUCKETS as POOL, EXEMPLARS, EXPONENTIALS, HISTOGRAMS, METRICS, NUMBERS, QUANTILES, SUMMARIES, base, capacity, reserve, rows, setRows,
 } from "./columns"
@@ -29,9 +29,40 @@ const GAUGE = 0x2a, SUM = 0x3a, HISTOGRAM = 0x4a, EXPONENTIAL = 0x52, SUMMARY = 
 // @ts-ignore: decorator
 @inline function isData(tag: u32): bool { return tag == GAUGE || tag == SUM || tag == HISTOGRAM || tag == EXPONENTIAL || tag == SUMMARY }
 
+/** `prometheus.type` as every encoder writes it: a key, a length, a value that is a text. */
+const TYPE_KEY = memory.data<u8>([0x0a, 15, 0x70, 0x72, 0x6f, 0x6d, 0x65, 0x74, 0x68, 0x65, 0x75, 0x73, 0x2e, 0x74, 0x79, 0x70, 0x65, 0x12])
+const TYPE_KEY_LENGTH: usize = 18
+/** The types, one behind the other, each with its length in front: unknown, counter, gauge, histogram, gaugehistogram, summary, info, stateset. */
+const TYPES = memory.data<u8>([
+  7, 0x75, 0x6e, 0x6b, 0x6e, 0x6f, 0x77, 0x6e,
+  7, 0x63, 0x6f, 0x75, 0x6e, 0x74, 0x65, 0x72,
+  5, 0x67, 0x61, 0x75, 0x67, 0x65,
+  9, 0x68, 0x69, 0x73, 0x74, 0x6f, 0x67, 0x72, 0x61, 0x6d,
+  14, 0x67, 0x61, 0x75, 0x67, 0x65, 0x68, 0x69, 0x73, 0x74, 0x6f, 0x67, 0x72, 0x61, 0x6d,
+  7, 0x73, 0x75, 0x6d, 0x6d, 0x61, 0x72, 0x79,
+  4, 0x69, 0x6e, 0x66, 0x6f,
+  8, 0x73, 0x74, 0x61, 0x74, 0x65, 0x73, 0x65, 0x74,
+])
+
+/** Which of the types the metadata at `p` names, from 1 on; `otherwise` where it is about something else. */
+function prometheusType(p: usize, end: usize, otherwise: i32): i32 {
+  if (end < p + TYPE_KEY_LENGTH + 3 || !equal(p, TYPE_KEY, TYPE_KEY_LENGTH)) return otherwise
+  const value = p + TYPE_KEY_LENGTH + 3
+  const length = end - value
+  if (load<u8>(value - 3) != length + 2 || load<u8>(value - 2) != 0x0a || load<u8>(value - 1) != length) return otherwise
+  let type = TYPES
+  for (let i = 1; i <= 8; i++) {
+    const typeLength = <usize>load<u8>(type)
+    if (typeLength == length && equal(value, type + 1, length)) return i
+    type += 1 + typeLength
+  }
+  return otherwise
+}
+
 function readMetric(from: usize, first: usize, end: usize, scope: u32, scopeId: i32): void {
   const index = addMetric(from, end, scope)
   let name: usize = 0, nameEnd: usize = 0, unit: usize = 0, unitEnd: usize = 0, description: usize = 0, descriptionEnd: usize = 0
+  let prometheus = 0
   // The data is a oneof: another member replaces what was there, the same member, given again, adds to it.
   let data: u32 = 0, dataFrom: usize = 0, a: usize = 0, b: usize = 0, pieces = 0
   let p = first
@@ -42,6 +73,7 @@ function readMetric(from: usize, first: usize, end: usize, scope: u32, scopeId: 
     if (tag == 0x0a) { nameEnd = past(p, end, METRIC_BODY); name = payload(p); p = nameEnd }
     else if (tag == 0x12) { descriptionEnd = past(p, end, METRIC_BODY); description = payload(p); p = descriptionEnd }
     else if (tag == 0x1a) { unitEnd = past(p, end, METRIC_BODY); unit = payload(p); p = unitEnd }
+    else if (tag == 0x62) { const to = past(p, end, METRIC_BODY); prometheus = prometheusType(payload(p), to, prometheus); p = to }
     else if (isData(tag)) {
       b = past(p, end, METRIC_BODY)
       a = payload(p)
@@ -59,7 +91,7 @@ function readMetric(from: usize, first: usize, end: usize, scope: u32, scopeId: 
   }
   if (points == 0) return
   const type = data == GAUGE ? 0 : data == SUM ? 1 : data == HISTOGRAM ? 2 : data == EXPONENTIAL ? 3 : 4
-  const id = metric(scopeId, type | temporality << 3 | monotonic << 5, name, nameEnd - name, unit, unitEnd - unit, description, descriptionEnd - description)
+  const id = metric(scopeId, type | temporality << 3 | monotonic << 5 | prometheus << 6, name, nameEnd - name, unit, unitEnd - unit, description, descriptionEnd - description)
   if (pieces == 1) readPoints(a, b, data, index, id)
   else for (p = dataFrom; p < end;) p = piece(p, end, data, readPoints, index, id)
 }

@@ -259,7 +259,7 @@ export function scope(parent: i32, a: usize, length: usize, message: usize): i32
   return idOf(e)
 }
 
-/** `traits` = type | temporality << 3 | monotonic << 5. The description follows name and unit in the entry and is no part of the name. */
+/** `traits` = type | temporality << 3 | monotonic << 5 | Prometheus's type << 6. The description follows name and unit in the entry and is no part of the name. */
 export function metric(parent: i32, traits: i32, name: usize, nameLength: usize, unit: usize, unitLength: usize, description: usize, descriptionLength: usize): i32 {
   const salt = METRIC | traits << 3
   if (lastMetric != 0) {

@@ -26,11 +26,16 @@ export function derivedRequest(origin: string, samples: readonly DerivedSample[]
     metric.dataPoints.push(pointOf(sample, kind))
   }
   const all = [...metrics.values()].map(({ name, kind, dataPoints }) =>
-    kind === 'gauge' ? { name, gauge: { dataPoints } } : { name, [kind]: { dataPoints, aggregationTemporality: cumulative } },
+    kind === 'gauge'
+      ? { name, metadata, gauge: { dataPoints } }
+      : { name, metadata, [kind]: { dataPoints, aggregationTemporality: cumulative } },
   )
   const resource = { attributes: { 'thalamus.origin': origin } }
   return encode('metrics', { resourceMetrics: [{ resource, scopeMetrics: [{ scope: {}, metrics: all }] }] })
 }
+
+/** Names are Prometheus's, and stay as they are. */
+const metadata = { 'prometheus.type': 'unknown' }
 
 type Kind = 'gauge' | 'exponentialHistogram' | 'histogram'
 

@@ -4,9 +4,10 @@ import { legacyLabel, legacyMetric } from '../../exposition/naming.ts'
 import { ExpositionError, readSeries, type SampleType, show } from '../../exposition/read.ts'
 import { numberOf } from '../../exposition/read-number.ts'
 import type { Relabelling } from '../../exposition/relabel.ts'
+import { toUcum } from '../../exposition/units.ts'
 import { type Entry, entryOf, type Role } from './entry.ts'
 import { outside, resourceAttributes, type Scope, scopeOf, scopePrefix } from './identity.ts'
-import { belongs, pointTypeOf, suffixes, toUcum, trimSuffixes } from './naming.ts'
+import { belongs, pointTypeOf, suffixes, trimSuffixes } from './naming.ts'
 import { type Described, MetricNode, Point, ResourceNode, ScopeNode } from './tree.ts'
 
 export interface SeriesSettings {
@@ -142,7 +143,7 @@ export class FirstSight {
     let metric = scope.metrics.get(key)
     if (metric === undefined || metric.about.help !== about.help || metric.about.unit !== about.unit || metric.about.type !== about.type) {
       const shown = this.#settings.trimSuffixes ? trimSuffixes(name, type, about.unit) : name
-      metric = new MetricNode(scope, key, shown, type, about, toUcum(about.unit))
+      metric = new MetricNode(scope, key, shown, type, about, toUcum(about.unit), shown !== name)
       scope.metrics.set(key, metric)
     }
     const id = JSON.stringify(attributes)

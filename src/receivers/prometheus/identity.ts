@@ -1,8 +1,9 @@
 /** Whose a series is: which of its labels speak of the resource and of the scope, and are no attributes of its points. */
+import { scrapedScope } from '../../exposition/describe.ts'
 import type { Label } from '../../exposition/labels.ts'
 
 /** of what names none of its own */
-export const scopeName = 'thalamus/prometheus'
+export const scopeName = scrapedScope
 
 /** Labels that are no attributes of a point. */
 export const outside: ReadonlySet<string> = new Set(['__scheme__', '__metrics_path__'])

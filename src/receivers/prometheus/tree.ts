@@ -153,13 +153,21 @@ export class MetricNode implements Owner {
   to = 0
   readonly #head: Uint8Array
 
-  /** @param unit UCUM */
-  constructor(scope: ScopeNode, key: string, name: string, type: PointType, about: Described, unit: string) {
+  /**
+   * @param name as the page has it, or `trimmed`: what has another name than Prometheus gave it is not marked as Prometheus's
+   * @param unit UCUM
+   */
+  constructor(scope: ScopeNode, key: string, name: string, type: PointType, about: Described, unit: string, trimmed: boolean) {
     this.scope = scope
     this.key = key
     this.type = type
     this.about = about
-    this.#head = encodeMessage(Metric, { name, description: about.help, unit, metadata: { 'prometheus.type': about.type } })
+    this.#head = encodeMessage(Metric, {
+      name,
+      description: about.help,
+      unit,
+      metadata: trimmed ? undefined : { 'prometheus.type': about.type },
+    })
   }
 
   write(output: Output): void {

@@ -4,9 +4,9 @@
  * as they are to the sender. job and instance are the resource, as for what is scraped.
  */
 import type { Label } from '../../exposition/labels.ts'
-import { familyName } from '../../exposition/naming.ts'
 import { explicitPoint, exponentialPoint, numberPoint } from '../../exposition/remote/points.ts'
 import type { RemoteMetadata, RemoteSeries } from '../../exposition/remote/series.ts'
+import { toUcum } from '../../exposition/units.ts'
 import { CUSTOM_BUCKETS_SCHEMA } from '../../model/float-histogram.ts'
 import { encode } from '../../otlp/write.ts'
 
@@ -46,7 +46,7 @@ export class OtlpRequest {
   add({ labels, samples, histograms, exemplars }: RemoteSeries, about: RemoteMetadata | undefined): void {
     const place = this.#place(labels)
     const { name, attributes, scope } = place
-    const kind: Kind = about?.type === 'counter' && keepsName(name) ? 'counter' : 'gauge'
+    const kind: Kind = about?.type === 'counter' && !name.endsWith('_created') ? 'counter' : 'gauge'
     const last = samples.length > 0 ? samples.at(-1) : undefined
     for (const sample of samples) {
       const given = sample === last && exemplars.length > 0 ? exemplars : undefined
@@ -119,11 +119,6 @@ function scopeOf(labels: readonly Label[]): object {
   return { name, version, attributes }
 }
 
-/** Will a monotonic sum of that name be called so by whoever gives it a name for Prometheus again? It must end in `_total`, and say so once. */
-const keepsName = (name: string): boolean =>
-  name.endsWith('_total') && familyName({ name, unit: '', type: 'sum', monotonic: true }, defaultNames)?.name === name
-const defaultNames = { strategy: 'UnderscoreEscapingWithSuffixes', namespace: '' } as const
-
 function metricIn({ metrics }: Scope, name: string, kind: Kind, about: RemoteMetadata | undefined): Metric {
   const key = `${kind} ${name}`
   let metric = metrics.get(key)
@@ -137,7 +132,13 @@ function metricIn({ metrics }: Scope, name: string, kind: Kind, about: RemoteMet
 const cumulative = 2
 
 function metricOf({ name, kind, about, points: dataPoints }: Metric): object {
-  const head = { name, description: about?.help, metadata: about === undefined ? undefined : { 'prometheus.type': about.type } }
+  // The type marks the metric as Prometheus's, so that it keeps its name; and what is told of it later makes other series of it, whose help is read.
+  const head = {
+    name,
+    unit: toUcum(about?.unit ?? ''),
+    description: about?.help,
+    metadata: { 'prometheus.type': about?.type ?? 'unknown' },
+  }
   switch (kind) {
     case 'gauge':
       return { ...head, gauge: { dataPoints } }
