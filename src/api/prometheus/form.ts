@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { ApiError, badData } from './answer.ts'
 
-/** Parameters that nobody asks for are no error, as with Prometheus. */
+/** Parameters that nobody asks for are no error, as with Prometheus, where nobody looks at `names`. */
 export class Form {
   readonly #values: ReadonlyMap<string, readonly string[]>
 
@@ -13,6 +13,11 @@ export class Form {
   /** The first; empty where it was not given. */
   get(name: string): string {
     return this.#values.get(name)?.[0] ?? ''
+  }
+
+  /** of all that was given, each once */
+  get names(): readonly string[] {
+    return [...this.#values.keys()]
   }
 
   all(name: string): readonly string[] {

@@ -12,7 +12,7 @@ import { protobufToJson } from '../../otlp/json.ts'
 import { ApiError, refusal } from '../prometheus/answer.ts'
 import { type Form, readForm } from '../prometheus/form.ts'
 import { send } from '../prometheus/respond.ts'
-import { logQuery, mostTraceSpans, searchLimit, spanQuery, traceIdOf } from './questions.ts'
+import { logQuery, mostTraceSpans, onlyKnown, searchLimit, spanQuery, traceIdOf } from './questions.ts'
 
 export interface RecordsApi {
   readonly clock: Clock
@@ -45,7 +45,8 @@ export function recordsApi(api: RecordsApi): readonly (readonly [path: string, h
   ]
 }
 
-async function oneTrace({ api, path, signal }: Asking): Promise<Answer> {
+async function oneTrace({ api, form, path, signal }: Asking): Promise<Answer> {
+  onlyKnown(form, 'trace')
   const id = traceIdOf(decoded(path.slice(tracePath.length)))
   const found = await kept(api, 'traces').find({ ...always, traceIds: [id], limit: mostTraceSpans }, signal)
   if (found.rows === 0) throw new ApiError('not_found', 'trace not found')
@@ -56,6 +57,7 @@ const always = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY }
 
 /** Whole traces, of which one span is as asked. */
 async function someTraces({ api, form, signal }: Asking): Promise<Answer> {
+  onlyKnown(form, 'traces')
   const store = kept(api, 'traces')
   const limit = searchLimit(form, 'traces')
   const spans = await store.find(spanQuery(form, api.clock.now()), signal)
@@ -66,6 +68,7 @@ async function someTraces({ api, form, signal }: Asking): Promise<Answer> {
 }
 
 async function someLogs({ api, form, signal }: Asking): Promise<Answer> {
+  onlyKnown(form, 'logs')
   return { signal: 'logs', found: await kept(api, 'logs').find(logQuery(form, api.clock.now()), signal) }
 }
 

@@ -13,6 +13,22 @@ const spansOfTrace = 50
 /** [spans] of all traces of one answer */
 export const mostTraceSpans = 100_000
 
+const ofRecords = ['start', 'end', 'service', 'name', 'attribute', 'limit'] as const
+/** What may be asked; `trace` is one trace, by its id. */
+const parameters = {
+  trace: [],
+  traces: [...ofRecords, 'status', 'min_duration'],
+  logs: [...ofRecords, 'trace_id', 'severity', 'text'],
+} as const
+
+/** A filter that is misspelled must not find everything. @throws {ApiError} */
+export function onlyKnown(form: Form, of: keyof typeof parameters): void {
+  const known: readonly string[] = parameters[of]
+  const unknown = form.names.find(name => !known.includes(name))
+  if (unknown === undefined) return
+  throw invalidParameter(unknown.slice(0, 100), known.length === 0 ? 'there are none here' : `not known; known: ${known.join(', ')}`)
+}
+
 export function searchLimit(form: Form, of: keyof typeof limits): number {
   const limit = limitParameter(form)
   const { default: otherwise, most } = limits[of]

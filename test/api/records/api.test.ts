@@ -139,6 +139,22 @@ test.each<[string, number, string]>([
   ['/api/v1/traces?start=2&end=1', 400, 'invalid parameter "end": end timestamp must not be before start time'],
   ['/api/v1/traces?attribute=x', 400, 'invalid parameter "attribute": must be KEY=VALUE, got "x"'],
   ['/api/v1/logs?severity=25', 400, 'invalid parameter "severity": must be trace, debug, info, warn, error, fatal or 1 to 24, got "25"'],
+  [
+    '/api/v1/traces?service=cart&bad=1',
+    400,
+    'invalid parameter "bad": not known; known: start, end, service, name, attribute, limit, status, min_duration',
+  ],
+  [
+    '/api/v1/traces?severity=error',
+    400,
+    'invalid parameter "severity": not known; known: start, end, service, name, attribute, limit, status, min_duration',
+  ],
+  [
+    '/api/v1/logs?min_duration=1s',
+    400,
+    'invalid parameter "min_duration": not known; known: start, end, service, name, attribute, limit, trace_id, severity, text',
+  ],
+  ['/api/v1/traces/2?limit=1', 400, 'invalid parameter "limit": there are none here'],
 ])('%s is refused', async (path, status, error) => {
   const { get } = await serve()
   const response = await get(path)
