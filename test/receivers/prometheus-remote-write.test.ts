@@ -13,6 +13,7 @@ import type { FloatHistogram } from '../../src/model/float-histogram.ts'
 import { protobufToJson } from '../../src/otlp/json.ts'
 import { createReader } from '../../src/otlp/reader.ts'
 import factory from '../../src/receivers/prometheus_remote_write/index.ts'
+import { WaitingExemplars } from '../../src/receivers/prometheus_remote_write/waiting.ts'
 import { type TestContext, type TestWorld, testContext } from '../kit/context.ts'
 import { paperworkContract, receiverContract } from '../kit/contract.ts'
 
@@ -440,12 +441,6 @@ describe('answers', () => {
     expect((await answered(1, new Uint8Array())).status).toBe(204)
     expect(kept.batches).toEqual([])
   })
-  test('exemplars without a sample are counted', async () => {
-    const { answered, cx } = await world()
-    const alone = series('up', 1, { samples: [], exemplars: [{ labels: [], value: 1, time: 1 }] })
-    expect((await answered(1, writeV1([alone]))).status).toBe(204)
-    expect(cx.account('metrics').received).toBe(0)
-  })
   test.each<[string, Error, number, string | null]>([
     ['full', new RetryableError('try later', { retryAfterMs: 2500 }), 503, '3'],
     ['full, for whoever knows how long', new RetryableError('try later'), 503, '1'],
@@ -521,5 +516,91 @@ describe('answers', () => {
     const { answered, component } = await world()
     await component.shutdown?.(AbortSignal.timeout(1000))
     expect((await answered(2, good)).status).toBe(503)
+  })
+})
+
+describe('exemplars without a sample', () => {
+  const exemplar = (time: number) => ({ labels: [], value: time, time })
+  const alone = (name: string, ...times: number[]) => series(name, 0, { samples: [], exemplars: times.map(exemplar) })
+  const send = (version: 1 | 2, ...all: RemoteSeries[]) => (version === 1 ? writeV1(all) : writeV2(all))
+  /** of each series in each batch, the values of its exemplars */
+  const exemplarsOf = (kept: Kept) =>
+    kept.batches.map(({ numbers, exemplars, dictionary }) =>
+      Array.from(
+        numbers.series,
+        (id, row) => `${dictionary.series(id).name} ${Array.from(exemplars.value).filter((_, i) => exemplars.row[i] === row)}`,
+      ),
+    )
+
+  test.each([1, 2] as const)('%i.0: wait for the next sample of their series, once', async version => {
+    const { answered, kept } = await world()
+    const first = await answered(version, send(version, series('up', 1), alone('up', 1, 2), alone('down', 3)))
+    if (version === 2) expect(written(first.headers)).toEqual(['1', '0', '3'])
+    const labels = [...series('up', 1).labels].reverse()
+    await answered(version, send(version, series('other', 1), series('up', 2, { labels, exemplars: [exemplar(4)] })))
+    await answered(version, send(version, series('up', 3)))
+    expect(exemplarsOf(kept)).toEqual([['up '], ['other ', 'up 1,2,4'], ['up ']])
+  })
+
+  test('a request that must come again takes none, and adds none', async () => {
+    const { answered, kept } = await world()
+    await answered(1, send(1, alone('up', 1)))
+    kept.problem = new RetryableError('try later')
+    const message = send(1, series('up', 1), alone('up', 2))
+    expect((await answered(1, message)).status).toBe(503)
+    kept.problem = undefined
+    await answered(1, message)
+    await answered(1, send(1, series('up', 2)))
+    expect(exemplarsOf(kept)).toEqual([['up 1'], ['up 2']])
+  })
+
+  test('the oldest are lost where there are too many', async () => {
+    const { answered, kept } = await world({ max_waiting_exemplars: 3 })
+    await answered(1, send(1, alone('a', 1, 2), alone('b', 3), alone('c', 4)))
+    await answered(1, send(1, series('a', 1), series('b', 1), series('c', 1)))
+    expect(exemplarsOf(kept)).toEqual([['a ', 'b 3', 'c 4']])
+  })
+
+  test.each<[number, [string, number][], number, string[]]>([
+    [
+      3,
+      [
+        ['a', 2],
+        ['b', 1],
+      ],
+      0,
+      ['a', 'b'],
+    ],
+    [
+      3,
+      [
+        ['a', 2],
+        ['b', 2],
+      ],
+      2,
+      ['b'],
+    ],
+    [3, [['a', 5]], 2, ['a']],
+    [
+      3,
+      [
+        ['a', 1],
+        ['b', 1],
+        ['a', 2],
+      ],
+      1,
+      ['b', 'a'],
+    ],
+    [0, [['a', 1]], 1, []],
+  ])('at most %i of %j: %i are lost, and %j have some', (most, all, lost, left) => {
+    const waiting = new WaitingExemplars(most)
+    const labels = (name: string) => [['__name__', name]] as const
+    const all2 = all.map(([name, count]) =>
+      waiting.keep(name, { labels: labels(name), exemplars: Array.from({ length: count }, (_, i) => exemplar(i)) }),
+    )
+    expect(all2.reduce((sum, one) => sum + one, 0)).toBe(lost)
+    expect(waiting.size).toBe(all.reduce((sum, [, count]) => sum + count, -lost))
+    expect(['a', 'b'].filter(name => waiting.take(name, labels(name)).length > 0).sort()).toEqual([...left].sort())
+    expect(waiting.size).toBe(0)
   })
 })

@@ -19,6 +19,14 @@ const config = z.strictObject({
     .min(0)
     .default(20_000)
     .describe('Families whose type and help senders of 1.0 have told are remembered up to so many; the oldest are forgotten first.'),
+  max_waiting_exemplars: z
+    .number()
+    .int()
+    .min(0)
+    .default(10_000)
+    .describe(
+      'Exemplars that came without a sample of their series wait for the next one, up to so many; the oldest are dropped first, and counted.',
+    ),
   auth: serverAuth(),
 })
 export type Settings = z.infer<typeof config>

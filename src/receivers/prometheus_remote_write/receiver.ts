@@ -12,6 +12,7 @@ import { Raw } from '../../model/raw.ts'
 import type { Settings } from './index.ts'
 import { histogramProblem, labelsProblem, showLabels, sizeOf } from './series-check.ts'
 import { OtlpRequest } from './to-otlp.ts'
+import { WaitingExemplars } from './waiting.ts'
 
 /** What a sender is told instead of "written". */
 class Refusal extends Error {
@@ -36,6 +37,7 @@ export class RemoteWriteReceiver implements Receiver {
   readonly #settings: Settings
   readonly #next: Consumer<'metrics'> | undefined
   readonly #families: Families
+  readonly #waiting: WaitingExemplars
   readonly #left
   #authenticator: Authenticator | undefined
   #draining = false
@@ -47,6 +49,7 @@ export class RemoteWriteReceiver implements Receiver {
     this.#settings = settings
     this.#next = next
     this.#families = new Families(settings.max_metadata_families)
+    this.#waiting = new WaitingExemplars(settings.max_waiting_exemplars)
     this.#left = cx.meter.createCounter('thalamus_receiver_remote_write_dropped', {
       unit: '{sample}',
       description: 'Samples, histograms and exemplars of remote write that no data point was made of, by reason: invalid, no_point.',
@@ -67,6 +70,7 @@ export class RemoteWriteReceiver implements Receiver {
     signal.addEventListener('abort', () => over.resolve(), { once: true })
     if (signal.aborted) over.resolve()
     await Promise.race([Promise.all(this.#running), over.promise])
+    this.#leave('no_point', this.#waiting.size)
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -77,21 +81,24 @@ export class RemoteWriteReceiver implements Receiver {
       if (this.#cx.budget.used > this.#cx.budget.hardBytes) throw new Refusal(429, 'memory is short: nothing more is read for now', 1)
     }
     let version: Version = 1
-    let written: OtlpRequest | undefined
+    let written: Told | undefined
+    let told: Told | undefined
     try {
       version = this.#admit(request)
       const body = await gather(request, this.#settings.max_request_body_size, charge)
       const message = this.#decompressed(body)
       charge(message.length)
-      const told = new Told(this.#families)
+      told = new Told(this.#families, this.#waiting)
       if (version === 1) readWriteV1(message, told)
       else readWriteV2(message, told)
-      this.#count(told)
+      this.#leave('invalid', told.invalid)
       await this.#handOver(told.request)
-      written = told.request
+      this.#leave('no_point', told.settle())
+      written = told
       if (told.problem !== undefined) throw new Refusal(400, told.problem)
       response.writeHead(204, headersOf(version, written)).end()
     } catch (error) {
+      if (written === undefined && told !== undefined) this.#leave('no_point', told.giveBack())
       this.#refuse(request, response, error, headersOf(version, written))
     } finally {
       this.#cx.budget.refund(charged)
@@ -124,9 +131,8 @@ export class RemoteWriteReceiver implements Receiver {
     }
   }
 
-  #count({ invalid, request }: Told): void {
-    if (invalid > 0) this.#left.add(invalid, { receiver: this.#cx.id, reason: 'invalid' })
-    if (request.exemplarsLeft > 0) this.#left.add(request.exemplarsLeft, { receiver: this.#cx.id, reason: 'no_point' })
+  #leave(reason: 'invalid' | 'no_point', count: number): void {
+    if (count > 0) this.#left.add(count, { receiver: this.#cx.id, reason })
   }
 
   async #handOver(request: OtlpRequest): Promise<void> {
@@ -174,13 +180,21 @@ export class RemoteWriteReceiver implements Receiver {
 class Told implements RemoteListener {
   readonly request = new OtlpRequest()
   readonly #families: Families
+  readonly #waiting: WaitingExemplars
+  /** of series without a sample here: they wait once the request is written, since one that is not comes again */
+  readonly #without: RemoteSeries[] = []
+  /** what has waited and goes with this request */
+  readonly #taken: Pick<RemoteSeries, 'labels' | 'exemplars'>[] = []
   /** the first thing that is wrong */
   problem: string | undefined
   /** [samples, histograms and exemplars] */
   invalid = 0
+  /** [exemplars] of this request that were taken, those that wait included */
+  exemplars = 0
 
-  constructor(families: Families) {
+  constructor(families: Families, waiting: WaitingExemplars) {
     this.#families = families
+    this.#waiting = waiting
   }
 
   series(series: RemoteSeries): void {
@@ -191,7 +205,31 @@ class Told implements RemoteListener {
       if (wrong !== undefined) this.#leave(`${showLabels(series.labels)}: ${wrong}`, 1)
       return wrong === undefined
     })
-    this.request.add({ ...series, histograms }, series.metadata ?? this.#families.of(nameOf(series)))
+    if (series.samples.length + histograms.length === 0) {
+      if (series.exemplars.length > 0) this.#without.push(series)
+      return
+    }
+    const name = nameOf(series)
+    const waited = this.#waiting.take(name, series.labels)
+    if (waited.length > 0) this.#taken.push({ labels: series.labels, exemplars: waited })
+    const exemplars = waited.length > 0 ? [...waited, ...series.exemplars] : series.exemplars
+    this.request.add({ ...series, histograms, exemplars }, series.metadata ?? this.#families.of(name))
+    this.exemplars += series.exemplars.length
+  }
+
+  /** The request is written: what came without a sample waits for one. @returns how many exemplars are lost for it */
+  settle(): number {
+    for (const { exemplars } of this.#without) this.exemplars += exemplars.length
+    return this.#keep(this.#without)
+  }
+
+  /** The request is not written, and comes again without what had waited. @returns likewise */
+  giveBack(): number {
+    return this.#keep(this.#taken)
+  }
+
+  #keep(all: readonly Pick<RemoteSeries, 'labels' | 'exemplars'>[]): number {
+    return all.reduce((lost, one) => lost + this.#waiting.keep(nameOf(one), one), 0)
   }
 
   wrong(problem: string): void {
@@ -208,15 +246,15 @@ class Told implements RemoteListener {
   }
 }
 
-const nameOf = ({ labels }: RemoteSeries): string => labels.find(([name]) => name === '__name__')?.[1] ?? ''
+const nameOf = ({ labels }: Pick<RemoteSeries, 'labels'>): string => labels.find(([name]) => name === '__name__')?.[1] ?? ''
 
 /** As 2.0 wants it, whatever became of the request. */
-function headersOf(version: Version, written: OtlpRequest | undefined): Record<string, string> {
+function headersOf(version: Version, written: Told | undefined): Record<string, string> {
   if (version === 1) return {}
   const count = (of: number | undefined) => String(of ?? 0)
   return {
-    'x-prometheus-remote-write-samples-written': count(written?.samples),
-    'x-prometheus-remote-write-histograms-written': count(written?.histograms),
+    'x-prometheus-remote-write-samples-written': count(written?.request.samples),
+    'x-prometheus-remote-write-histograms-written': count(written?.request.histograms),
     'x-prometheus-remote-write-exemplars-written': count(written?.exemplars),
   }
 }

@@ -34,15 +34,12 @@ export class OtlpRequest {
   /** [samples] */
   samples = 0
   histograms = 0
-  exemplars = 0
-  /** [exemplars] of series without a sample here: OpenTelemetry has them at points only */
-  exemplarsLeft = 0
 
   get points(): number {
     return this.samples + this.histograms
   }
 
-  /** Exemplars go to the last point of the series. */
+  /** A series that has a sample or a histogram: exemplars go to its last point. */
   add({ labels, samples, histograms, exemplars }: RemoteSeries, about: RemoteMetadata | undefined): void {
     const place = this.#place(labels)
     const { name, attributes, scope } = place
@@ -60,8 +57,6 @@ export class OtlpRequest {
     }
     this.samples += samples.length
     this.histograms += histograms.length
-    if (samples.length + histograms.length > 0) this.exemplars += exemplars.length
-    else this.exemplarsLeft += exemplars.length
   }
 
   encode(): Uint8Array {
