@@ -2,6 +2,7 @@
  * What a page is made of: families of series, read row by row into one reused `Row`, so that a page of a hundred thousand
  * series makes no objects. The writers (text, OpenMetrics, protobuf) know nothing of where rows come from.
  */
+import type { FloatHistogram } from '../model/float-histogram.ts'
 import type { Label } from './labels.ts'
 import type { FamilyType } from './naming.ts'
 
@@ -16,7 +17,7 @@ export interface Exemplar {
 export interface Row {
   /** as `showLabels` writes them */
   labels: string
-  shape: 'number' | 'histogram' | 'exponential' | 'summary'
+  shape: 'number' | 'histogram' | 'exponential' | 'native' | 'summary'
   /** ms; NaN: not to be written */
   time: number
   /** ms; 0 where unknown */
@@ -30,6 +31,8 @@ export interface Row {
   /** not cumulative, one more than there are bounds, or none */
   buckets: ArrayLike<number>
   exponential: ExponentialBuckets
+  /** as a store of Prometheus has it, exponential: protobuf alone has a form for it */
+  native: FloatHistogram | undefined
   /** pairs: quantile, value */
   quantiles: ArrayLike<number>
   exemplars: readonly Exemplar[]
@@ -79,6 +82,7 @@ export const newRow = (): Row => ({
   bounds: none,
   buckets: none,
   exponential: noBuckets,
+  native: undefined,
   quantiles: none,
   exemplars: [],
 })

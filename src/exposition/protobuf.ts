@@ -2,6 +2,8 @@
  * The protobuf exposition format: io.prometheus.client.MetricFamily messages, each after its length. The only format with
  * native histograms: an exponential histogram is written as one, and with classic buckets beside it for whoever reads only those.
  */
+
+import type { FloatHistogram } from '../model/float-histogram.ts'
 import { coarser, maxSchema, toClassic, toSpans } from './exponential.ts'
 import { type Exemplar, type Family, newRow, type Row } from './families.ts'
 import { type Label, readLabels } from './labels.ts'
@@ -73,6 +75,7 @@ function writeMetric(out: ProtoWriter, row: Row, type: FamilyType): void {
   for (const label of readLabels(row.labels)) writeLabel(out, label)
   if (row.shape === 'number') writeNumber(out, row, type)
   else if (row.shape === 'summary') writeSummary(out, row)
+  else if (row.native !== undefined) writeFloatHistogram(out, row.native)
   else writeHistogram(out, row)
   if (!Number.isNaN(row.time)) out.varintField(6, wholeMs(row.time))
   out.end(metric)
@@ -108,7 +111,7 @@ function writeSummary(out: ProtoWriter, row: Row): void {
 
 function writeHistogram(out: ProtoWriter, row: Row): void {
   const histogram = out.begin(7)
-  out.varintField(1, row.count)
+  writeCount(out, 1, row.count)
   if (!Number.isNaN(row.sum)) out.double(2, row.sum)
   writeBuckets(out, row, row.shape === 'exponential' ? toClassic(row.exponential) : row)
   const native = isNative(row)
@@ -118,7 +121,38 @@ function writeHistogram(out: ProtoWriter, row: Row): void {
   out.end(histogram)
 }
 
-const isNative = (row: Row): boolean => row.shape === 'exponential' && addsUp(row)
+const isNative = (row: Row): boolean => row.shape === 'native' || (row.shape === 'exponential' && addsUp(row))
+
+/** Of all samples, or of those up to a bound: field 4 is, of both messages, for what is no whole number, as a rate has it. */
+function writeCount(out: ProtoWriter, field: 1, count: number): void {
+  if (Number.isSafeInteger(count) && count >= 0) out.varintField(field, count)
+  else out.double(4, count)
+}
+
+/** Counts as they are, which may be of a rate. */
+function writeFloatHistogram(out: ProtoWriter, h: FloatHistogram): void {
+  const histogram = out.begin(7)
+  out.double(2, h.sum)
+  out.double(4, h.count)
+  out.varintField(5, zigzag(h.schema))
+  out.double(6, h.zeroThreshold)
+  out.double(8, h.zeroCount)
+  for (const [spans, counts, spanField, countField] of [
+    [h.negativeSpans, h.negativeCounts, 9, 11],
+    [h.positiveSpans, h.positiveCounts, 12, 14],
+  ] as const) {
+    for (const { offset, length } of spans) writeSpan(out, spanField, offset, length)
+    out.doubles(countField, counts)
+  }
+  out.end(histogram)
+}
+
+function writeSpan(out: ProtoWriter, field: number, offset: number, length: number): void {
+  const span = out.begin(field)
+  out.varintField(1, zigzag(offset))
+  out.varintField(2, length)
+  out.end(span)
+}
 
 function writeBuckets(out: ProtoWriter, row: Row, { bounds, buckets }: Pick<Row, 'bounds' | 'buckets'>): void {
   const exemplars = placed(row.exemplars, bounds)
@@ -127,7 +161,7 @@ function writeBuckets(out: ProtoWriter, row: Row, { bounds, buckets }: Pick<Row,
     const last = k === bounds.length
     sum = last ? row.count : sum + (buckets[k] ?? 0)
     const bucket = out.begin(3)
-    out.varintField(1, sum)
+    writeCount(out, 1, sum)
     out.double(2, last ? Number.POSITIVE_INFINITY : bounds[k]!)
     const exemplar = exemplars?.[k]
     if (exemplar !== undefined) writeExemplar(out, 3, exemplar)
@@ -153,12 +187,7 @@ function writeNative(out: ProtoWriter, { exponential: h }: Row): void {
     [{ offset: h.positiveOffset, counts: h.positive }, 12, 13],
   ] as const) {
     const { spans, deltas } = toSpans(coarser(side, by))
-    for (const [offset, length] of spans) {
-      const span = out.begin(spanField)
-      out.varintField(1, zigzag(offset))
-      out.varintField(2, length)
-      out.end(span)
-    }
+    for (const [offset, length] of spans) writeSpan(out, spanField, offset, length)
     for (const delta of deltas) out.varintField(deltaField, zigzag(delta))
   }
 }

@@ -114,6 +114,7 @@ const lines: Readonly<Record<Row['shape'], (names: Names, row: Row, dialect: Dia
     const { bounds, buckets } = toClassic(row.exponential)
     return bucketLines(names, row, bounds, buckets, dialect)
   },
+  native: () => '',
   summary(names, row, dialect) {
     const time = timeOf(row, dialect)
     let text = ''

@@ -156,7 +156,12 @@ test('with a backend, every question is sent on to it', async () => {
 
 test('another Prometheus reads what is kept here, and scrapes it', async () => {
   await using reader = await Prometheus.start(
-    { federated: { target: new URL(ours).host, metrics_path: '/federate', honor_labels: true, params: { 'match[]': ['up{via="v2"}'] } } },
+    {
+      federated: {
+        ...{ target: new URL(ours).host, metrics_path: '/federate', honor_labels: true, scrape_native_histograms: true },
+        params: { 'match[]': ['up{via="v2"}', 'prometheus_http_request_duration_seconds{via="v2"}'] },
+      },
+    },
     { remote_read: [{ url: `${ours}/api/v1/read`, read_recent: true }] },
   )
   for (const expression of [
@@ -172,8 +177,9 @@ test('another Prometheus reads what is kept here, and scrapes it', async () => {
   }
   await eventually('it was scraped', async () => {
     const found = await query(reader.url, 'count_over_time(up{job="p", via="v2"}[10s])', Date.now() / 1000)
-    const scraped = await query(reader.url, 'scrape_samples_scraped{job="federated"}', Date.now() / 1000)
-    return found.length === 1 && scraped[0]?.value?.[1] === '1'
+    const native = 'histogram_count(last_over_time(prometheus_http_request_duration_seconds{via="v2"}[1m]))'
+    const [kept, scraped] = await Promise.all([ours, reader.url].map(url => query(url, native, Date.now() / 1000)))
+    return found.length === 1 && scraped!.length > 0 && scraped!.length === kept!.length
   })
 })
 

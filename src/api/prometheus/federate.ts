@@ -5,6 +5,7 @@ import { type Family, newRow, type Row } from '../../exposition/families.ts'
 import { showLabels } from '../../exposition/labels.ts'
 import { legacyLabel, legacyMetric } from '../../exposition/naming.ts'
 import { type Escaping, type Format, negotiate } from '../../exposition/negotiate.ts'
+import { protobufPage } from '../../exposition/protobuf.ts'
 import { classic, textPage } from '../../exposition/text.ts'
 import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram } from '../../model/float-histogram.ts'
 import { compareLabels, compareText, type Labels } from '../../model/labels.ts'
@@ -12,8 +13,8 @@ import { type Sources, selectorsOf, storeOf } from './asking.ts'
 import { readForm } from './form.ts'
 import { send } from './respond.ts'
 
-/** beside classic text */
-const formats: ReadonlySet<Format> = new Set()
+/** beside classic text: native histograms need it */
+const formats: ReadonlySet<Format> = new Set(['protobuf'])
 
 /** @throws {ApiError} */
 export async function federate(sources: Sources, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -31,9 +32,15 @@ export async function federate(sources: Sources, request: IncomingMessage, respo
       newest.set(series.labels.key, { labels: series.labels, time: time[last]!, value: value[last]!, histogram: histograms?.[last] })
     }
   }
-  const { escaping, contentType } = negotiate(request.headers['accept'], formats)
-  const families = escaped(familiesOf([...newest.values()], externalLabels), [...newest.values()], escaping)
-  await send(request, response, { status: 200, type: contentType, pieces: textPage(families, classic) })
+  const { format, escaping, contentType } = negotiate(request.headers['accept'], formats)
+  const shown = [...newest.values()].filter(({ histogram }) => format === 'protobuf' || histogram === undefined || isCustom(histogram))
+  const families = escaped(familiesOf(shown, externalLabels), shown, escaping)
+  const pieces = format === 'protobuf' ? made(protobufPage(families)) : textPage(families, classic)
+  await send(request, response, { status: 200, type: contentType, pieces })
+}
+
+function* made(pieces: Iterable<Uint8Array | undefined>): Generator<Uint8Array> {
+  for (const piece of pieces) if (piece !== undefined) yield piece
 }
 
 /** Most names are plain, and stay as they are for every scraper. */
@@ -54,11 +61,11 @@ interface Newest {
   readonly histogram: FloatHistogram | undefined
 }
 
+const isCustom = ({ schema }: FloatHistogram): boolean => schema === CUSTOM_BUCKETS_SCHEMA
+
 function familiesOf(all: readonly Newest[], external: Readonly<Record<string, string>>): Family[] {
   const families = new Map<string, NewestFamily>()
   for (const one of [...all].sort((a, b) => compareText(a.labels.name, b.labels.name) || compareLabels(a.labels, b.labels))) {
-    // Text has no native histograms but those with bounds of their own.
-    if (one.histogram !== undefined && one.histogram.schema !== CUSTOM_BUCKETS_SCHEMA) continue
     const type = one.histogram === undefined ? 'unknown' : 'histogram'
     const key = `${type} ${one.labels.name}`
     const family = families.get(key) ?? new NewestFamily(one.labels.name, type, external)
@@ -96,6 +103,11 @@ class NewestFamily implements Family {
     row.time = time
     if (histogram === undefined) {
       row.value = value
+      return true
+    }
+    if (!isCustom(histogram)) {
+      row.shape = 'native'
+      row.native = histogram
       return true
     }
     row.shape = 'histogram'

@@ -1,6 +1,8 @@
 /** What is not answered in JSON: federation and remote read. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ProtoWriter } from '../../../src/exposition/proto-writer.ts'
+import type { NativeSample, Sample } from '../../../src/exposition/read.ts'
+import { readProtobufPage } from '../../../src/exposition/read-protobuf.ts'
 import { readWriteV1 } from '../../../src/exposition/remote/read.ts'
 import type { RemoteSeries } from '../../../src/exposition/remote/series.ts'
 import { snappyDecode, snappyEncode } from '../../../src/lib/snappy.ts'
@@ -16,6 +18,7 @@ const store = new MemoryStore().load(
    up{job="b"} 1 1 1 stale
    old{job="a"} 1 _ _ _
    h{job="a"} {{schema:0 sum:5 count:4 buckets:[1 2 1]}}x3
+   r{job="a"} {{schema:1 sum:2.5 count:0.75 z_bucket:0.25 z_bucket_w:0.01 n_buckets:[0.5]}}x3
    n{job="a"} {{schema:-53 sum:5 count:7 custom_values:[0.5 1] buckets:[1 2 4]}}x3
    {"dotted.name", "l.x"="ü"} 1 2 3 4.5`,
   begin,
@@ -53,6 +56,42 @@ describe('federate', () => {
       '# TYPE up untyped',
       `up{instance="i:1",job="a",region="eu"} 1 ${now}`,
       '',
+    ])
+  })
+  test('protobuf has native histograms, also those of rates, and everything else as text has it', async () => {
+    const accept = 'application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8'
+    const query = new URLSearchParams([['match[]', '{job="a"}']])
+    const response = await fetch(`${api.url}/federate?${query}`, { headers: { accept } })
+    expect(response.headers.get('content-type')).toBe(
+      'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=allow-utf-8',
+    )
+    const samples: string[] = []
+    const natives: object[] = []
+    const about = (_: string) => {}
+    const visitor = {
+      ...{ type: about, help: about, unit: about },
+      sample: ({ key, value, time }: Sample) => void samples.push(`${key} ${value} ${time}`),
+      native: ({ key, time, count, sum, buckets }: NativeSample) => void natives.push({ key, time, count, sum, buckets }),
+    }
+    readProtobufPage(new Uint8Array(await response.arrayBuffer()), visitor, { native: true, classic: true })
+    expect(natives).toMatchObject([
+      { key: 'h{job="a",region="eu",instance=""}', time: now, count: 4, sum: 5, buckets: { scale: 0, zeroCount: 0, positive: [1, 2, 1] } },
+      {
+        key: 'r{job="a",region="eu",instance=""}',
+        time: now,
+        count: 0.75,
+        sum: 2.5,
+        buckets: { scale: 1, zeroCount: 0.25, negative: [0.5] },
+      },
+    ])
+    expect(samples).toEqual([
+      `n_count{job="a",region="eu",instance=""} 7 ${now}`,
+      `n_sum{job="a",region="eu",instance=""} 5 ${now}`,
+      `n_bucket{job="a",region="eu",instance="",le="0.5"} 1 ${now}`,
+      `n_bucket{job="a",region="eu",instance="",le="1.0"} 3 ${now}`,
+      `n_bucket{job="a",region="eu",instance="",le="+Inf"} 7 ${now}`,
+      `old{job="a",region="eu",instance=""} 1 ${begin}`,
+      `up{instance="i:1",job="a",region="eu"} 1 ${now}`,
     ])
   })
   test('names of any characters, for who takes them and who does not', async () => {
