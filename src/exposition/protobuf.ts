@@ -125,7 +125,7 @@ const isNative = (row: Row): boolean => row.shape === 'native' || (row.shape ===
 
 /** Of all samples, or of those up to a bound: field 4 is, of both messages, for what is no whole number, as a rate has it. */
 function writeCount(out: ProtoWriter, field: 1, count: number): void {
-  if (Number.isSafeInteger(count) && count >= 0) out.varintField(field, count)
+  if (Number.isInteger(count) && count >= 0) out.varintField(field, count)
   else out.double(4, count)
 }
 
