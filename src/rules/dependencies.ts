@@ -1,6 +1,6 @@
 import { type Matcher, valueTest } from '../model/matcher.ts'
+import { nodesOf } from '../promql/nodes.ts'
 import type { RuleDefinition } from './file.ts'
-import { nodesOf } from './nodes.ts'
 
 /** Which rules of a group read what others of it give: these come after those, and what does not depend may be evaluated side by side. */
 

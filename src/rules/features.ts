@@ -1,6 +1,6 @@
 import type { Expr } from '../promql/ast.ts'
 import { QueryError } from '../promql/engine.ts'
-import { nodesOf } from './nodes.ts'
+import { nodesOf } from '../promql/nodes.ts'
 
 /** Parts of PromQL that every Prometheus has today, and that tests may turn off as its early versions had them. */
 export interface Features {

@@ -1,5 +1,6 @@
 /** What of the language a statement needs: by this the figures of the suite are told apart. */
 import type { Expr } from '../../src/promql/ast.ts'
+import { nodesOf } from '../../src/promql/nodes.ts'
 import { experimentalAggregations, signatures } from '../../src/promql/signatures.ts'
 import { MemoryStorage } from '../../src/promql/testing/memory.ts'
 import { load } from '../../src/promql/testing/run.ts'
@@ -24,7 +25,7 @@ async function needOf({ expr, expected }: Evaluation, storage: MemoryStorage): P
   if ([...expected.series.values()].some(({ values }) => values.histograms.some(histogram => histogram !== undefined)))
     return 'native histograms'
   let flagged = false
-  for (const node of nodes(expr)) {
+  for (const node of nodesOf(expr)) {
     flagged ||= isFlagged(node)
     if (node.kind !== 'vector_selector') continue
     for (const series of await storage.select(node.matchers, { from: -1e15, to: 1e15, step: 0, range: 0, func: '' })) {
@@ -52,29 +53,5 @@ function isFlagged(node: Expr): boolean {
       return [node.range, node.step ?? 0, node.offset].some(duration => typeof duration !== 'number')
     default:
       return false
-  }
-}
-
-function* nodes(expr: Expr): Generator<Expr> {
-  yield expr
-  for (const child of children(expr)) yield* nodes(child)
-}
-
-function children(expr: Expr): readonly Expr[] {
-  switch (expr.kind) {
-    case 'paren':
-    case 'unary':
-    case 'subquery':
-      return [expr.expr]
-    case 'binary':
-      return [expr.left, expr.right]
-    case 'aggregate':
-      return expr.param === undefined ? [expr.expr] : [expr.param, expr.expr]
-    case 'call':
-      return expr.args
-    case 'matrix_selector':
-      return [expr.selector]
-    default:
-      return []
   }
 }

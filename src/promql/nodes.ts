@@ -1,4 +1,4 @@
-import type { Expr } from '../promql/ast.ts'
+import type { Expr } from './ast.ts'
 
 /** An expression and all that is in it; a range selector's instant selector too. */
 export function* nodesOf(expr: Expr): Generator<Expr> {
