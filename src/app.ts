@@ -9,128 +9,38 @@ import { OwnMetrics } from './api/own-metrics.ts'
 import { prometheusApi } from './api/prometheus/index.ts'
 import { recordsApi } from './api/records/index.ts'
 import { Reloads, reasonOf, reloadHandler } from './api/reload.ts'
+import { Contexts } from './app/contexts.ts'
+import type { App, Asked, Listening, Reloaded, Undelivered, World } from './app/contract.ts'
+import { Places } from './app/places.ts'
+import { Problems } from './app/problems.ts'
 import { Budget, SharedUse } from './component/budget.ts'
-import type { Authenticator, Component, Context, Files, Logger, MemoryUse, Status } from './component/component.ts'
+import type { Context, MemoryUse, Status } from './component/component.ts'
 import { unchangeable } from './component/config/unchangeable.ts'
 import { mergedText } from './component/config.ts'
 import type { Configuration, ServiceConfig } from './component/configuration.ts'
 import { DerivedSamples } from './component/derived.ts'
-import type { Disk } from './component/disk.ts'
-import { ConfigError, StartError, UnauthenticatedError } from './component/errors.ts'
-import type { Handed } from './component/handed.ts'
+import { ConfigError, StartError } from './component/errors.ts'
 import { type Journals, OfferedJournals } from './component/journals.ts'
-import { type Account, type Kind, Ledger } from './component/ledger.ts'
-import type { SharedPorts } from './component/listen.ts'
+import { type Account, Ledger } from './component/ledger.ts'
 import { createOwnTelemetry } from './component/own-telemetry.ts'
 import { OfferedStores, type Queries } from './component/queries.ts'
 import { OfferedRecords } from './component/records.ts'
-import type { Storage } from './component/storage.ts'
 import { OfferedTargets } from './component/targets.ts'
-import type { Recorded } from './component/telemetry.ts'
-import { Tenancy } from './component/tenancy.ts'
-import { type Clock, every } from './lib/clock.ts'
-import type { Store } from './model/query.ts'
-import type { Signal } from './model/signal.ts'
+import { every } from './lib/clock.ts'
 import { createReader } from './otlp/reader.ts'
 import { begin } from './pipeline/begin.ts'
 import { Graph, type Plan, type Unheard } from './pipeline/graph.ts'
 import type { Node } from './pipeline/node.ts'
 import { stopAll } from './pipeline/stop.ts'
-import { createEngine, type Engine, type EngineOptions } from './promql/engine.ts'
+import { createEngine } from './promql/engine.ts'
 import { journalled } from './rules/journalled.ts'
-import type { AlertListener } from './rules/manager.ts'
 import { Rules } from './rules/service.ts'
 import { ColumnLandings } from './workers/column-landing.ts'
-import { Crew, type Spawn } from './workers/crew.ts'
+import { Crew } from './workers/crew.ts'
 import { Landings } from './workers/landing.ts'
 import { mainPart } from './workers/partition.ts'
 
-/** What the outside gives: a test gives its own. */
-export interface World {
-  readonly clock: Clock
-  /** 0 <= x < 1 */
-  readonly random: () => number
-  readonly files: Files
-  readonly disk: Disk
-  /** `collect` frees what nobody refers to first */
-  readonly memory: (collect?: boolean) => MemoryUse
-  /** who answers questions about series beside what the configuration brings; components offer themselves here too */
-  readonly queries?: Queries
-  /** who remembers what is decided, likewise */
-  readonly journals?: Journals
-  /** a logger for one component */
-  readonly log: (component: string) => Logger
-  /** from here on, the least important lines that all of them write; without it a reload does not change that */
-  readonly setLogLevel?: (level: ServiceConfig['telemetry']['logs']['level']) => void
-  readonly version: string
-  /** told with own metrics: by the `self` receiver, and so wherever a pipeline leads */
-  readonly recorded?: Recorded
-  /** told when a component cannot go on, says why anew, or goes on again (undefined) */
-  readonly healthChanged?: (component: string, problem: string | undefined) => void
-  /** told when an alert of a rule begins, fires, or is over */
-  readonly alertChanged?: NonNullable<AlertListener['changed']>
-  /** we run inside a process that hands its own telemetry over in memory */
-  readonly handed?: Handed
-  /** makes an ingest thread; without it there is none */
-  readonly spawn?: Spawn
-  /** this is an ingest thread, and so is what it shares with the others */
-  readonly seat?: { readonly number: number; readonly slots: SharedArrayBuffer; readonly ports: SharedPorts }
-}
-
-export interface Listening {
-  /** the component's id */
-  readonly component: string
-  readonly what: string
-  readonly url: string
-}
-
-/** [rows] what was still held when a shutdown's time was over. */
-export interface Undelivered {
-  readonly exporter: string
-  readonly signal: Signal
-  readonly rows: number
-}
-
-/** What a reload came to, by kind and id. */
-export interface Reloaded {
-  readonly added: readonly string[]
-  readonly changed: readonly string[]
-  readonly removed: readonly string[]
-  /** how many go on as they were */
-  readonly kept: number
-  /** [rows] what was held by what was removed, when its time was over */
-  readonly undelivered: readonly Undelivered[]
-}
-
-export interface Asked {
-  /** undefined: nobody keeps series */
-  readonly store: () => Store | undefined
-  readonly engine: (options: Partial<EngineOptions>) => Engine
-  readonly settings: () => ServiceConfig['query']
-}
-
-export interface App {
-  readonly ledger: Ledger
-  readonly status: () => Status
-  /** what listens where, as bound */
-  readonly listening: readonly Listening[]
-  /** what a receiver gives and no pipeline takes */
-  readonly unheard: readonly Unheard[]
-  /** what questions are answered from, as the configuration has it at this moment */
-  readonly asked: Asked
-  /** What components have measured; undefined where nothing is. */
-  measured(): Promise<ResourceMetrics['scopeMetrics'] | undefined>
-  /** An error that no component handled: counted, and the whole is unhealthy from here on. */
-  failed(): void
-  /**
-   * Reads the configuration again, or takes the one that is given, checks it, and swaps what has changed; the rest goes on as it was.
-   * One after the other where several are asked for.
-   * @throws {ConfigError} {StartError} with everything that is wrong; what ran before goes on running
-   */
-  reload(load?: () => Promise<Configuration>): Promise<Reloaded>
-  /** Drains within the configuration's `shutdown_timeout`; safe twice. */
-  shutdown(): Promise<readonly Undelivered[]>
-}
+export type { App, Asked, Listening, Reloaded, Undelivered, World } from './app/contract.ts'
 
 /** A series that was not seen for so long gives its id back: twice the Prometheus exporter's `metric_expiration`. */
 const SERIES_IDLE_MS = 10 * 60_000
@@ -160,13 +70,11 @@ class Running implements App {
     engine: options => createEngine({ ...options, now: () => this.#world.clock.monotonic(), breathe: () => immediate() }),
     settings: () => this.#configuration.service.query,
   }
-  readonly #listening: Listening[] = []
   #configuration: Configuration
   readonly #world: World
   readonly #load: () => Promise<Configuration>
   readonly #graph: Graph
-  /** what instances were given, to be taken back when they are gone */
-  readonly #tenancies = new Map<Context, Tenancy>()
+  readonly #contexts: Contexts
   readonly #queries: Queries
   readonly #targets = new OfferedTargets()
   readonly #journals: Journals
@@ -186,8 +94,7 @@ class Running implements App {
   readonly #ownMetrics: OwnMetrics
   readonly #unhandled: Counter
   readonly #problems = new Problems((id, problem) => this.#world.healthChanged?.(id, problem))
-  /** our own listeners, by what they serve and where */
-  readonly #places = new Map<string, Place>()
+  readonly #places: Places
   readonly #reloads: Reloads
   readonly #timers: Disposable[] = []
   /** [ms] monotonic */
@@ -231,32 +138,21 @@ class Running implements App {
     const meter = (of: string) => (world.seat === undefined ? this.#telemetry.meter(of) : createNoopMeter())
     this.#api = new Api(this.#freshLedger, this.status, world.log('api'), meter('api'), world.clock)
     this.#ownMetrics = new OwnMetrics(this.#telemetry, world.clock)
+    this.#places = new Places(this.#api, this.#ownMetrics)
+    this.#contexts = new Contexts({
+      ...{ world, ledger: this.ledger, telemetry: this.#telemetry, budget: this.#budget, reader: this.#reader, api: this.#api },
+      ...{ places: this.#places, problems: this.#problems, queries: this.#queries, targets: this.#targets, journals: this.#journals },
+      ...{ records: this.#records, derived: this.#derived, memory: this.#memory, status: this.status },
+      unmeasured: () => this.#configuration.service.telemetry.metrics.level === 'none',
+      graph: () => this.#graph,
+    })
     this.#reloads = new Reloads(meter('service'), world.clock)
     this.#graph = new Graph({
       clock: world.clock,
       ledger: this.ledger,
-      context: (kind, id, pipeline) => this.#context(kind, id, pipeline),
+      context: (kind, id, pipeline) => this.#contexts.create(kind, id, pipeline),
     })
-    this.#api.mount(
-      '/-/reload',
-      reloadHandler(() => this.reload()),
-    )
-    this.#api.mount('/debug/queues', (_, response) => {
-      this.measured().then(
-        scopes => json(response, queuesOf(scopes ?? [])),
-        () => response.destroy(),
-      )
-    })
-    this.#api.mount('/debug/process', (_, response) => json(response, this.#processPage()))
-    for (const [path, handler] of prometheusApi({
-      clock: world.clock,
-      log: world.log('api'),
-      ...this.asked,
-      server: () => this.#server(),
-      targets: () => this.#targets.all(),
-      rules: () => this.#rules?.status() ?? [],
-    }))
-      this.#api.mount(path, handler)
+    this.#mountPages()
     const remember = journalled(() => this.#journals.get(), world.log('rules'))
     // Of several threads the main one evaluates rules.
     if (world.seat === undefined) {
@@ -271,8 +167,6 @@ class Running implements App {
         },
       })
     }
-    for (const [path, handler] of recordsApi({ clock: world.clock, log: world.log('api'), records: this.#records }))
-      this.#api.mount(path, handler)
     this.#unhandled = meter('service').createCounter('thalamus_process_unhandled_errors', {
       unit: '{error}',
       description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
@@ -291,12 +185,39 @@ class Running implements App {
     return [...(this.#crew?.unheard ?? []), ...this.#graph.unheard]
   }
   get listening(): readonly Listening[] {
-    return [...(this.#crew?.listening ?? []), ...this.#listening]
+    return [...(this.#crew?.listening ?? []), ...this.#places.listening]
   }
 
   async measured(): Promise<ResourceMetrics['scopeMetrics'] | undefined> {
     if (this.#configuration.service.telemetry.metrics.level === 'none') return undefined
     return (await this.#telemetry.collect()).scopeMetrics
+  }
+
+  #mountPages(): void {
+    const { clock, log } = this.#world
+    this.#api.mount(
+      '/-/reload',
+      reloadHandler(() => this.reload()),
+    )
+    this.#api.mount('/debug/queues', (_, response) => {
+      this.measured().then(
+        scopes => json(response, queuesOf(scopes ?? [])),
+        () => response.destroy(),
+      )
+    })
+    this.#api.mount('/debug/process', (_, response) => json(response, this.#processPage()))
+    const pages = [
+      ...prometheusApi({
+        clock,
+        log: log('api'),
+        ...this.asked,
+        server: () => this.#server(),
+        targets: () => this.#targets.all(),
+        rules: () => this.#rules?.status() ?? [],
+      }),
+      ...recordsApi({ clock, log: log('api'), records: this.#records }),
+    ]
+    for (const [path, handler] of pages) this.#api.mount(path, handler)
   }
 
   #processPage(): ProcessPage {
@@ -433,10 +354,9 @@ class Running implements App {
     this.#configuration = configuration
     await rules()
     this.#world.setLogLevel?.(configuration.service.telemetry.logs.level)
-    const wanted = new Set(placesOf(configuration.service).map(({ key }) => key))
-    this.#closePlaces([...this.#places.keys()].filter(key => !wanted.has(key)))
+    this.#places.closeAllBut(configuration.service)
     const undelivered = await this.#settling(() => stopAll(plan.removed, this.#beginning))
-    this.#releaseGone()
+    this.#contexts.releaseGone()
     return { ...changes(plan), undelivered }
   }
 
@@ -446,13 +366,13 @@ class Running implements App {
     let opened: readonly string[] = []
     try {
       plan = this.#graph.plan(main)
-      opened = await this.#openPlaces(service)
+      opened = await this.#places.open(service)
       await begin(plan, this.#beginning)
       return plan
     } catch (error) {
       plan?.abandon()
-      this.#closePlaces(opened)
-      this.#releaseGone()
+      this.#places.close(opened)
+      this.#contexts.releaseGone()
       throw error
     }
   }
@@ -470,7 +390,7 @@ class Running implements App {
       clock: this.#world.clock,
       log: this.#world.log('service'),
       timeoutMs: this.#configuration.service.shutdownTimeoutMs,
-      release: (context: Context) => this.#release(context),
+      release: (context: Context) => this.#contexts.release(context),
     }
   }
 
@@ -498,9 +418,8 @@ class Running implements App {
   async #settling(stop: () => Promise<void>): Promise<readonly Undelivered[]> {
     const accounts = [...this.ledger.own]
     const before = new Map(accounts.map(account => [account, account.dropped.get('shutdown') ?? 0]))
-    const running = new Set(this.#graph.nodes.map(({ context }) => context))
     await stop()
-    const goesOn = (account: Account) => !this.#stopped && [...running].some(context => this.#tenancies.get(context)?.has(account))
+    const goesOn = (account: Account) => !this.#stopped && this.#contexts.keeps(account)
     return accounts.flatMap(account => {
       const rows = (account.dropped.get('shutdown') ?? 0) - before.get(account)! + (goesOn(account) ? 0 : account.held() - account.kept())
       return rows > 0 ? [{ exporter: account.id, signal: account.signal, rows }] : []
@@ -528,161 +447,6 @@ class Running implements App {
       }),
     )
   }
-
-  // Our own listeners
-
-  /** Those that do not listen yet. @returns their keys @throws {StartError} and leaves the others as they were */
-  async #openPlaces(service: ServiceConfig): Promise<readonly string[]> {
-    const opened: string[] = []
-    for (const { key, what, address } of placesOf(service)) {
-      if (this.#places.has(key)) continue
-      const server = what === 'api' ? this.#api : this.#ownMetrics
-      try {
-        const url = await server.start(address)
-        const place: Listening = what === 'api' ? { component: 'api', what, url } : { component: 'telemetry', what, url }
-        this.#places.set(key, { stop: () => server.stop(address), heard: this.#heard(place) })
-        opened.push(key)
-      } catch (error) {
-        this.#closePlaces(opened)
-        throw error
-      }
-    }
-    return opened
-  }
-
-  #closePlaces(keys: readonly string[]): void {
-    for (const key of keys) {
-      const place = this.#places.get(key)
-      this.#places.delete(key)
-      place?.stop()
-      place?.heard[Symbol.dispose]()
-    }
-  }
-
-  #heard(place: Listening): Disposable {
-    this.#listening.push(place)
-    return { [Symbol.dispose]: () => void this.#listening.splice(this.#listening.indexOf(place), 1) }
-  }
-
-  // What components are given
-
-  /** What belongs to nothing that runs. */
-  #releaseGone(): void {
-    const running = new Set(this.#graph.nodes.map(({ context }) => context))
-    for (const context of this.#tenancies.keys()) if (!running.has(context)) this.#release(context)
-  }
-
-  #release(context: Context): void {
-    this.#tenancies.get(context)?.close()
-    this.#tenancies.delete(context)
-  }
-
-  /** Always the one that runs: whoever asked before a reload goes on with the new one's credentials. */
-  #authenticator(id: string): Authenticator | undefined {
-    const now = (): Authenticator | undefined => {
-      const component = this.#graph.extension(id)?.component
-      return component !== undefined && authenticates(component) ? component : undefined
-    }
-    if (now() === undefined) return undefined
-    return {
-      check(headers) {
-        const authenticator = now()
-        if (authenticator === undefined) throw new UnauthenticatedError('nobody can be let in: the authenticator is gone')
-        authenticator.check(headers)
-      },
-      headers: () => now()?.headers() ?? {},
-    }
-  }
-
-  #storage(id: string): Storage | undefined {
-    const component = this.#graph.extension(id)?.component
-    return component !== undefined && stores(component) ? component : undefined
-  }
-
-  #context(kind: Kind | 'extension', id: string, pipeline: string): Context {
-    const world = this.#world
-    const tenancy = new Tenancy()
-    const context: Context = {
-      id,
-      clock: world.clock,
-      random: world.random,
-      log: world.log(id),
-      meter:
-        this.#configuration.service.telemetry.metrics.level === 'none'
-          ? this.#telemetry.meter(id)
-          : tenancy.meter(this.#telemetry.meter(id)),
-      tracer: this.#telemetry.tracer(id),
-      telemetry: this.#telemetry,
-      files: world.files,
-      disk: world.disk,
-      budget: this.#budget,
-      reader: this.#reader,
-      account: signal => {
-        if (kind === 'extension') throw new Error('an extension has no rows to account for')
-        return tenancy.account(
-          signal,
-          () => this.ledger.open(kind, id, signal, pipeline),
-          account => this.ledger.close(account),
-        )
-      },
-      mount: (path, handler) => tenancy.keep(this.#api.mount(path, handler)),
-      authenticator: name => this.#authenticator(name),
-      storage: name => this.#storage(name),
-      queries: tenancy.offers(this.#queries),
-      targets: tenancy.offers(this.#targets),
-      journals: tenancy.offers(this.#journals),
-      records: { traces: tenancy.offers(this.#records.traces), logs: tenancy.offers(this.#records.logs) },
-      derived: tenancy.derived(this.#derived),
-      memory: this.#memory,
-      ports: world.seat?.ports,
-      handed: world.handed,
-      listening: (what, url) => tenancy.keep(this.#heard({ component: id, what, url })),
-      status: this.status,
-      health: problem => {
-        if (problem !== undefined) this.#problems.set(id, problem)
-        else this.#problems.delete(id)
-      },
-    }
-    tenancy.keep({
-      [Symbol.dispose]: () => {
-        // Its successor has the same name, and speaks for itself.
-        if (!this.#graph.nodes.some(node => node.id === id)) this.#problems.delete(id)
-      },
-    })
-    this.#tenancies.set(context, tenancy)
-    return context
-  }
-}
-
-/** By component: why it cannot go on. What changed is told once a turn: threads tell theirs again and again. */
-class Problems extends Map<string, string> {
-  readonly #changed: (id: string, problem: string | undefined) => void
-  #told: ReadonlyMap<string, string> = new Map()
-  #due = false
-
-  constructor(changed: (id: string, problem: string | undefined) => void) {
-    super()
-    this.#changed = changed
-  }
-  override set(id: string, problem: string): this {
-    super.set(id, problem)
-    this.#tell()
-    return this
-  }
-  override delete(id: string): boolean {
-    this.#tell()
-    return super.delete(id)
-  }
-  #tell(): void {
-    if (this.#due) return
-    this.#due = true
-    queueMicrotask(() => {
-      this.#due = false
-      const before = this.#told
-      this.#told = new Map(this)
-      for (const id of new Set([...before.keys(), ...this.keys()])) if (before.get(id) !== this.get(id)) this.#changed(id, this.get(id))
-    })
-  }
 }
 
 const usesOtherThreads = {
@@ -690,20 +454,6 @@ const usesOtherThreads = {
   message: 'cannot be changed by a reload',
   remedy: 'restart, so that threads are started, or none: what the pipelines begin with has changed',
 }
-
-interface Place {
-  stop(): void
-  readonly heard: Disposable
-}
-
-const placesOf = ({ api, telemetry }: ServiceConfig) => [
-  ...(api === undefined ? [] : [{ what: 'api' as const, address: api, key: `api ${api.host}:${api.port}` }]),
-  ...telemetry.metrics.endpoints.map(address => ({
-    what: 'own metrics' as const,
-    address,
-    key: `metrics ${address.host}:${address.port}`,
-  })),
-]
 
 function changes({ added, removed, nodes, before }: Plan): Omit<Reloaded, 'undelivered'> {
   const names = (of: readonly Node[]) => [...new Set(of.map(({ kind, id }) => `${kind} ${id}`))]
@@ -713,12 +463,4 @@ function changes({ added, removed, nodes, before }: Plan): Omit<Reloaded, 'undel
     removed: names(removed.filter(({ key }) => !nodes.some(node => node.key === key))),
     kept: nodes.length - added.length,
   }
-}
-
-function authenticates(component: Component): component is Component & Authenticator {
-  return 'check' in component && 'headers' in component
-}
-
-function stores(component: Component): component is Component & Storage {
-  return 'openQueue' in component
 }

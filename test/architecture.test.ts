@@ -27,6 +27,7 @@ const floors: Readonly<Record<string, number>> = {
   pipeline: 4,
   workers: 5,
   api: 6,
+  app: 6.5,
   'app.ts': 7,
   'components.ts': 7,
   'disk.ts': 7,
