@@ -1,6 +1,6 @@
 /** What is to be done with blocks next. Pure: what there is and what time it is in, one job out; asked again until there is none. */
 import type { BlockName } from './block.ts'
-import type { Retention } from './store.ts'
+import type { Retention } from './settings.ts'
 
 export const MINUTE = 60_000
 export const HOUR = 3_600_000

@@ -1,12 +1,15 @@
 /** Does what `nextJob` says: merges blocks, thins them out, deletes them. One job at a time, in slices that let others run. */
+import type { Logger } from '../component/component.ts'
 import { codeOf } from '../component/disk.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Labels } from '../model/labels.ts'
 import { type Block, BlockError, CHUNK_SAMPLES } from './block.ts'
 import type { BlockIndex } from './block-index.ts'
 import { SampleColumns } from './chunk.ts'
+import type { Contents } from './contents.ts'
 import { type Found, readAll } from './found.ts'
 import { HOUR, type Job, nextJob } from './plan.ts'
-import type { TimeSeriesStore } from './store.ts'
+import type { Retention } from './settings.ts'
 import { lastNumber, thin } from './thin.ts'
 
 /** [series] read at once */
@@ -17,24 +20,38 @@ const backoffMs = 60_000
 const flushMs = 6 * 60_000
 
 export class Upkeep {
+  readonly #contents: Contents
+  readonly #retention: Retention
+  readonly #openMs: number
+  readonly #clock: Clock
+  readonly #log: Logger
   /** blocks that could not be read: left alone */
   readonly #bad = new Set<Block>()
   #notBefore = 0
   readonly counts = { merge: 0, thin: 0, delete: 0 }
 
-  async run(store: TimeSeriesStore): Promise<void> {
-    const { clock, log, settings } = store
+  /** @param openMs how long after its end a window is waited for */
+  constructor(contents: Contents, retention: Retention, openMs: number, { clock, log }: { readonly clock: Clock; readonly log: Logger }) {
+    this.#contents = contents
+    this.#retention = retention
+    this.#openMs = openMs
+    this.#clock = clock
+    this.#log = log
+  }
+
+  async run(): Promise<void> {
+    const [contents, clock, log] = [this.#contents, this.#clock, this.#log]
     if (clock.monotonic() < this.#notBefore) return
     for (;;) {
-      const good = store.blocks.filter(block => !this.#bad.has(block))
-      const job = nextJob(good, settings.retention, store.openMs + flushMs, clock.now())
+      const good = contents.blocks.filter(block => !this.#bad.has(block))
+      const job = nextJob(good, this.#retention, this.#openMs + flushMs, clock.now())
       if (job === undefined) return
       try {
-        await this.#do(store, job)
+        await this.#do(contents, job)
         this.counts[job.is]++
         if (job.is === 'delete') log.debug({ why: job.why, blocks: job.blocks.map(({ path }) => path) }, 'blocks were deleted')
       } catch (error) {
-        if (store.closed) return
+        if (contents.closed) return
         if (error instanceof DamagedError) {
           this.#bad.add(error.block)
           log.error({ block: error.block.path, error: error.message }, 'a block is damaged and left alone: see thalamus store verify')
@@ -47,14 +64,14 @@ export class Upkeep {
     }
   }
 
-  #do(store: TimeSeriesStore, job: Job<Block>): Promise<void> {
+  #do(contents: Contents, job: Job<Block>): Promise<void> {
     switch (job.is) {
       case 'merge':
-        return mergeBlocks(store, job)
+        return mergeBlocks(contents, job)
       case 'thin':
-        return thinBlocks(store, job)
+        return thinBlocks(contents, job)
       case 'delete':
-        return store.deleteBlocks(job.blocks)
+        return contents.deleteBlocks(job.blocks)
     }
   }
 }
@@ -67,28 +84,25 @@ class DamagedError extends Error {
   }
 }
 
-async function mergeBlocks(store: TimeSeriesStore, { step, from, to, blocks }: Job<Block> & { is: 'merge' }): Promise<void> {
+async function mergeBlocks(contents: Contents, { step, from, to, blocks }: Job<Block> & { is: 'merge' }): Promise<void> {
   const samples = new SampleColumns(CHUNK_SAMPLES)
-  const merged = await store.writeBlock({ step, from, to, generation: store.nextGeneration() }, async add => {
-    for await (const { labels, parts } of everySeries(store, blocks, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+  const merged = await contents.writeBlock({ step, from, to, generation: contents.nextGeneration() }, async add => {
+    for await (const { labels, parts } of everySeries(contents, blocks, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
       await add(labels, readAll(present(parts), Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, samples))
     }
   })
-  store.addBlocks(merged === undefined ? [] : [merged], blocks)
-  await store.deleteBlocks(blocks)
+  contents.addBlocks(merged === undefined ? [] : [merged], blocks)
+  await contents.deleteBlocks(blocks)
 }
 
 type Add = (labels: Labels, samples: SampleColumns) => Promise<void> | undefined
 
 /** One pass over the day for all tiers. */
-async function thinBlocks(
-  store: TimeSeriesStore,
-  { steps, from, to, blocks, before, instead }: Job<Block> & { is: 'thin' },
-): Promise<void> {
+async function thinBlocks(contents: Contents, { steps, from, to, blocks, before, instead }: Job<Block> & { is: 'thin' }): Promise<void> {
   const samples = new SampleColumns(CHUNK_SAMPLES)
   const buckets = new SampleColumns(CHUNK_SAMPLES)
   const fill = async (adds: readonly Add[]) => {
-    for await (const { labels, parts } of everySeries(store, [...before, ...blocks], from - HOUR, to)) {
+    for await (const { labels, parts } of everySeries(contents, [...before, ...blocks], from - HOUR, to)) {
       const last = lastNumber(readAll(present(parts.slice(0, before.length)), from - HOUR, from, samples))
       readAll(present(parts.slice(before.length)), from, to, samples)
       for (const [i, add] of adds.entries()) {
@@ -102,13 +116,13 @@ async function thinBlocks(
   /** Opens a block for each tier, one within the other. */
   const write = async (adds: readonly Add[]): Promise<void> => {
     if (adds.length === steps.length) return fill(adds)
-    const name = { step: steps[adds.length]!, from, to, generation: store.nextGeneration() }
-    const block = await store.writeBlock(name, add => write([...adds, add]))
+    const name = { step: steps[adds.length]!, from, to, generation: contents.nextGeneration() }
+    const block = await contents.writeBlock(name, add => write([...adds, add]))
     if (block !== undefined) made.push(block)
   }
   await write([])
-  store.addBlocks(made, instead)
-  await store.deleteBlocks(instead)
+  contents.addBlocks(made, instead)
+  await contents.deleteBlocks(instead)
 }
 
 const present = (parts: readonly (Found | undefined)[]): Found[] => parts.filter(part => part !== undefined)
@@ -125,32 +139,32 @@ interface Gathering {
 }
 
 /** The series of all blocks, those of one metric beside each other, with what each block has of it in (from, to]. */
-async function* everySeries(store: TimeSeriesStore, blocks: readonly Block[], from: number, to: number): AsyncGenerator<Gathering> {
+async function* everySeries(contents: Contents, blocks: readonly Block[], from: number, to: number): AsyncGenerator<Gathering> {
   const uses = blocks.map(block => block.use())
   try {
     // Held as long as it takes, whatever the cache has room for.
     const indexes: BlockIndex[] = []
     for (const block of blocks) indexes.push(await guarded(block, () => block.index()))
     let waiting: Member[] = []
-    for await (const members of metrics(store, indexes)) {
+    for await (const members of metrics(contents, indexes)) {
       waiting = waiting.concat(members)
-      while (waiting.length >= GROUP) yield* load(store, blocks, indexes, waiting.splice(0, GROUP), from, to)
+      while (waiting.length >= GROUP) yield* load(contents, blocks, indexes, waiting.splice(0, GROUP), from, to)
     }
-    yield* load(store, blocks, indexes, waiting, from, to)
+    yield* load(contents, blocks, indexes, waiting, from, to)
   } finally {
     for (const use of uses) use[Symbol.dispose]()
   }
 }
 
 async function* load(
-  store: TimeSeriesStore,
+  contents: Contents,
   blocks: readonly Block[],
   indexes: readonly BlockIndex[],
   group: readonly Member[],
   from: number,
   to: number,
 ): AsyncGenerator<Gathering> {
-  await store.breathe()
+  await contents.breathe()
   const parts = group.map((): (Found | undefined)[] => blocks.map(() => undefined))
   for (const [b, block] of blocks.entries()) {
     const place = new Map<number, number>()
@@ -165,7 +179,7 @@ async function* load(
 }
 
 /** Metric by metric, so that no more labels are held than one metric has: the series of all blocks. */
-async function* metrics(store: TimeSeriesStore, indexes: readonly BlockIndex[]): AsyncGenerator<Member[]> {
+async function* metrics(contents: Contents, indexes: readonly BlockIndex[]): AsyncGenerator<Member[]> {
   const names = new Set<string>()
   for (const index of indexes) for (const name of index.values('__name__')) names.add(name)
   const nameless = indexes.map(withoutName)
@@ -179,7 +193,7 @@ async function* metrics(store: TimeSeriesStore, indexes: readonly BlockIndex[]):
     met += members.length
     if (met >= 4096) {
       met = 0
-      await store.breathe()
+      await contents.breathe()
     }
     yield members
   }

@@ -1,0 +1,103 @@
+/** Opens the directory of a store: locks it, clears what was not finished, reads what blocks begin and end with, notes, and logs. */
+import type { Disk, DiskFile, Lock } from '../component/disk.ts'
+import { StartError } from '../component/errors.ts'
+import { asStartError, attempt, otherVersion } from './attempt.ts'
+import { Block, BlockError, IndexCache, parseBlockFile } from './block.ts'
+import { byAge, type Stage } from './contents.ts'
+import { Notes } from './notes.ts'
+import { readNotes } from './notes-file.ts'
+import { replay } from './replay.ts'
+import type { StoreSettings, World } from './settings.ts'
+import { WriteAheadLog, walName, walNumber } from './wal.ts'
+
+export interface Opened {
+  readonly lock: Lock
+  readonly cache: IndexCache
+  readonly blocks: Block[]
+  readonly sealed: Stage[]
+  readonly notes: Notes
+  readonly generation: number
+  readonly wal: WriteAheadLog
+  readonly horizon: number
+}
+
+export async function openDirectory(settings: StoreSettings, world: World, readOnly = false): Promise<Opened> {
+  const { disk } = world
+  const { directory } = settings
+  const lock = readOnly ? { release: async () => {} } : await lockDirectory(settings, world)
+  const blocks: Block[] = []
+  try {
+    const names = await attempt(directory, 'read', () => disk.list(directory))
+    for (const name of names.filter(name => name.endsWith('.tmp') && !readOnly)) {
+      await attempt(directory, 'written', () => disk.remove(`${directory}/${name}`))
+    }
+    const cache = new IndexCache(settings.maxIndexBytes)
+    await openBlocks(settings, world, names, cache, blocks)
+    const notes = new Notes(settings.maxExemplars)
+    await readNotes(disk, directory, notes, world.log)
+    const sealed = await replay(settings, world, names, notes, readOnly)
+    const numbers = [...blocks.map(({ name }) => name.generation), ...names.map(name => walNumber(name) ?? 0)]
+    const number = Math.max(0, ...numbers) + 1
+    const horizon = Math.max(Number.NEGATIVE_INFINITY, ...blocks.map(({ last }) => last), ...sealed.map(({ head }) => head.newest))
+    const wal = readOnly
+      ? new WriteAheadLog(noFile, 0, 0, 0)
+      : await attempt(directory, 'written', () => createWal(disk, directory, number, horizon))
+    return { lock, cache, blocks: blocks.sort(byAge), sealed, notes, generation: number + 1, wal, horizon }
+  } catch (error) {
+    for (const block of blocks) await block.close().catch(() => {})
+    await lock.release()
+    throw error
+  }
+}
+
+async function lockDirectory({ directory }: StoreSettings, { disk }: World): Promise<Lock> {
+  await attempt(directory, 'made', () => disk.makeFolder(directory, 0o750))
+  const lock = await attempt(directory, 'written', () => disk.lock(`${directory}/lock`))
+  if (lock !== undefined) return lock
+  throw new StartError(`the store ${JSON.stringify(directory)} is in use, by another process or by another store of this one`, {
+    remedy: 'end it, or give each a directory of its own',
+    taken: true,
+  })
+}
+
+/** Of a store that is only read. */
+const noFile: DiskFile = {
+  size: async () => 0,
+  write: async () => {},
+  read: async () => 0,
+  sync: async () => {},
+  truncate: async () => {},
+  close: async () => {},
+}
+
+/** A damaged block is left where it is and not asked: everything else goes on. */
+async function openBlocks(settings: StoreSettings, { disk, log }: World, names: readonly string[], cache: IndexCache, into: Block[]) {
+  const { directory } = settings
+  for (const file of names) {
+    const name = parseBlockFile(file)
+    if (name === undefined) continue
+    try {
+      into.push(await Block.open(disk, directory, name, cache))
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw await asStartError(directory, error)
+      if (error.version !== undefined) throw otherVersion(`${directory}/${file}`, error.version)
+      log.error({ block: `${directory}/${file}`, error: error.message }, 'a block is damaged and left out: see thalamus store verify')
+    }
+  }
+}
+
+/** An empty log that is there after a loss of power, too. */
+export async function createWal(disk: Disk, directory: string, number: number, horizon: number): Promise<WriteAheadLog> {
+  const path = `${directory}/${walName(number)}`
+  const file = await disk.open(path, 'create')
+  try {
+    const wal = await WriteAheadLog.begin(file, number, horizon)
+    await file.sync()
+    await disk.syncFolder(directory)
+    return wal
+  } catch (error) {
+    await file.close().catch(() => {})
+    await disk.remove(path).catch(() => {})
+    throw error
+  }
+}

@@ -1,0 +1,200 @@
+/** Questions: heads and blocks are asked alike, and what they have of a series is put together. Nobody waits for writers or for upkeep. */
+import { showBytes } from '../lib/bytes.ts'
+import type { Labels } from '../model/labels.ts'
+import type { Matcher } from '../model/matcher.ts'
+import type { Cardinality, Metadata, Samples, SelectedSeries, SelectHints, SeriesExemplars, Store } from '../model/query.ts'
+import { QueryError } from '../promql/query-error.ts'
+import { type Block, BlockError, type ReadBudget, TooLargeError } from './block.ts'
+import { cardinalityOf } from './cardinality.ts'
+import { aggregatesFor, SampleColumns } from './chunk.ts'
+import type { Contents, Places } from './contents.ts'
+import { type Found, Gathered, readAll, toSamples } from './found.ts'
+import type { Head } from './head.ts'
+import { type LabelIndex, Selector } from './label-index.ts'
+import type { Notes } from './notes.ts'
+import { HOUR, MINUTE } from './plan.ts'
+import { bucketEnd, lastNumber, thin } from './thin.ts'
+
+export class Questions implements Store {
+  readonly #contents: Contents
+  readonly #notes: Notes
+  readonly #maxSelectBytes: number
+
+  constructor(contents: Contents, notes: Notes, maxSelectBytes: number) {
+    this.#contents = contents
+    this.#notes = notes
+    this.#maxSelectBytes = maxSelectBytes
+  }
+
+  /** Blocks and heads, the oldest first: what was written twice counts as it was first. */
+  async #gather(places: Places, selectors: readonly Selector[], from: number, to: number, load: boolean): Promise<Gathered> {
+    const blocks = places.blocks.filter(({ first, last }) => last > from && first <= to)
+    const heads = places.heads.filter(({ maxTime, minTime }) => maxTime > from && minTime <= to)
+    const gathered = new Gathered()
+    const uses = blocks.map(block => block.use())
+    const budget = { left: this.#maxSelectBytes }
+    try {
+      for (const block of blocks) gathered.add(await this.#findIn(block, selectors, from, to, load, budget))
+    } finally {
+      for (const use of uses) use[Symbol.dispose]()
+    }
+    for (const head of heads) gathered.add(findInHead(head, selectors, from, to))
+    return gathered
+  }
+
+  async #findIn(
+    block: Block,
+    selectors: readonly Selector[],
+    from: number,
+    to: number,
+    load: boolean,
+    budget: ReadBudget,
+  ): Promise<Found[]> {
+    try {
+      const index = await block.index()
+      return await block.load(index, selectAny(selectors, index), from, to, load, budget)
+    } catch (error) {
+      if (error instanceof TooLargeError) {
+        const most = showBytes(this.#maxSelectBytes)
+        throw new QueryError('execution', `query reads more than ${most} of the store: ask for fewer series or less time`)
+      }
+      if (!(error instanceof BlockError)) throw error
+      throw new BlockError(`${block.path} cannot be read: ${error.message}; thalamus store verify says more`)
+    }
+  }
+
+  async select(matchers: readonly Matcher[], { from, to, range, func }: SelectHints): Promise<readonly SelectedSeries[]> {
+    const selectors = [new Selector(matchers)]
+    const raw = this.#contents.places(0)
+    const step = this.#tierFor(from, to)
+    if (step === 0) return (await this.#gather(raw, selectors, from, to, true)).selected(from, to)
+    // They are read after what is older, and may be merged until then.
+    using held = new DisposableStack()
+    for (const block of raw.blocks) held.use(block.use())
+    const tier = this.#contents.places(step)
+    // What has no buckets yet is thinned out as it is read.
+    const tail = Math.max(from, Math.max(...tier.blocks.map(({ name }) => name.to)))
+    const begin = bucketEnd(tail, step) === tail ? tail : bucketEnd(tail, step) - step
+    const buckets = await this.#gather(tier, selectors, from, to, true)
+    const rest = begin < to ? await this.#gather(raw, selectors, begin, to, true) : new Gathered()
+    const wanted = range === 0 ? 0 : aggregatesFor(func)
+    const own = new SampleColumns(0)
+    return rest.joined(buckets).map(({ labels, parts: [samples, old] }) => ({
+      labels,
+      read: lent => {
+        const into = lent === true ? own : new SampleColumns(0)
+        into.wanted = wanted
+        return readTier(step, old, samples, { from, begin, to }, into)
+      },
+    }))
+  }
+
+  /** The finest tier that reaches back as far as is asked for, or as any does: [ms] its step, 0 for samples as they came. */
+  #tierFor(from: number, to: number): number {
+    const tiers = [0, MINUTE, HOUR]
+    const firsts = tiers.map(step => {
+      const { blocks, heads } = this.#contents.places(step)
+      return Math.min(...blocks.map(({ first }) => first), ...heads.map(({ minTime }) => minTime))
+    })
+    const lacks = (i: number): boolean =>
+      from < firsts[i]! &&
+      this.#contents.blocks.some(({ name, first, last }) => name.step > tiers[i]! && first < firsts[i]! && last > from && first <= to)
+    return tiers.find((_, i) => !lacks(i)) ?? HOUR
+  }
+
+  async series(selectors: readonly (readonly Matcher[])[], from: number, to: number): Promise<readonly Labels[]> {
+    const gathered = await this.#gather(this.#contents.places(), selectorsOf(selectors), from, to, false)
+    return [...gathered.labels()]
+  }
+
+  async labelNames(selectors: readonly (readonly Matcher[])[], from: number, to: number): Promise<readonly string[]> {
+    const names = new Set<string>()
+    if (selectors.length === 0) {
+      for (const index of await this.#indexes(from, to)) for (const name of index.names()) names.add(name)
+    } else for (const labels of await this.series(selectors, from, to)) for (const [name] of labels) names.add(name)
+    return [...names].sort()
+  }
+
+  async labelValues(name: string, selectors: readonly (readonly Matcher[])[], from: number, to: number): Promise<readonly string[]> {
+    const values = new Set<string>()
+    if (selectors.length === 0) {
+      for (const index of await this.#indexes(from, to)) for (const value of index.values(name)) values.add(value)
+    } else for (const labels of await this.series(selectors, from, to)) values.add(labels.get(name))
+    values.delete('')
+    return [...values].sort()
+  }
+
+  async #indexes(from: number, to: number): Promise<LabelIndex[]> {
+    const indexes: LabelIndex[] = []
+    for (const block of this.#contents.blocks.filter(({ first, last }) => last > from && first <= to)) {
+      using _ = block.use()
+      indexes.push(await block.index())
+    }
+    for (const head of this.#contents.heads) if (head.maxTime > from && head.minTime <= to) indexes.push(head.index)
+    return indexes
+  }
+
+  async metadata(name?: string): Promise<ReadonlyMap<string, readonly Metadata[]>> {
+    const { metadata } = this.#notes
+    if (name === undefined) return new Map(Array.from(metadata, ([family, said]) => [family, [said]]))
+    const said = metadata.get(name)
+    return new Map(said === undefined ? [] : [[name, [said]]])
+  }
+
+  async exemplars(selectors: readonly (readonly Matcher[])[], from: number, to: number): Promise<readonly SeriesExemplars[]> {
+    return this.#notes.select(selectorsOf(selectors), from, to)
+  }
+
+  async cardinality(limit: number): Promise<Cardinality> {
+    const { head } = this.#contents.stage
+    const times = [...this.#contents.blocks, ...this.#contents.heads.map(({ minTime, maxTime }) => ({ first: minTime, last: maxTime }))]
+    const first = Math.min(...times.map(({ first }) => first))
+    const last = Math.max(...times.map(({ last }) => last))
+    return {
+      ...cardinalityOf(head.index, limit),
+      headSeries: head.size,
+      headChunks: head.pages,
+      minTime: Number.isFinite(first) ? first : 0,
+      maxTime: Number.isFinite(last) ? last : 0,
+    }
+  }
+}
+
+/** Buckets up to `begin`, and from there on samples that become buckets. */
+function readTier(
+  step: number,
+  old: readonly Found[],
+  samples: readonly Found[],
+  { from, begin, to }: { readonly from: number; readonly begin: number; readonly to: number },
+  into: SampleColumns,
+): Samples {
+  const all = readAll(old, from, to, into)
+  const buckets = all.beginAggregates()
+  if (samples.length > 0) thin(readAll(samples, begin, to), step, lastNumber(all), all, to)
+  all.keep(0, from, to)
+  const [first, min, max, sum, count, increase] = (all.aggregates ?? buckets).map((column, k) =>
+    ((all.wanted >> k) & 1) === 0 ? unread : column.subarray(0, all.length),
+  ) as Six
+  return toSamples(all, { step, first, min, max, sum, count, increase })
+}
+const unread = new Float64Array(0)
+type Six = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, Float64Array]
+
+const selectorsOf = (selectors: readonly (readonly Matcher[])[]): Selector[] => selectors.map(matchers => new Selector(matchers))
+
+function selectAny(selectors: readonly Selector[], index: LabelIndex): number[] {
+  if (selectors.length === 1) return selectors[0]!.select(index)
+  const all = new Set<number>()
+  for (const selector of selectors) for (const series of selector.select(index)) all.add(series)
+  return [...all].sort((a, b) => a - b)
+}
+
+function findInHead(head: Head, selectors: readonly Selector[], from: number, to: number): Found[] {
+  return selectAny(selectors, head.index)
+    .filter(series => head.has(series, from, to))
+    .map(series => ({
+      labels: head.labels[series]!,
+      count: head.countOf(series),
+      read: (after, until, into) => head.read(series, after, until, into),
+    }))
+}

@@ -1,0 +1,67 @@
+/** What a log holds becomes a head again. */
+import { attempt, otherVersion } from './attempt.ts'
+import type { Stage } from './contents.ts'
+import { Head } from './head.ts'
+import { readBody, type SeriesHandle } from './incoming.ts'
+import type { Notes } from './notes.ts'
+import { type StoreSettings, WINDOW, type World } from './settings.ts'
+import { readWal, WAL_HEADER, WalVersionError, walName, walNumber } from './wal.ts'
+
+/** What logs hold becomes a head of its own, to be written to blocks. */
+export async function replay(
+  settings: StoreSettings,
+  world: World,
+  names: readonly string[],
+  notes: Notes,
+  readOnly: boolean,
+): Promise<Stage[]> {
+  const { disk, clock, log } = world
+  const { directory } = settings
+  const numbers = names.flatMap(name => walNumber(name) ?? []).sort((a, b) => a - b)
+  const stages: Stage[] = []
+  for (const number of numbers) {
+    const path = `${directory}/${walName(number)}`
+    let head = new Head(settings.outOfOrderMs, WINDOW, Number.NEGATIVE_INFINITY)
+    const since = clock.monotonic()
+    const end = await attempt(directory, 'read', async () => {
+      const file = await disk.open(path, 'read')
+      try {
+        const handles: SeriesHandle[] = []
+        return await readWal(
+          file,
+          number,
+          body => takeRecord(head, notes, body, handles),
+          // What was too old for it then is so now.
+          horizon => (head = new Head(settings.outOfOrderMs, WINDOW, horizon)),
+        )
+      } catch (error) {
+        if (error instanceof WalVersionError) throw otherVersion(path, error.version)
+        throw error
+      } finally {
+        await file.close()
+      }
+    })
+    const facts = { log: path, series: head.size, samples: head.samples, torn: end.torn, ms: Math.round(clock.monotonic() - since) }
+    if (end.torn > 0 && end.size > 0) log.warn(facts, 'a log ends in a record that is not whole: it was not acknowledged, or it is damaged')
+    else if (head.samples > 0) log.info(facts, 'a log was read')
+    if (head.samples > 0) stages.push({ head, logs: [number], since })
+    else if (readOnly) continue
+    else if (end.size === 0 && end.torn > WAL_HEADER) {
+      // It may hold what was acknowledged: somebody may want to look at it.
+      log.error({ log: path, aside: `${path}.damaged` }, 'a log does not begin as one does, and is put aside')
+      await attempt(directory, 'written', () => disk.rename(path, `${path}.damaged`))
+    } else await attempt(directory, 'written', () => disk.remove(path))
+  }
+  return stages
+}
+
+function takeRecord(head: Head, notes: Notes, body: Uint8Array, handles: SeriesHandle[]): void {
+  const { incoming, fresh } = readBody(body, handles)
+  for (const handle of fresh) {
+    handle.head = head
+    handle.series = head.find(handle.labels.key) ?? head.add(handle.labels)
+  }
+  const { samples, series } = incoming
+  for (let i = 0; i < samples.length; i++) head.append(series[i]!.series, samples, i)
+  notes.take(incoming)
+}

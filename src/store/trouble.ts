@@ -1,0 +1,47 @@
+/** Why the store takes nothing at the moment, if it does not: said when it begins, said again now and then, and said when it is over. */
+import type { Logger } from '../component/component.ts'
+import { codeOf } from '../component/disk.ts'
+import type { Clock } from '../lib/clock.ts'
+
+/** [ms] between two lines that say the same */
+export const quietMs = 30_000
+
+export class Trouble {
+  readonly #directory: string
+  readonly #clock: Clock
+  readonly #log: Logger
+  #problem: string | undefined
+  #saidAt = Number.NEGATIVE_INFINITY
+  /** told when the store cannot go on by itself, and when it can again */
+  onChange: (problem: string | undefined) => void = () => {}
+
+  constructor(directory: string, clock: Clock, log: Logger) {
+    this.#directory = directory
+    this.#clock = clock
+    this.#log = log
+  }
+
+  get problem(): string | undefined {
+    return this.#problem
+  }
+
+  /** @returns what is said of it */
+  failed(what: string, error: unknown): string {
+    const problem = `store ${JSON.stringify(this.#directory)}: ${what}: ${codeOf(error)}`
+    const now = this.#clock.monotonic()
+    if (this.#problem !== problem || now - this.#saidAt >= quietMs) {
+      this.#saidAt = now
+      this.#log.error({ directory: this.#directory, error: codeOf(error) }, what)
+    }
+    if (this.#problem !== problem) this.onChange(problem)
+    this.#problem = problem
+    return problem
+  }
+
+  worked(): void {
+    if (this.#problem === undefined) return
+    this.#problem = undefined
+    this.#log.info({ directory: this.#directory }, 'the store takes what comes again')
+    this.onChange(undefined)
+  }
+}
