@@ -10,7 +10,6 @@ import type { Consumer, Context, ProcessorFactory } from '../src/component/compo
 import { loadConfiguration } from '../src/component/config.ts'
 import { Ledger } from '../src/component/ledger.ts'
 import { createOwnTelemetry } from '../src/component/own-telemetry.ts'
-import { components } from '../src/components.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import type { AnyBatch } from '../src/model/batch.ts'
 import { Raw } from '../src/model/raw.ts'
@@ -21,6 +20,7 @@ import attributes from '../src/processors/attributes/index.ts'
 import filter from '../src/processors/filter/index.ts'
 import redaction from '../src/processors/redaction/index.ts'
 import resource from '../src/processors/resource/index.ts'
+import { components } from '../test/components.ts'
 
 const RUNS = 9
 /** [ms] of CPU a run */

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
 import { layers, metaOf, type Schema, schemasAt } from '../src/component/config/shape.ts'
 import { serviceSchema } from '../src/component/config.ts'
-import { aliases, components } from '../src/components.ts'
+import { aliases, components } from '../test/components.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const lists = 'test/compat'

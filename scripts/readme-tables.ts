@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
 import { type JsonSchema, serviceSchema, settingsJsonSchema } from '../src/component/config.ts'
-import { components } from '../src/components.ts'
+import { components } from '../test/components.ts'
 
 const begin = '<!-- settings -->'
 const end = '<!-- /settings -->'

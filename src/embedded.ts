@@ -3,11 +3,11 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { type App, start } from './app.ts'
 import { defaultConfiguration, embeddedConfiguration } from './commands/default.ts'
 import { sourcesOf, type Texts } from './component/config/texts.ts'
-import { loadConfiguration, type Source } from './component/config.ts'
+import type { Source } from './component/config.ts'
 import type { Configuration } from './component/configuration.ts'
 import { StartError } from './component/errors.ts'
 import { Handed } from './component/handed.ts'
-import { aliases, components } from './components.ts'
+import { readConfiguration } from './components.ts'
 import { sent } from './embed/errors.ts'
 import { Ending, type FromPipeline, type Seat, type ToPipeline } from './embed/messages.ts'
 import { Mirror } from './embed/mirror.ts'
@@ -82,8 +82,8 @@ function take({ ticket, signal, body }: ToPipeline & { is: 'request' }): void {
 /** [requests] whose verdicts are kept for a main thread that stands still before it has heard them; it has a few open at most */
 const keptVerdicts = 1024
 
-const read = (sources: readonly Source[], { set: sets = [], env = {} }: Omit<Texts, 'config'> = {}) =>
-  asGuest(loadConfiguration(sources, { sets, env, readFile: nodeFiles.readSync, factories: components, aliases }))
+const read = async (sources: readonly Source[], { set: sets = [], env = {} }: Omit<Texts, 'config'> = {}) =>
+  asGuest(await readConfiguration(sources, { sets, env, readFile: nodeFiles.readSync }))
 const readTexts = (texts: Texts) => read(sourcesOf(texts.config, defaultConfiguration), texts)
 
 async function configuration(): Promise<Configuration> {

@@ -8,8 +8,7 @@ import { start as startApp, type World } from './app.ts'
 import { defaultConfiguration } from './commands/default.ts'
 import type { AnyFactory } from './component/component.ts'
 import { sourcesOf, type Texts } from './component/config/texts.ts'
-import { loadConfiguration } from './component/config.ts'
-import { aliases, components } from './components.ts'
+import { readConfiguration } from './components.ts'
 import type { EmbeddedApp, EmbedOptions } from './embed.ts'
 import { recorder } from './instruments/instruments.ts'
 import { Latest } from './library/latest.ts'
@@ -73,10 +72,9 @@ export async function start(options: StartOptions | EmbeddedStartOptions = {}): 
     const { embed } = await import('./embed.ts')
     return embed(options, options.embed === true ? {} : options.embed)
   }
-  const factories = [...components, ...(options.components ?? [])]
   const read = ({ config, set = [], env = {} }: Texts) =>
-    loadConfiguration(sourcesOf(config, defaultConfiguration), { sets: set, env, factories, aliases })
-  const configuration = read(options)
+    readConfiguration(sourcesOf(config, defaultConfiguration), { sets: set, env }, options.components)
+  const configuration = await read(options)
   const { logs } = configuration.service.telemetry
   let listeners: Listeners | undefined
   const world: World = {

@@ -1,10 +1,9 @@
 /** An ingest thread: its part of the configuration, run by the same application as the whole. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { start } from './app.ts'
-import { loadConfiguration } from './component/config.ts'
 import type { Configuration, Origin } from './component/configuration.ts'
 import { ConfigError, StartError } from './component/errors.ts'
-import { aliases, components } from './components.ts'
+import { readConfiguration } from './components.ts'
 import { ColumnShipping } from './workers/column-shipping.ts'
 import { Ends } from './workers/ends.ts'
 import type { Counts, Failure, Seat, Standing, ToMain, ToThread } from './workers/messages.ts'
@@ -22,15 +21,15 @@ const columns = new ColumnShipping(say, ends)
 const ships = { bytes: shipping.factory, columns: columns.factory }
 
 /** What a thread does of it; nothing, where a reload has left nothing for threads. */
-function read({ sources, sets, forward, store, env, files }: Origin): Configuration {
+async function read({ sources, sets, forward, store, env, files }: Origin): Promise<Configuration> {
   const readFile = files ? { readFile: nodeFiles.readSync } : {}
-  const whole = loadConfiguration(sources, { sets, forward, store, env, ...readFile, factories: components, aliases })
+  const whole = await readConfiguration(sources, { sets, forward, store, env, ...readFile })
   const part = threadPart(whole, ships)
   return part ?? { ...whole, service: { ...whole.service, extensions: [], pipelines: [], api: undefined } }
 }
 
 async function run(): Promise<void> {
-  const configuration = read(seat.origin)
+  const configuration = await read(seat.origin)
   const log = systemLog({ worker: seat.number })
   const ports = { bound: new Map(seat.ports), first: seat.number === 1 }
   const world = systemWorld(log, configuration.service.telemetry.logs)
@@ -49,7 +48,7 @@ async function run(): Promise<void> {
     reload: async ({ origin, ports: known }) => {
       for (const [asked, port] of known) ports.bound.set(asked, port)
       try {
-        await app.reload(async () => read(origin))
+        await app.reload(() => read(origin))
         say({ is: 'reloaded', ...standing() })
       } catch (error) {
         say(failure(error))

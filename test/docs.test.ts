@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ConfigFileError, loadConfiguration } from '../src/component/config.ts'
 import { showProblem } from '../src/component/errors.ts'
-import { aliases, components } from '../src/components.ts'
 import { misuses } from './commands/misuses.ts'
+import { aliases, components } from './components.ts'
 import { corpus } from './config/corpus.ts'
 
 const root = join(import.meta.dirname, '..')

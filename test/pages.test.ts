@@ -3,8 +3,8 @@ import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { type App, start } from '../src/app.ts'
 import { loadConfiguration } from '../src/component/config.ts'
-import { components } from '../src/components.ts'
 import { systemClock } from '../src/lib/clock.ts'
+import { components } from './components.ts'
 import { seeded, testContext } from './kit/context.ts'
 
 const cx = testContext()

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { start, type World } from '../src/app.ts'
 import { type Component, type Context, exporter, receiver } from '../src/component/component.ts'
 import { loadConfiguration } from '../src/component/config.ts'
-import { components } from '../src/components.ts'
+import { components } from './components.ts'
 import { settled, VirtualClock } from './kit/clock.ts'
 import { seeded, testContext } from './kit/context.ts'
 

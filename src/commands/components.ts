@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 import type { AnyFactory } from '../component/component.ts'
-import { components as all } from '../components.ts'
+import { allComponents } from '../components.ts'
 import { type Signal, signals } from '../model/signal.ts'
 import type { Command } from './command.ts'
 
@@ -10,6 +10,7 @@ export const components: Command = {
   says: 'prints the components there are, their signals and how stable they are',
   flags: {},
   async run(_, outside) {
+    const all = await allComponents()
     const kinds = ['receiver', 'processor', 'exporter', 'connector', 'extension'] as const
     const lists = kinds.map(kind => [`${kind}s`, all.filter(factory => factory.kind === kind).map(describe)])
     outside.print(stringify({ buildinfo: { command: 'thalamus', version: outside.version }, ...Object.fromEntries(lists) }).trimEnd())

@@ -1,9 +1,9 @@
 /** What the pipeline inside the service would do, found out without starting it: its configuration as `check` reads it, and its ports. */
 import { isAbsolute, join } from 'node:path'
-import { ConfigFileError, type LoadedConfiguration, loadConfiguration, showProblems } from '../component/config.ts'
+import { ConfigFileError, type LoadedConfiguration, showProblems } from '../component/config.ts'
 import { ConfigError } from '../component/errors.ts'
 import { splitEndpoint } from '../component/settings.ts'
-import { aliases, components } from '../components.ts'
+import { readConfiguration } from '../components.ts'
 import { signals } from '../model/signal.ts'
 import type { Finding } from '../register/examination.ts'
 import type { Embed } from '../register/settings.ts'
@@ -40,7 +40,7 @@ async function examineDefault({ forward }: Embed, outside: Outside): Promise<Fin
   const ports = { otlp: await free(4318), page: await free(9464) }
   const text = embeddedConfiguration(ports, forward)
   const moved = (port: number, from: number) => `${port}${port === from ? '' : ` (${from} is taken)`}`
-  const read = loadConfiguration([{ name: 'embedded configuration', text }], { sets: [], env: {}, factories: components, aliases })
+  const read = await readConfiguration([{ name: 'embedded configuration', text }], { sets: [], env: {} })
   return [
     taking(read, 'without a file'),
     { is: 'good', says: `${what}: OTLP on port ${moved(ports.otlp, 4318)}, the page of metrics on port ${moved(ports.page, 9464)}` },

@@ -1,8 +1,9 @@
 /** The main job: runs a configuration until somebody asks it to stop. */
 import type { App, Undelivered } from '../app.ts'
 import { showPosition } from '../component/config/problems.ts'
-import { type LoadedConfiguration, loadConfiguration, mergedText } from '../component/config.ts'
+import { type LoadedConfiguration, mergedText } from '../component/config.ts'
 import { ConfigError } from '../component/errors.ts'
+import { known, readConfiguration } from '../components.ts'
 import { rowWord } from '../model/signal.ts'
 import { type Arguments, type Command, type Outside, UsageError } from './command.ts'
 import { defaultName } from './default.ts'
@@ -16,11 +17,11 @@ export const run: Command = {
   async run(args, outside) {
     const remembering = rememberingStandardInput(outside)
     const { sources, options } = await wanted(args, remembering)
-    const configuration = loadConfiguration(sources, options)
+    const configuration = await readConfiguration(sources, options)
     if (args.flags.has('print-config')) {
       const untouched =
         sources[0]?.name === defaultName && options.sets?.length === 0 && options.forward === undefined && options.store === undefined
-      outside.print((untouched ? sources[0]!.text : mergedText(sources, options)).trimEnd())
+      outside.print((untouched ? sources[0]!.text : mergedText(sources, { ...options, ...(await known(sources, options)) })).trimEnd())
       return 0
     }
     return runUntilStopped(configuration, outside, () => loadAgain(args, remembering))

@@ -1,5 +1,5 @@
 import { configurationJsonSchema } from '../component/config.ts'
-import { aliases, components } from '../components.ts'
+import { aliases, allComponents } from '../components.ts'
 import type { Command } from './command.ts'
 
 export const schema: Command = {
@@ -7,7 +7,7 @@ export const schema: Command = {
   says: 'prints the JSON Schema of a configuration file, for editors',
   flags: {},
   async run(_, outside) {
-    outside.print(JSON.stringify(configurationJsonSchema(components, aliases), null, 2))
+    outside.print(JSON.stringify(configurationJsonSchema(await allComponents(), aliases), null, 2))
     return 0
   },
 }

@@ -1,8 +1,8 @@
 /** The flags that say which configuration is meant, and how they are read: the same for every command that needs one. */
 
 import { unfolded } from '../component/config/substitute.ts'
-import { type LoadedConfiguration, type LoadOptions, loadConfiguration, type Source } from '../component/config.ts'
-import { aliases, components } from '../components.ts'
+import type { LoadedConfiguration, LoadOptions, Source } from '../component/config.ts'
+import { readConfiguration } from '../components.ts'
 import { type Arguments, type Flag, type Outside, UsageError } from './command.ts'
 import { defaultConfiguration, defaultListeningOn, defaultName } from './default.ts'
 
@@ -21,7 +21,7 @@ export const sourceFlags = {
 
 export interface Wanted {
   readonly sources: readonly Source[]
-  readonly options: LoadOptions
+  readonly options: Omit<LoadOptions, 'factories'>
 }
 
 /** @throws {UsageError} where a file cannot be read */
@@ -44,8 +44,6 @@ export async function wanted({ flags, rest }: Arguments, outside: Outside): Prom
     store: flags.get('store')?.[0],
     env: outside.env,
     readFile: outside.readSync,
-    factories: components,
-    aliases,
   }
   return { sources: sources.length === 0 ? [builtIn] : sources, options }
 }
@@ -53,7 +51,7 @@ export async function wanted({ flags, rest }: Arguments, outside: Outside): Prom
 /** @throws {UsageError} {ConfigFileError} */
 export async function load(args: Arguments, outside: Outside): Promise<LoadedConfiguration> {
   const { sources, options } = await wanted(args, outside)
-  return loadConfiguration(sources, options)
+  return readConfiguration(sources, options)
 }
 
 async function readSource(name: string, outside: Outside): Promise<Source> {

@@ -13,7 +13,7 @@ import { readOverride, setName } from './config/override.ts'
 import { ConfigFileError, inOrder, type LocatedProblem } from './config/problems.ts'
 import { checkReferences } from './config/references.ts'
 import { withoutSecrets } from './config/secrets.ts'
-import { type Aliases, type Definitions, readSections, type Section, sectionNames } from './config/sections.ts'
+import { type Aliases, type Definitions, readSections, type Section, sectionNames, typesIn } from './config/sections.ts'
 import { serviceConfig, serviceSchema } from './config/service.ts'
 import { readSource, type Source } from './config/source.ts'
 import { type Environment, substitute } from './config/substitute.ts'
@@ -36,6 +36,8 @@ export interface LoadOptions {
   /** The text of a file, for `${file:PATH}`; without it there are none. @throws with `code` as node:fs does */
   readonly readFile?: (path: string) => string
   readonly factories: readonly AnyFactory[]
+  /** types that there are beside those of `factories`, to be suggested where a word is wrong */
+  readonly names?: (kind: AnyFactory['kind']) => readonly string[]
   /** older names of components, which existing files may have */
   readonly aliases?: Aliases
 }
@@ -47,7 +49,7 @@ export interface LoadedConfiguration extends Configuration {
 
 /** @throws {ConfigFileError} with every problem that was found */
 export function loadConfiguration(sources: readonly Source[], options: LoadOptions): LoadedConfiguration {
-  const { env, readFile, factories } = options
+  const { env, readFile, factories, names } = options
   const problems: LocatedProblem[] = []
   const files = fileOrder(sources)
   const fail = () => new ConfigFileError(inOrder(problems, files))
@@ -56,12 +58,24 @@ export function loadConfiguration(sources: readonly Source[], options: LoadOptio
   const root = substitute(written, { env, readFile }, problems)
   const warnings: LocatedProblem[] = []
   checkSectionNames(root, problems)
-  const defined = readSections(root, { factories, aliases: options.aliases ?? {} }, problems, warnings)
+  const defined = readSections(root, { factories, names, aliases: options.aliases ?? {} }, problems, warnings)
   const service = check(serviceSchema, find(root, ['service'])?.value ?? emptyMap(root.at), ['service'], problems)
   checkReferences(root, defined, problems, warnings)
   if (problems.length > 0 || service === undefined) throw fail()
   const origin = { sources, sets: options.sets ?? [], forward: options.forward, store: options.store, env, files: readFile !== undefined }
   return { ...components(defined), service: serviceConfig(service), origin, warnings: inOrder(warnings, files) }
+}
+
+/** The types that the sources and flags name, known or not; what is wrong with them is for `loadConfiguration` to say. */
+export function typesNamed(
+  sources: readonly Source[],
+  { forward, store, aliases, ...options }: Omit<LoadOptions, 'factories'>,
+): readonly { readonly kind: AnyFactory['kind']; readonly type: string }[] {
+  const written = readAll(sources, { ...options, factories: [] }, [])
+  if (written === undefined) return []
+  const types = typesIn(substitute(written, options, []), aliases ?? {})
+  const byFlag = [forward && forwardTo(forward), store && storeIn(store)].flatMap(flag => (flag ? [flag.id.split('/')[0]!] : []))
+  return [...types, ...byFlag.map(type => ({ kind: 'exporter' as const, type }))]
 }
 
 /**

@@ -138,7 +138,7 @@ export function running(
   latest: Latest,
   listeners: Listeners,
   clock: Clock,
-  { read, given }: { readonly read: (texts: Texts) => Configuration; readonly given: Texts },
+  { read, given }: { readonly read: (texts: Texts) => Promise<Configuration>; readonly given: Texts },
 ): RunningApp {
   const { reload, shutdown } = app
   let last: () => Promise<Configuration> = async () => read(given)

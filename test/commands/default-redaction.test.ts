@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { defaultConfiguration, defaultName } from '../../src/commands/default.ts'
 import { loadConfiguration } from '../../src/component/config.ts'
-import { components } from '../../src/components.ts'
 import type { Settings } from '../../src/processors/redaction/index.ts'
 import { Rules } from '../../src/processors/redaction/rules.ts'
+import { components } from '../components.ts'
 
 const { processors } = loadConfiguration([{ name: defaultName, text: defaultConfiguration }], { env: {}, factories: components })
 const rules = new Rules(processors.get('redaction')!.settings as Settings)

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { components } from '../../src/components.ts'
+import { components } from '../components.ts'
 import { corpus, outcome, rewritten } from './corpus.ts'
 import { factories } from './factories.ts'
 

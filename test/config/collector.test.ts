@@ -1,7 +1,7 @@
 /** The files of Collector users that `test/peers/collector-files.test.ts` runs through the real Collector load here; wrong ones say why. */
 import { describe, expect, test } from 'vitest'
 import { ConfigFileError, loadConfiguration } from '../../src/component/config.ts'
-import { aliases, components } from '../../src/components.ts'
+import { aliases, components } from '../components.ts'
 import { corpus, header } from './corpus.ts'
 
 function load({ name, text }: { name: string; text: string }) {

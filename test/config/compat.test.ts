@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { compared, foundPage, settingsOf, statusOf, steps, wantedPage } from '../../scripts/collector-compat.ts'
 import { loadConfiguration } from '../../src/component/config.ts'
-import { aliases, components } from '../../src/components.ts'
+import { aliases, components } from '../components.ts'
 
 const all = compared()
 

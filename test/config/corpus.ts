@@ -13,7 +13,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { AnyFactory } from '../../src/component/component.ts'
 import { ConfigFileError, type LoadedConfiguration, loadConfiguration, showProblems } from '../../src/component/config.ts'
-import { aliases } from '../../src/components.ts'
+import { aliases } from '../components.ts'
 
 export interface Case {
   readonly name: string

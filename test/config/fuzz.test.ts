@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ConfigFileError, loadConfiguration } from '../../src/component/config.ts'
-import { aliases, components } from '../../src/components.ts'
+import { aliases, components } from '../components.ts'
 
 const here = import.meta.dirname
 const originals = globSync('{good,bad,real}/*.yaml', { cwd: here })

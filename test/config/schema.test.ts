@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { defaultConfiguration } from '../../src/commands/default.ts'
 import { configurationJsonSchema, type JsonSchema } from '../../src/component/config.ts'
-import { aliases, components } from '../../src/components.ts'
+import { aliases, components } from '../components.ts'
 import { corpus } from './corpus.ts'
 import { factories } from './factories.ts'
 

@@ -318,7 +318,7 @@ describe('on', () => {
 test('with several threads nothing is handed over for it', async () => {
   const { Latest } = await import('../../src/library/latest.ts')
   const { loadConfiguration } = await import('../../src/component/config.ts')
-  const { components } = await import('../../src/components.ts')
+  const { components } = await import('../components.ts')
   const config = (workers: number) =>
     loadConfiguration(
       [

@@ -40,7 +40,19 @@ export const typeOf = (alias: string | Alias | undefined) => (typeof alias === '
 
 interface Known {
   readonly factories: readonly AnyFactory[]
+  /** types beside those, for suggestions */
+  readonly names?: ((kind: AnyFactory['kind']) => readonly string[]) | undefined
   readonly aliases: Aliases
+}
+
+/** What the ids in all sections are of, each once, under the words of today. */
+export function typesIn(root: Located, aliases: Aliases): readonly { readonly kind: AnyFactory['kind']; readonly type: string }[] {
+  return sectionNames.flatMap(section => {
+    const kind = sections[section]
+    const written = find(root, [section])?.value
+    const words = written?.is === 'map' ? [...written.entries.keys()].map(id => id.split('/')[0]!) : []
+    return [...new Set(words.map(word => typeOf(aliases[kind]?.[word]) ?? word))].map(type => ({ kind, type }))
+  })
 }
 
 export function readSections(root: Located, known: Known, problems: LocatedProblem[], warnings: LocatedProblem[]): Definitions {
@@ -99,7 +111,7 @@ function readId(
   id: string,
   at: Position,
   section: Section,
-  { factories, aliases }: Known,
+  { factories, names, aliases }: Known,
   problems: LocatedProblem[],
 ): AnyFactory | undefined {
   const [type = '', ...name] = id.split('/')
@@ -112,7 +124,8 @@ function readId(
   const known = factories.filter(factory => factory.kind === kind)
   const factory = known.find(candidate => candidate.type === (typeOf(aliases[kind]?.[type]) ?? type))
   if (factory === undefined) {
-    const remedy = suggestion(type, known.map(candidate => candidate.type).toSorted(), `known ${section}`)
+    const words = new Set([...known.map(candidate => candidate.type), ...(names?.(kind) ?? [])])
+    const remedy = suggestion(type, [...words].toSorted(), `known ${section}`)
     problems.push({ at, path, message: `no ${kind} is called ${JSON.stringify(type)}`, remedy })
   }
   return factory
