@@ -2,7 +2,7 @@
  * A block: the samples of many series over one window of time, in one file that is never written to again.
  *
  *   header (64)  magic "THALBLK\0" | version u16 | 0 u16 | step of the tier u32, ms, 0: as they came | window f64, f64: from (exclusive), to
- *                | created f64, Unix ms | generation f64 | 0s | crc of the 60 bytes before
+ *                | created f64, Unix ms | generation f64 | the least generation that its samples go back to f64 | 0 u32 | crc of the 60 bytes before
  *   chunks       of one series after the other (chunk.ts), then zeros to a multiple of 8
  *   index        block-index.ts
  *   footer (64)  magic "THALBEND" | index: place f64, bytes u32, crc u32 | first and last time f64, f64 | samples f64 | series u32 | chunks u32
@@ -56,6 +56,7 @@ export class BlockWriter {
   readonly #folder: string
   readonly name: BlockName
   readonly #created: number
+  readonly #oldest: number
   readonly #index = new IndexBuilder()
   readonly #bytes = new ByteWriter(WRITE_BYTES + 64 * 1024)
   #file: DiskFile | undefined
@@ -64,11 +65,13 @@ export class BlockWriter {
   #first = Number.POSITIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
 
-  constructor(disk: Disk, folder: string, name: BlockName, created: number) {
+  /** @param oldest the least generation of the blocks that its samples come from, its own where they come from none */
+  constructor(disk: Disk, folder: string, name: BlockName, created: number, oldest = name.generation) {
     this.#disk = disk
     this.#folder = folder
     this.name = name
     this.#created = created
+    this.#oldest = oldest
   }
 
   get samples(): number {
@@ -110,6 +113,7 @@ export class BlockWriter {
     header.writeDoubleLE(to, 24)
     header.writeDoubleLE(this.#created, 32)
     header.writeDoubleLE(generation, 40)
+    header.writeDoubleLE(this.#oldest, 48)
     header.writeUInt32LE(crc32(header.subarray(0, 60)), 60)
     this.#bytes.raw(header)
   }
@@ -238,6 +242,8 @@ export class Block {
   readonly path: string
   readonly name: BlockName
   readonly created: number
+  /** the least generation of the blocks that its samples come from */
+  readonly oldest: number
   /** [bytes] */
   readonly size: number
   /** epoch ms, of the first and last sample */
@@ -260,6 +266,7 @@ export class Block {
     this.#cache = cache
     this.size = size
     this.created = header.readDoubleLE(32)
+    this.oldest = header.readDoubleLE(48)
     this.#indexAt = footer.readDoubleLE(8)
     this.#indexBytes = footer.readUInt32LE(16)
     this.#indexCrc = footer.readUInt32LE(20)

@@ -88,14 +88,18 @@ export class Contents {
   }
   /** Blocks take the place of the oldest sealed head. */
   replaceOldest(blocks: readonly Block[]): void {
-    // They were written before the process ended, and their log was not deleted: now there are other files of that name.
-    const again = this.#blocks.filter(({ path }) => blocks.some(block => block.path === path))
-    this.addBlocks(blocks, again)
+    this.addBlocks(blocks)
     this.#sealed = this.#sealed.slice(1)
-    for (const block of again) void block.close().catch(() => {})
   }
   addBlocks(blocks: readonly Block[], instead: readonly Block[] = []): void {
     this.#blocks = [...this.#blocks.filter(block => !instead.includes(block)), ...blocks].sort(byAge)
+  }
+  /** Of blocks that were written and never added, nothing is left, as far as the disk lets it. */
+  async abandon(blocks: readonly Block[]): Promise<void> {
+    for (const block of blocks) {
+      await block.close().catch(() => {})
+      await this.#disk.remove(block.path).catch(() => {})
+    }
   }
   /** They are asked no more, and deleted once nobody reads them. */
   async deleteBlocks(blocks: readonly Block[]): Promise<void> {
@@ -108,12 +112,13 @@ export class Contents {
     await this.#disk.syncFolder(this.#directory)
   }
 
-  /** Nobody is told of it until it is added. @returns undefined where there was nothing to write */
+  /** Nobody is told of it until it is added. @param oldest as a `BlockWriter` is told it @returns undefined where there was nothing to write */
   async writeBlock(
     name: BlockName,
     fill: (add: (labels: Labels, samples: SampleColumns) => Promise<void> | undefined) => Promise<void>,
+    oldest?: number,
   ): Promise<Block | undefined> {
-    const writer = new BlockWriter(this.#disk, this.#directory, name, this.#clock.now())
+    const writer = new BlockWriter(this.#disk, this.#directory, name, this.#clock.now(), oldest)
     try {
       await fill((labels, samples) => writer.add(labels, samples))
       if (!(await writer.finish())) return undefined

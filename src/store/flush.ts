@@ -8,12 +8,26 @@ import { WINDOW } from './settings.ts'
 /** [series] flushed between two looks at the event loop */
 const seriesAtOnce = 512
 
-/** Blocks bear names that a second try after a crash gives them, too. */
-export async function flushHead({ head, logs }: Stage, contents: Contents): Promise<Block[]> {
+/**
+ * Blocks are younger than all that is there, and so than buckets that lack what is in them. Where a crash comes before their log is deleted, another try
+ * writes them again beside the first: samples that are there twice count once.
+ */
+export async function flushHead({ head }: Stage, contents: Contents): Promise<Block[]> {
   const blocks: Block[] = []
+  try {
+    await writeWindows(head, contents, blocks)
+  } catch (error) {
+    await contents.abandon(blocks)
+    throw error
+  }
+  return blocks
+}
+
+async function writeWindows(head: Head, contents: Contents, blocks: Block[]): Promise<void> {
+  const generation = contents.nextGeneration()
   const order = seriesByName(head)
   for (const window of [...head.windows].sort((a, b) => a - b)) {
-    const name: BlockName = { step: 0, from: window, to: window + WINDOW, generation: logs[0]! }
+    const name: BlockName = { step: 0, from: window, to: window + WINDOW, generation }
     const samples = new SampleColumns(1024)
     const block = await contents.writeBlock(name, async add => {
       for (let i = 0; i < order.length; i++) {
@@ -26,7 +40,6 @@ export async function flushHead({ head, logs }: Stage, contents: Contents): Prom
     })
     if (block !== undefined) blocks.push(block)
   }
-  return blocks
 }
 
 /** Series of one metric lie beside each other, for they are asked for together. */

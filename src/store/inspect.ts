@@ -140,11 +140,13 @@ export interface Repaired {
 export async function repairBlock(disk: Disk, directory: string, path: string, now: number): Promise<Repaired> {
   const name = parseBlockFile(path.slice(directory.length + 1))!
   const aside = `${path}.damaged`
-  const writer = new BlockWriter(disk, directory, { ...name, generation: await freshGeneration(disk, directory) }, now)
+  const fresh = { ...name, generation: await freshGeneration(disk, directory) }
+  let writer = new BlockWriter(disk, directory, fresh, now)
   let kept = 0
   let lostSeries: number | undefined = 0
   try {
     const block = await Block.open(disk, directory, name, new IndexCache(0))
+    writer = new BlockWriter(disk, directory, fresh, now, block.oldest)
     try {
       for await (const { labels, samples } of eachSeries(block)) {
         if (labels === undefined) lostSeries = undefined

@@ -11,13 +11,18 @@ export interface Planned {
   readonly name: BlockName
   /** epoch ms */
   readonly created: number
+  /** the least generation of the blocks that its samples come from */
+  readonly oldest: number
   /** [bytes] */
   readonly size: number
 }
 
 export type Job<B extends Planned = Planned> =
   | { readonly is: 'merge'; readonly step: number; readonly from: number; readonly to: number; readonly blocks: readonly B[] }
-  /** `blocks` hold the day as it came, `before` what came last before it, `instead` are buckets that were made of less */
+  /**
+   * `blocks` hold the day as it came, `before` what came last before it, `instead` are buckets that were made of less. Of these, `late` are of a day that was
+   * deleted since: what the blocks hold is put into them.
+   */
   | {
       readonly is: 'thin'
       readonly steps: readonly number[]
@@ -26,6 +31,7 @@ export type Job<B extends Planned = Planned> =
       readonly blocks: readonly B[]
       readonly before: readonly B[]
       readonly instead: readonly B[]
+      readonly late: readonly B[]
     }
   | { readonly is: 'delete'; readonly why: 'age' | 'size' | 'replaced'; readonly blocks: readonly B[] }
 
@@ -38,6 +44,7 @@ const settleMs: Readonly<Record<number, number>> = { [2 * HOUR]: 10 * MINUTE, [D
 export function nextJob<B extends Planned>(blocks: readonly B[], retention: Retention, openMs: number, now: number): Job<B> | undefined {
   return (
     replaced(blocks) ??
+    takenIn(blocks, retention, now) ??
     merge(blocks, 0, openMs, now) ??
     thinOut(blocks, retention, openMs, now) ??
     merge(blocks, MINUTE, openMs, now) ??
@@ -63,6 +70,21 @@ function replaced<B extends Planned>(blocks: readonly B[]): Job<B> | undefined {
   )
   return old.length === 0 ? undefined : { is: 'delete', why: 'replaced', blocks: old }
 }
+
+/** Samples that came after their day was deleted, and are in its buckets now. */
+function takenIn<B extends Planned>(blocks: readonly B[], retention: Retention, now: number): Job<B> | undefined {
+  const old = of(blocks, 0).filter(block => {
+    const day = start(block.name.from, DAY)
+    const buckets = bucketsOf(blocks, day)
+    return buckets.some(other => isLate(block, other)) && lacking(blocks, [block], day, day + DAY, retention, now).length === 0
+  })
+  return old.length === 0 ? undefined : { is: 'delete', why: 'replaced', blocks: old }
+}
+
+const bucketsOf = <B extends Planned>(blocks: readonly B[], day: number): B[] =>
+  blocks.filter(({ name }) => name.step > 0 && name.from === day && name.to === day + DAY)
+/** Whether these samples are none of those that the buckets were first made of. */
+const isLate = (raw: Planned, buckets: Planned): boolean => raw.oldest > buckets.oldest
 
 function merge<B extends Planned>(blocks: readonly B[], step: number, openMs: number, now: number): Job<B> | undefined {
   const mine = of(blocks, step)
@@ -109,8 +131,9 @@ function thinOut<B extends Planned>(blocks: readonly B[], retention: Retention, 
     const steps = lacking(blocks, inside, from, to, retention, now)
     if (steps.length === 0) continue
     const before = blocks.filter(({ name }) => name.from < from && name.to > from - HOUR && (name.step === 0 || name.step === MINUTE))
-    const instead = blocks.filter(({ name }) => steps.includes(name.step) && name.from === from && name.to === to)
-    return { is: 'thin', steps, from, to, blocks: inside, before, instead }
+    const instead = bucketsOf(blocks, from).filter(({ name }) => steps.includes(name.step))
+    const late = instead.filter(buckets => isLate(inside[0]!, buckets))
+    return { is: 'thin', steps, from, to, blocks: inside, before, instead, late }
   }
   return undefined
 }

@@ -10,7 +10,7 @@
  *
  * One thing at a time: writes to the log wait for each other, and so do flushes, merges and deletions. Queries wait for nothing.
  */
-import type { Lock } from '../component/disk.ts'
+import { codeOf, type Lock } from '../component/disk.ts'
 import { every } from '../lib/clock.ts'
 import type { Labels } from '../model/labels.ts'
 import type { Matcher } from '../model/matcher.ts'
@@ -49,6 +49,8 @@ export class TimeSeriesStore implements Store {
   #upkeep: Promise<void> = Promise.resolve()
   /** [ms] monotonic: a flush that has failed is tried again no earlier */
   #flushAfter = 0
+  /** numbers of logs whose heads are in blocks: they would come again with the next start */
+  readonly #spent: number[] = []
   #timers: Disposable[] = []
 
   private constructor(settings: StoreSettings, world: World, { lock, notes, wal, horizon, cache, ...held }: Opened) {
@@ -165,18 +167,28 @@ export class TimeSeriesStore implements Store {
 
   async #flush(): Promise<void> {
     const contents = this.#contents
-    const { disk, clock } = this.#world
-    const { directory } = this.#settings
     try {
+      await this.#deleteSpent()
       for (let stage = contents.sealed[0]; stage !== undefined; stage = contents.sealed[0]) {
         contents.replaceOldest(await flushHead(stage, contents))
-        await writeNotes(disk, directory, this.notes)
-        for (const number of stage.logs) await disk.remove(`${directory}/${walName(number)}`)
+        this.#spent.push(...stage.logs)
+        await this.#deleteSpent()
       }
     } catch (error) {
       if (contents.closed) return
-      this.#flushAfter = clock.monotonic() + quietMs
+      this.#flushAfter = this.#world.clock.monotonic() + quietMs
       this.#trouble.failed('a block cannot be written', error)
+    }
+  }
+
+  /** What came with samples is in logs, too, and is not written anywhere else before. */
+  async #deleteSpent(): Promise<void> {
+    if (this.#spent.length === 0) return
+    const { disk } = this.#world
+    const { directory } = this.#settings
+    await writeNotes(disk, directory, this.notes)
+    for (; this.#spent.length > 0; this.#spent.shift()) {
+      await disk.remove(`${directory}/${walName(this.#spent[0]!)}`).catch(unlessGone)
     }
   }
 
@@ -217,4 +229,8 @@ export class TimeSeriesStore implements Store {
       pendingBytes: this.#intake.pendingBytes,
     }
   }
+}
+
+function unlessGone(error: unknown): void {
+  if (codeOf(error) !== 'ENOENT') throw error
 }

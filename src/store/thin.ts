@@ -1,9 +1,14 @@
 /**
  * Samples to buckets: what a coarser tier keeps. A bucket is left-open, (end - step, end], its time is its end and its value its last sample;
- * beside it stand the first, least, largest, sum and count of its numbers, and how much a counter has grown since the last
+ * beside it stand the first, least, largest, sum of its numbers, the count of its samples, and how much a counter has grown since the last
  * sample of the bucket before: v - before, or v where it is less, for then the counter has begun anew.
+ *
+ * Where a series goes stale within a bucket, the marker stands at its end, alone, and what there was before it is a bucket of its own, a millisecond
+ * earlier: neither hides the other. Of histograms the last is kept; where the counter has begun anew within the bucket, its hint says so.
  */
-import type { SampleColumns } from './chunk.ts'
+import type { FloatHistogram } from '../model/float-histogram.ts'
+import { detectReset } from '../promql/histogram/reset.ts'
+import { SampleColumns } from './chunk.ts'
 import { appendOne } from './head.ts'
 
 /** In the order of `aggregateNames`. */
@@ -27,25 +32,34 @@ export function thin(samples: SampleColumns, step: number, before: number, into:
     const end = bucketEnd(samples.time[i]!, step)
     const from = i
     while (i < samples.length && samples.time[i]! <= end) i++
-    appendOne(samples, i - 1, into)
+    const whole = end <= until
+    let held = i - 1
+    while (held > from && samples.isStale(held)) held--
+    const ended = held < i - 1 && !samples.isStale(held)
+    if (!ended) held = i - 1
+    appendOne(samples, held, into)
     const at = into.length - 1
     const columns = into.beginAggregates()
-    into.time[at] = end <= until ? end : samples.time[i - 1]!
+    into.time[at] = whole ? (ended ? end - 1 : end) : samples.time[held]!
+    if (into.histograms?.[at] !== undefined) into.histograms[at] = withResets(samples, from, held)
     const bucket = { first: Number.NaN, min: Number.NaN, max: Number.NaN, sum: 0, count: 0, increase: 0 }
     let lost = 0
+    let numbers = 0
     // Decimals are added as decimals: what comes out is one again, and compresses as such.
     const power = powerFor(samples, from, i, known ? last : 0)
     for (let k = from; k < i; k++) {
-      if (samples.histograms?.[k] !== undefined || samples.isStale(k)) continue
+      if (samples.isStale(k)) continue
+      bucket.count++
+      if (samples.histograms?.[k] !== undefined) continue
       const value = samples.value[k]!
-      if (bucket.count === 0) bucket.first = value
+      if (numbers === 0) bucket.first = value
+      numbers++
       if (!(bucket.min <= value)) bucket.min = Number.isNaN(value) ? bucket.min : value
       if (!(bucket.max >= value)) bucket.max = Number.isNaN(value) ? bucket.max : value
       // Neumaier: what an addition loses is kept beside the sum, as Prometheus does over time.
       const sum = bucket.sum + value
       if (Number.isFinite(sum)) lost += Math.abs(bucket.sum) >= Math.abs(value) ? bucket.sum - sum + value : value - sum + bucket.sum
       bucket.sum = sum
-      bucket.count++
       if (known)
         bucket.increase +=
           value < last ? value : power === 0 ? value - last : (Math.round(value * power) - Math.round(last * power)) / power
@@ -58,7 +72,80 @@ export function thin(samples: SampleColumns, step: number, before: number, into:
     columns[SUM]![at] = snapped(bucket.sum + lost, power)
     columns[COUNT]![at] = bucket.count
     columns[INCREASE]![at] = snapped(bucket.increase, power)
+    if (ended) appendMarker(samples, i - 1, whole ? end : samples.time[i - 1]!, into)
   }
+}
+
+function appendMarker(samples: SampleColumns, i: number, time: number, into: SampleColumns): void {
+  appendOne(samples, i, into)
+  const at = into.length - 1
+  into.time[at] = time
+  into.beginAggregates().forEach((column, k) => void (column[at] = k <= MAX ? Number.NaN : 0))
+}
+
+/** The histogram of sample `last`, which says of every reset since the one before `from`. */
+function withResets(samples: SampleColumns, from: number, last: number): FloatHistogram {
+  const histograms = samples.histograms!
+  const histogram = histograms[last]!
+  let before = from > 0 ? histograms[from - 1] : undefined
+  for (let k = from; k <= last; k++) {
+    const here = histograms[k]
+    if (here === undefined) continue
+    const anew = before !== undefined && here.resetHint !== 'gauge' && detectReset(here, before)
+    if (anew || here.resetHint === 'reset') return histogram.resetHint === 'gauge' ? histogram : { ...histogram, resetHint: 'reset' }
+    before = here
+  }
+  return histogram
+}
+
+/**
+ * Buckets of a day that is over, with samples that came too late for it. Where both have a bucket, nobody knows any more in which order its samples were: what
+ * it ends with, begins with and has grown by stays as it was.
+ */
+export function joinBuckets(known: SampleColumns, late: SampleColumns, step: number): SampleColumns {
+  const joined = new SampleColumns(known.length + late.length)
+  joined.beginAggregates()
+  let [k, l] = [0, 0]
+  while (k < known.length || l < late.length) {
+    const end = Math.min(endOf(known, k, step), endOf(late, l, step))
+    const mine = partsOf(known, k, end)
+    const theirs = partsOf(late, l, end)
+    const held = mine.held ?? theirs.held
+    const marker = mine.marker ?? (mine.held === undefined ? theirs.marker : undefined)
+    if (held !== undefined) {
+      appendOne(mine.held === undefined ? late : known, held, joined)
+      const at = joined.length - 1
+      joined.time[at] = marker === undefined ? end : end - 1
+      if (mine.held !== undefined && theirs.held !== undefined) addTo(joined, at, late, theirs.held)
+    }
+    if (marker !== undefined) appendOne(mine.marker === undefined ? late : known, marker, joined)
+    k = mine.next
+    l = theirs.next
+  }
+  return joined
+}
+
+const endOf = ({ time, length }: SampleColumns, i: number, step: number): number =>
+  i < length ? bucketEnd(time[i]!, step) : Number.POSITIVE_INFINITY
+
+/** Of the bucket that ends at `end`, from `i` on: its samples, its stale marker, and where the next one begins. */
+function partsOf(buckets: SampleColumns, i: number, end: number): { held?: number; marker?: number; next: number } {
+  const parts: { held?: number; marker?: number; next: number } = { next: i }
+  for (; parts.next < buckets.length && buckets.time[parts.next]! <= end; parts.next++) {
+    if (buckets.isStale(parts.next)) parts.marker = parts.next
+    else parts.held = parts.next
+  }
+  return parts
+}
+
+function addTo(into: SampleColumns, at: number, late: SampleColumns, i: number): void {
+  const [mine, theirs] = [into.aggregates!, late.aggregates!]
+  const numbers = (a: number, b: number, either: (a: number, b: number) => number) =>
+    Number.isNaN(a) ? b : Number.isNaN(b) ? a : either(a, b)
+  mine[MIN]![at] = numbers(mine[MIN]![at]!, theirs[MIN]![i]!, Math.min)
+  mine[MAX]![at] = numbers(mine[MAX]![at]!, theirs[MAX]![i]!, Math.max)
+  mine[SUM]![at] = mine[SUM]![at]! + theirs[SUM]![i]!
+  mine[COUNT]![at] = mine[COUNT]![at]! + theirs[COUNT]![i]!
 }
 
 /** Sums of numbers with so many places have no more of them; what is over is what doubles cannot hold. */

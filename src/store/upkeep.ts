@@ -10,7 +10,7 @@ import type { Contents } from './contents.ts'
 import { type Found, readAll } from './found.ts'
 import { HOUR, type Job, nextJob } from './plan.ts'
 import type { Retention } from './settings.ts'
-import { lastNumber, thin } from './thin.ts'
+import { joinBuckets, lastNumber, thin } from './thin.ts'
 
 /** [series] read at once */
 const GROUP = 256
@@ -86,29 +86,44 @@ class DamagedError extends Error {
 
 async function mergeBlocks(contents: Contents, { step, from, to, blocks }: Job<Block> & { is: 'merge' }): Promise<void> {
   const samples = new SampleColumns(CHUNK_SAMPLES)
-  const merged = await contents.writeBlock({ step, from, to, generation: contents.nextGeneration() }, async add => {
-    for await (const { labels, parts } of everySeries(contents, blocks, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
-      await add(labels, readAll(present(parts), Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, samples))
-    }
-  })
+  const merged = await contents.writeBlock(
+    { step, from, to, generation: contents.nextGeneration() },
+    async add => {
+      for await (const { labels, parts } of everySeries(contents, blocks, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)) {
+        await add(labels, readAll(present(parts), Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, samples))
+      }
+    },
+    oldestOf(blocks),
+  )
   contents.addBlocks(merged === undefined ? [] : [merged], blocks)
   await contents.deleteBlocks(blocks)
 }
 
+const oldestOf = (blocks: readonly Block[]): number => Math.min(...blocks.map(({ oldest }) => oldest))
+
 type Add = (labels: Labels, samples: SampleColumns) => Promise<void> | undefined
 
 /** One pass over the day for all tiers. */
-async function thinBlocks(contents: Contents, { steps, from, to, blocks, before, instead }: Job<Block> & { is: 'thin' }): Promise<void> {
+async function thinBlocks(
+  contents: Contents,
+  { steps, from, to, blocks, before, instead, late }: Job<Block> & { is: 'thin' },
+): Promise<void> {
   const samples = new SampleColumns(CHUNK_SAMPLES)
   const buckets = new SampleColumns(CHUNK_SAMPLES)
+  const known = new SampleColumns(CHUNK_SAMPLES)
+  const all = [...before, ...blocks, ...late]
+  const firstLate = before.length + blocks.length
   const fill = async (adds: readonly Add[]) => {
-    for await (const { labels, parts } of everySeries(contents, [...before, ...blocks], from - HOUR, to)) {
+    for await (const { labels, parts } of everySeries(contents, all, from - HOUR, to)) {
       const last = lastNumber(readAll(present(parts.slice(0, before.length)), from - HOUR, from, samples))
-      readAll(present(parts.slice(before.length)), from, to, samples)
+      readAll(present(parts.slice(before.length, firstLate)), from, to, samples)
       for (const [i, add] of adds.entries()) {
         buckets.clear()
         thin(samples, steps[i]!, last, buckets)
-        await add(labels, buckets)
+        const there = late.findIndex(({ name }) => name.step === steps[i])
+        const part = there < 0 ? undefined : parts[firstLate + there]
+        if (part === undefined) await add(labels, buckets)
+        else await add(labels, joinBuckets(readAll([part], from, to, known), buckets, steps[i]!))
       }
     }
   }
@@ -117,7 +132,8 @@ async function thinBlocks(contents: Contents, { steps, from, to, blocks, before,
   const write = async (adds: readonly Add[]): Promise<void> => {
     if (adds.length === steps.length) return fill(adds)
     const name = { step: steps[adds.length]!, from, to, generation: contents.nextGeneration() }
-    const block = await contents.writeBlock(name, add => write([...adds, add]))
+    const oldest = oldestOf([...blocks, ...late.filter(({ name: { step } }) => step === name.step)])
+    const block = await contents.writeBlock(name, add => write([...adds, add]), oldest)
     if (block !== undefined) made.push(block)
   }
   await write([])

@@ -6,19 +6,20 @@ const D = 20_000 * DAY
 const retention = { rawMs: DAY, minuteMs: 30 * DAY, hourMs: 400 * DAY, maxBytes: 0 }
 const open = 16 * MINUTE
 
-/** `step:from-to` in hours since D, with the generation behind `#` and the age of creation [hours since D] behind `@` */
+/** `step:from-to` in hours since D, the generation behind `#` and the least that it goes back to behind `<`, and the age of creation [hours since D] behind `@` */
 function block(text: string): Planned {
-  const [, tier, from, to, generation, created] = /^([rmh]):(-?\d+)-(-?\d+)#(\d+)(?:@(-?[\d.]+))?$/.exec(text)!
+  const [, tier, from, to, generation, oldest, created] = /^([rmh]):(-?\d+)-(-?\d+)#(\d+)(?:<(\d+))?(?:@(-?[\d.]+))?$/.exec(text)!
   const step = { r: 0, m: MINUTE, h: HOUR }[tier as 'r']
   return {
     name: { step, from: D + Number(from) * HOUR, to: D + Number(to) * HOUR, generation: Number(generation) },
     created: D + Number(created ?? to) * HOUR,
+    oldest: Number(oldest ?? generation),
     size: 100,
   }
 }
 
-const day = 'r:0-24#9@25'
-const thinned = ['m:0-24#20@26', 'h:0-24#21@26']
+const day = 'r:0-24#9<1@25'
+const thinned = ['m:0-24#20<1@26', 'h:0-24#21<1@26']
 
 test.each<[string, string[], number, string | undefined, Partial<typeof retention>?]>([
   ['nothing', [], 0, undefined],
@@ -32,15 +33,24 @@ test.each<[string, string[], number, string | undefined, Partial<typeof retentio
   ['and once only', [day, ...thinned], 26, undefined],
   ['a tier that is not wanted', [day], 25, 'thin 3600000 0-24: 9', { minuteMs: 0 }],
   ['a tier that would be deleted at once', [day], 24 * 31 + 1, 'thin 3600000 0-24: 9'],
-  ['what comes late to a day is merged when it has settled', ['r:0-24#9@25', 'r:4-6#30@40', ...thinned], 40.5, undefined],
-  ['…', ['r:0-24#9@25', 'r:4-6#30@40', ...thinned], 41, 'merge 0 0-24: 9 30'],
-  ['and the day is thinned out anew', ['r:0-24#31@41', ...thinned], 41.1, 'thin 60000,3600000 0-24: 31 instead 20 21'],
+  ['what comes late to a day is merged when it has settled', ['r:0-24#9<1@25', 'r:4-6#30@40', ...thinned], 40.5, undefined],
+  ['…', ['r:0-24#9<1@25', 'r:4-6#30@40', ...thinned], 41, 'merge 0 0-24: 9 30'],
+  ['and the day is thinned out anew', ['r:0-24#31<1@41', ...thinned], 41.1, 'thin 60000,3600000 0-24: 31 instead 20 21'],
   [
     'buckets that were made anew before a crash',
-    ['r:0-24#31@41', ...thinned, 'm:0-24#32@41', 'h:0-24#33@41'],
+    ['r:0-24#31<1@41', ...thinned, 'm:0-24#32<1@41', 'h:0-24#33<1@41'],
     41.1,
     'delete replaced: 20 21',
   ],
+  [
+    'what comes when the day itself is gone is put into its buckets',
+    ['r:4-6#30', ...thinned],
+    60,
+    'thin 60000,3600000 0-24: 30 into 20 21',
+  ],
+  ['…, merged before, where it is more than one', ['r:0-24#32<30@41', ...thinned], 60, 'thin 60000,3600000 0-24: 32 into 20 21'],
+  ['and is deleted then', ['r:4-6#30', 'm:0-24#33<1', 'h:0-24#34<1'], 60, 'delete replaced: 30'],
+  ['not before it is in all of them', ['r:4-6#30', 'm:0-24#33<1', 'h:0-24#21<1'], 60, 'thin 3600000 0-24: 30 into 21'],
   ['samples that are old, and have buckets', [day, ...thinned], 48, 'delete age: 9'],
   ['samples that are old, and have none: not yet', ['r:0-24#9@47.5', 'r:4-6#10@47.5'], 48, undefined],
   ['no tiers are kept', ['r:0-24#9@25'], 48, 'delete age: 9', { minuteMs: 0, hourMs: 0 }],
@@ -58,7 +68,7 @@ test.each<[string, string[], number, string | undefined, Partial<typeof retentio
       : job.is === 'merge'
         ? `merge ${job.step} ${span(job)}: ${numbers(job.blocks)}`
         : job.is === 'thin'
-          ? `thin ${job.steps} ${span(job)}: ${numbers(job.blocks)}${job.instead.length > 0 ? ` instead ${numbers(job.instead)}` : ''}`
+          ? `thin ${job.steps} ${span(job)}: ${numbers(job.blocks)}${job.late.length > 0 ? ` into ${numbers(job.late)}` : job.instead.length > 0 ? ` instead ${numbers(job.instead)}` : ''}`
           : `delete ${job.why}: ${numbers(job.blocks)}`
   expect(shown).toBe(wanted)
 })
@@ -68,10 +78,11 @@ test('buckets are merged to wide blocks when their samples are gone', () => {
   const at = (n: number, generation: number): Planned => ({
     name: { step: MINUTE, from: from + n * DAY, to: from + (n + 1) * DAY, generation },
     created: from + (n + 1) * DAY,
+    oldest: generation,
     size: 1,
   })
   const blocks = [at(0, 1), at(1, 2), at(9, 3)]
-  const raw: Planned = { name: { step: 0, from: from + 9 * DAY, to: from + 10 * DAY, generation: 0 }, created: 0, size: 1 }
+  const raw: Planned = { name: { step: 0, from: from + 9 * DAY, to: from + 10 * DAY, generation: 0 }, created: 0, oldest: 0, size: 1 }
   expect(nextJob(blocks, { ...retention, hourMs: 0 }, open, from + 9.5 * DAY)).toBeUndefined()
   expect(nextJob([raw, ...blocks], { ...retention, hourMs: 0, rawMs: 5 * DAY }, open, from + 10.5 * DAY)).toBeUndefined()
   expect(nextJob(blocks, { ...retention, hourMs: 0 }, open, from + 10.5 * DAY)).toMatchObject({ is: 'merge', step: MINUTE, blocks })

@@ -88,7 +88,7 @@ describe('thinning out', () => {
         [2, undefined],
       ],
       NaN,
-      ['10: stale | 5 5 5 5 1 0'],
+      ['9: 5 | 5 5 5 5 1 0', '10: stale | NaN NaN NaN 0 0 0'],
     ],
     ['nothing but stale', [[1, undefined]], NaN, ['10: stale | NaN NaN NaN 0 0 0']],
     [

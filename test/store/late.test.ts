@@ -1,0 +1,114 @@
+/** Samples that come when their day is over, merged, thinned out, or gone. */
+import { describe, expect, test } from 'vitest'
+import type { Samples } from '../../src/model/query.ts'
+import { Incoming } from '../../src/store/incoming.ts'
+import { DAY, HOUR, MINUTE } from '../../src/store/plan.ts'
+import type { TimeSeriesStore } from '../../src/store/store.ts'
+import { VirtualClock } from '../kit/clock.ts'
+import { failure, MemoryDisk } from '../kit/disk.ts'
+import { batch, handle, hints, openStore, shown } from './opened.ts'
+
+const D = 20_000 * DAY
+const every = 10 * MINUTE
+const anyAge = { outOfOrderMs: 30 * DAY }
+
+/** Four days of `g`; as they came, the first are gone. */
+async function fourDays() {
+  const clock = new VirtualClock(D)
+  const opened = await openStore(new MemoryDisk(), clock, anyAge)
+  for (let now = D; now < D + 4 * DAY; ) {
+    await clock.advance(HOUR)
+    const incoming = new Incoming()
+    for (const end = now + HOUR; now < end; ) incoming.number(handle('g'), (now += every), now / HOUR)
+    await opened.store.append(incoming)
+    await opened.store.maintain()
+  }
+  return opened
+}
+
+async function hoursGoBy(store: TimeSeriesStore, clock: VirtualClock, hours: number): Promise<void> {
+  for (let i = 0; i < hours; i++) {
+    await clock.advance(HOUR)
+    await store.append(batch(['g', clock.now(), clock.now() / HOUR]))
+    await store.maintain()
+  }
+}
+
+async function writtenOut(store: TimeSeriesStore, clock: VirtualClock): Promise<void> {
+  await store.seal()
+  for (let i = 0; i < 3; i++) {
+    await store.maintain()
+    await clock.advance(61_000)
+  }
+}
+
+const read = async (store: TimeSeriesStore, name: string, from: number, to: number): Promise<Samples> =>
+  (await store.select([{ name: '__name__', op: '=', value: name }], hints(from, to)))[0]!.read()
+const raw = (disk: MemoryDisk, day: number) =>
+  [...disk.files.keys()].filter(path => {
+    const [, from] = /\/0-(\d+)-.*block$/.exec(path) ?? []
+    return from !== undefined && Number(from) >= day && Number(from) < day + DAY
+  })
+
+describe('a day whose samples are gone, and only buckets are left', () => {
+  test('what comes late is put into them, and they keep what they have', async () => {
+    const { store, disk, clock } = await fourDays()
+    const before = await shown(store, 'g', D, D + DAY)
+    const was = await read(store, 'g', D, D + DAY)
+    expect([raw(disk, D), was.time.length, was.tier!.step]).toEqual([[], 144, MINUTE])
+    const t = D + 5 * HOUR
+    await store.append(batch(['new', t + 1, 7], ['g', t, 999], ['g', t + 1, -5], ['g', t + 2 * MINUTE, 1]))
+    await hoursGoBy(store, clock, 14)
+    expect(raw(disk, D)).toEqual([])
+    expect(await shown(store, 'new', D, D + DAY)).toEqual([`{} ${t + MINUTE}:7`])
+    const now = await read(store, 'g', D, D + DAY)
+    const at = Array.from(now.time).indexOf(t)
+    const { sum, count, min, max, increase } = now.tier!
+    expect([now.value[at], sum[at], count[at], min[at], max[at]]).toEqual([t / HOUR, t / HOUR + 999, 2, 999, t / HOUR])
+    expect(increase[at]).toBe(was.tier!.increase[at])
+    expect([now.time[at + 1], now.value[at + 1], now.time[at + 2], now.value[at + 2]]).toEqual([t + MINUTE, -5, t + 2 * MINUTE, 1])
+    expect(now.time.length).toBe(was.time.length + 2)
+    expect((await shown(store, 'g', D, t - 1))[0]).toBe(before[0]!.slice(0, before[0]!.indexOf(` ${t}:`)))
+  })
+
+  test('once, whichever operation of the disk fails and however often the process is killed', async () => {
+    const begun = await fourDays()
+    const t = D + 5 * HOUR
+    await begun.store.append(batch(['g', t, 999], ['new', t, 7]))
+    const at = begun.clock.now()
+    let interrupted = 0
+    for (let nth = 1, failed = true; failed; nth++) {
+      const clock = new VirtualClock(at)
+      const { store, disk } = await openStore(begun.disk.after('kill'), clock, anyAge)
+      const since = disk.operations
+      failed = false
+      disk.before = (_, __, count) => {
+        if (count !== since + nth) return
+        failed = true
+        throw failure('EIO')
+      }
+      await writtenOut(store, clock)
+      disk.before = () => {}
+      const again = await openStore(disk.after('kill'), clock, anyAge)
+      await writtenOut(again.store, clock)
+      const { time, tier } = await read(again.store, 'g', D, D + DAY)
+      const found = Array.from(time).indexOf(t)
+      expect([time.length, tier!.count[found], tier!.sum[found]], `operation ${nth}`).toEqual([144, 2, t / HOUR + 999])
+      expect(await shown(again.store, 'new', D, D + DAY), `operation ${nth}`).toEqual([`{} ${t}:7`])
+      expect(raw(again.disk, D)).toEqual([])
+      if (failed) interrupted++
+    }
+    expect(interrupted).toBeGreaterThan(25)
+  })
+})
+
+test('what was late in a head that is older than the buckets of its day is in them in the end', async () => {
+  const clock = new VirtualClock(D)
+  const { store } = await openStore(new MemoryDisk(), clock)
+  await hoursGoBy(store, clock, 24)
+  // It is entered into the head that is there while the day is thinned out.
+  await clock.advance(10 * MINUTE)
+  await store.append(batch(['g', clock.now(), 1], ['late', D + HOUR, 7]))
+  await hoursGoBy(store, clock, 72)
+  expect(await shown(store, 'late', D, D + DAY)).toEqual([`{} ${D + HOUR}:7`])
+})
