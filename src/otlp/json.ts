@@ -1,6 +1,8 @@
 /**
  * OTLP/JSON ↔ protobuf. Its rules differ from protobuf's own JSON: trace and span ids are hex in either case, enums are numbers,
- * names are lowerCamelCase only; otherwise 64-bit integers are strings or numbers, null means absent, unknown fields are ignored.
+ * names are lowerCamelCase; otherwise 64-bit integers are strings or numbers, null means absent, unknown fields are ignored.
+ * What is read may also say `resource_spans` and `SPAN_KIND_SERVER`, as protobuf's own JSON may: the Collector takes it, and
+ * a name passed over as unknown would be a request lost with a 200.
  */
 import { MalformedError } from '../model/batch.ts'
 import type { Signal } from '../model/signal.ts'
@@ -19,17 +21,27 @@ export function protobufToJson(signal: Signal, bytes: Uint8Array): JsonObject {
 }
 
 export function jsonToMessage(message: Message, body: Uint8Array): Uint8Array {
-  return encodeMessage(message, parseJson(body), { strict: true, sizeHint: body.length })
+  const text = textOf(body)
+  return encodeMessage(message, parseText(text), { strict: true, protoNames: protoName.test(text), sizeHint: body.length })
 }
+
+/** A key with an underscore (or, harmlessly, a text that looks so). */
+const protoName = /[a-z]_[a-z_]+"\s*:/
 
 /** Integers that a double cannot hold arrive as bigint. */
 export function parseJson(body: Uint8Array): unknown {
-  let text: string
+  return parseText(textOf(body))
+}
+
+function textOf(body: Uint8Array): string {
   try {
-    text = utf8.decode(body)
+    return utf8.decode(body)
   } catch (cause) {
     throw new MalformedError('request: is not UTF-8', { cause })
   }
+}
+
+function parseText(text: string): unknown {
   try {
     return longNumber.test(text) ? JSON.parse(text, exactly) : JSON.parse(text)
   } catch (cause) {

@@ -26,6 +26,8 @@ export type Scalar = (typeof scalars)[number]
 export interface Field {
   /** lowerCamelCase, as in OTLP/JSON */
   readonly name: string
+  /** lower_snake_case, as in the .proto file */
+  readonly protoName: string
   readonly number: number
   readonly type: Scalar | Message
   readonly repeated: boolean
@@ -33,6 +35,8 @@ export interface Field {
   readonly presence: boolean
   /** the name of the oneof it is a member of */
   readonly oneof: string | undefined
+  /** what an enum's numbers are called in the .proto file; others may come, so any int32 is allowed */
+  readonly names?: ReadonlyMap<string, number>
 }
 
 export class Message {
@@ -64,6 +68,7 @@ export const idLength: Readonly<Record<string, number>> = { traceId: 16, spanId:
 
 const one = (name: string, number: number, type: Scalar | Message): Field => ({
   name,
+  protoName: name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`),
   number,
   type,
   repeated: false,
@@ -71,6 +76,11 @@ const one = (name: string, number: number, type: Scalar | Message): Field => ({
   oneof: undefined,
 })
 const optional = (name: string, number: number, type: Scalar): Field => ({ ...one(name, number, type), presence: true })
+/** `names` are those of 0, 1, 2 …, without the prefix that all of them have. */
+const enumerated = (name: string, number: number, prefix: string, ...names: string[]): Field => ({
+  ...one(name, number, 'enum'),
+  names: new Map(names.map((value, i) => [prefix + value, i])),
+})
 const many = (name: string, number: number, type: Scalar | Message): Field => ({ ...one(name, number, type), repeated: true })
 const oneOf = (oneof: string, ...fields: Field[]): Field[] => fields.map(f => ({ ...f, presence: true, oneof }))
 
@@ -167,16 +177,18 @@ const SummaryDataPoint = new Message('SummaryDataPoint', () => [
   many('attributes', 7, KeyValue),
   one('flags', 8, 'uint32'),
 ])
+const aggregationTemporality = enumerated(
+  'aggregationTemporality',
+  2,
+  'AGGREGATION_TEMPORALITY_',
+  ...['UNSPECIFIED', 'DELTA', 'CUMULATIVE'],
+)
 const Gauge = new Message('Gauge', () => [many('dataPoints', 1, NumberDataPoint)])
-const Sum = new Message('Sum', () => [
-  many('dataPoints', 1, NumberDataPoint),
-  one('aggregationTemporality', 2, 'enum'),
-  one('isMonotonic', 3, 'bool'),
-])
-const Histogram = new Message('Histogram', () => [many('dataPoints', 1, HistogramDataPoint), one('aggregationTemporality', 2, 'enum')])
+const Sum = new Message('Sum', () => [many('dataPoints', 1, NumberDataPoint), aggregationTemporality, one('isMonotonic', 3, 'bool')])
+const Histogram = new Message('Histogram', () => [many('dataPoints', 1, HistogramDataPoint), aggregationTemporality])
 const ExponentialHistogram = new Message('ExponentialHistogram', () => [
   many('dataPoints', 1, ExponentialHistogramDataPoint),
-  one('aggregationTemporality', 2, 'enum'),
+  aggregationTemporality,
 ])
 const Summary = new Message('Summary', () => [many('dataPoints', 1, SummaryDataPoint)])
 const Metric = new Message('Metric', () => [
@@ -220,14 +232,14 @@ const SpanLink = new Message('Span.Link', () => [
   one('droppedAttributesCount', 5, 'uint32'),
   one('flags', 6, 'fixed32'),
 ])
-const SpanStatus = new Message('Status', () => [one('message', 2, 'string'), one('code', 3, 'enum')])
+const SpanStatus = new Message('Status', () => [one('message', 2, 'string'), enumerated('code', 3, 'STATUS_CODE_', 'UNSET', 'OK', 'ERROR')])
 const Span = new Message('Span', () => [
   one('traceId', 1, 'id'),
   one('spanId', 2, 'id'),
   one('traceState', 3, 'string'),
   one('parentSpanId', 4, 'id'),
   one('name', 5, 'string'),
-  one('kind', 6, 'enum'),
+  enumerated('kind', 6, 'SPAN_KIND_', 'UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'),
   one('startTimeUnixNano', 7, 'fixed64'),
   one('endTimeUnixNano', 8, 'fixed64'),
   many('attributes', 9, KeyValue),
@@ -252,9 +264,14 @@ const ResourceSpans = new Message('ResourceSpans', () => [
 
 // logs
 
+/** UNSPECIFIED, TRACE, TRACE2, TRACE3, TRACE4, DEBUG … FATAL4 */
+const severities = [
+  'UNSPECIFIED',
+  ...['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'].flatMap(name => ['', 2, 3, 4].map(n => `${name}${n}`)),
+]
 const LogRecord = new Message('LogRecord', () => [
   one('timeUnixNano', 1, 'fixed64'),
-  one('severityNumber', 2, 'enum'),
+  enumerated('severityNumber', 2, 'SEVERITY_NUMBER_', ...severities),
   one('severityText', 3, 'string'),
   one('body', 5, AnyValue),
   many('attributes', 6, KeyValue),

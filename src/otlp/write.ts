@@ -9,6 +9,7 @@
  *                               integers become intValue, other numbers doubleValue, null an empty value, undefined is left out
  *   repeated messages           also a Uint8Array: the fields, encoded already (`encodeField`), put in as they are
  *   repeated numbers            also a Float64Array
+ *   enums                       also the name of the value in the .proto file
  *   AnyValue                    also a plain string, number, bigint, boolean, Uint8Array or array
  */
 import { MalformedError } from '../model/batch.ts'
@@ -23,12 +24,14 @@ export function encode(signal: Signal, request: object): Uint8Array {
 export interface EncodeOptions {
   /** only what JSON text can say: no plain attributes, no NaN but as a string */
   readonly strict?: boolean
+  /** fields may also have the names that they have in the .proto file */
+  readonly protoNames?: boolean
   /** [bytes] a guess at the result's size */
   readonly sizeHint?: number
 }
 
 export function encodeMessage(message: Message, value: unknown, options: EncodeOptions = {}): Uint8Array {
-  const encoder = new Encoder(options.strict ?? false, options.sizeHint ?? 1024)
+  const encoder = new Encoder(options)
   encoder.message(message, value, 1)
   return encoder.out.finish()
 }
@@ -85,12 +88,14 @@ const maxSafe = BigInt(Number.MAX_SAFE_INTEGER)
 class Encoder {
   readonly out: BackWriter
   readonly #strict: boolean
+  readonly #protoNames: boolean
   /** where in the input; field names and indices */
   readonly #path: (string | number)[] = []
 
-  constructor(strict: boolean, sizeHint: number) {
-    this.#strict = strict
-    this.out = new BackWriter(sizeHint)
+  constructor(options: EncodeOptions) {
+    this.#strict = options.strict ?? false
+    this.#protoNames = options.protoNames ?? false
+    this.out = new BackWriter(options.sizeHint ?? 1024)
   }
 
   message(message: Message, value: unknown, depth: number): void {
@@ -105,7 +110,7 @@ class Encoder {
     const fields = message.fields
     for (let i = fields.length - 1; i >= 0; i--) {
       const field = fields[i]!
-      const given = value[field.name]
+      const given = value[field.name] ?? (this.#protoNames ? value[field.protoName] : undefined)
       if (given === undefined || given === null) continue
       if (field.oneof !== undefined) {
         if (chosen !== undefined) throw this.#wrong(`has both ${JSON.stringify(field.name)} and ${JSON.stringify(chosen.name)}`)
@@ -121,7 +126,8 @@ class Encoder {
   #single(field: Field, value: unknown, depth: number): void {
     const end = this.out.length
     let given = true
-    if (typeof field.type === 'string') given = this.#scalar(field.type, value) || field.presence
+    if (field.names !== undefined && typeof value === 'string') given = this.#integer('enum', this.#enumNumber(field.names, value))
+    else if (typeof field.type === 'string') given = this.#scalar(field.type, value) || field.presence
     else this.message(field.type, value, depth + 1)
     if (given) this.#tag(field, end)
     else this.out.rewind(end)
@@ -221,8 +227,6 @@ class Encoder {
       else this.out.varint(value)
       return value !== 0
     }
-    // An enum's name in quotes is the likeliest mistake: OTLP/JSON, unlike protobuf's own JSON, knows only the numbers.
-    if (type === 'enum' && typeof value === 'string') throw this.#wrong("must be the enum's number, not its name", value)
     const exact = typeof value === 'string' ? integerOfText(value) : value
     if (typeof exact === 'number' ? !Number.isInteger(exact) : typeof exact !== 'bigint') throw this.#wrong('must be an integer', value)
     const integer = exact as number | bigint
@@ -230,6 +234,12 @@ class Encoder {
     if (integer < min || integer > max) throw this.#wrong(`must be between ${min} and ${max}`, value)
     this.#writeInteger(type, integer)
     return BigInt(integer) !== 0n
+  }
+
+  #enumNumber(names: ReadonlyMap<string, number>, name: string): number {
+    const number = names.get(name)
+    if (number === undefined) throw this.#wrong(`must be a number, or one of ${[...names.keys()].join(', ')}`, name)
+    return number
   }
 
   #writeInteger(type: IntegerType, value: number | bigint): void {

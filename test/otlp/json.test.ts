@@ -44,13 +44,44 @@ describe('JSON to protobuf and back', () => {
     ['small numbers', '{"timeUnixNano": 5, "asInt": 7, "flags": 1}', { timeUnixNano: '5', asInt: '7', flags: 1 }],
     ['doubles as texts', '{"asDouble": "1.5"}', { asDouble: 1.5 }],
     ['null for absent', '{"asDouble": null, "attributes": null, "asInt": "0"}', { asInt: '0' }],
-    ['unknown fields', '{"asInt": "1", "time_unix_nano": "5", "future": {"deep": [1]}}', { asInt: '1' }],
+    ['unknown fields', '{"asInt": "1", "timeNano": "5", "future_things": {"deep": [1]}}', { asInt: '1' }],
+    [
+      'names of the .proto file',
+      '{"as_int" : "1", "time_unix_nano": "5", "start_time_unix_nano":"4"}',
+      { startTimeUnixNano: '4', timeUnixNano: '5', asInt: '1' },
+    ],
     ['a zero that was given', '{"asDouble": 0}', { asDouble: 0 }],
     ['defaults, left out', '{"timeUnixNano": "0", "flags": 0, "exemplars": []}', {}],
     ['ids in either case', '{"exemplars":[{"spanId":"AAbbCCddEEff0011","traceId":""}]}', { exemplars: [{ spanId: 'aabbccddeeff0011' }] }],
   ])('takes %s', (_, fields, expected) => {
     const text = JSON.stringify(point({})).replace('{}', fields)
     expect(there('metrics', text)).toEqual(point(expected))
+  })
+
+  test.each([
+    [
+      'traces',
+      { resource_spans: [{ scope_spans: [{ spans: [{ kind: 'SPAN_KIND_CONSUMER', status: { code: 'STATUS_CODE_ERROR' } }] }] }] },
+      { kind: 5, status: { code: 2 } },
+    ],
+    [
+      'logs',
+      { resource_logs: [{ scope_logs: [{ log_records: [{ severity_number: 'SEVERITY_NUMBER_FATAL4' }] }] }] },
+      { severityNumber: 24 },
+    ],
+    ['logs', { resourceLogs: [{ scopeLogs: [{ logRecords: [{ severityNumber: 'SEVERITY_NUMBER_DEBUG' }] }] }] }, { severityNumber: 5 }],
+    [
+      'logs',
+      { resourceLogs: [{ scopeLogs: [{ logRecords: [{ severityNumber: 'SEVERITY_NUMBER_UNSPECIFIED', severityText: 'x' }] }] }] },
+      { severityText: 'x' },
+    ],
+    [
+      'metrics',
+      { resource_metrics: [{ scope_metrics: [{ metrics: [{ sum: { aggregation_temporality: 'AGGREGATION_TEMPORALITY_DELTA' } }] }] }] },
+      { aggregationTemporality: 1 },
+    ],
+  ] as const)("takes protobuf's own JSON in %s, as the Collector does: %j", (signal, request, expected) => {
+    expect(JSON.stringify(there(signal, request))).toContain(JSON.stringify(expected).slice(1, -1))
   })
 
   test('integers stay exact within any text around them', () => {
@@ -92,9 +123,10 @@ describe('JSON to protobuf and back', () => {
     ['metrics', point({ exemplars: [{ spanId: 'zzzzzzzzzzzzzzzz' }] }), /\.spanId: must be 16 hex digits, got "zzzzzzzzzzzzzzzz"$/],
     [
       'traces',
-      { resourceSpans: [{ scopeSpans: [{ spans: [{ kind: 'SPAN_KIND_SERVER' }] }] }] },
-      /\.kind: must be the enum's number, not its name, got "SPAN_KIND_SERVER"$/,
+      { resourceSpans: [{ scopeSpans: [{ spans: [{ kind: 'server' }] }] }] },
+      /\.kind: must be a number, or one of SPAN_KIND_UNSPECIFIED, SPAN_KIND_INTERNAL, .*, SPAN_KIND_CONSUMER, got "server"$/,
     ],
+    ['traces', { resourceSpans: [{ scopeSpans: [{ spans: [{ kind: 'constructor' }] }] }] }, /\.kind: must be a number, or one of /],
     ['logs', attribute('plain'), /\.attributes\[0\]\.value: must be an object, got "plain"$/],
     ['logs', attribute({ boolValue: 'true' }), /\.boolValue: must be true or false, got "true"$/],
     ['logs', attribute({ bytesValue: 'not base64!' }), /\.bytesValue: must be base64, got "not base64!"$/],
