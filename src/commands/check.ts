@@ -1,8 +1,8 @@
-import { type LoadedConfiguration, showProblems } from '../component/config.ts'
+import { ConfigFileError, type LoadedConfiguration, showProblems } from '../component/config.ts'
 import { readRuleFiles } from '../rules/service.ts'
 import { checkMetrics } from './check-metrics.ts'
 import { checkRules } from './check-rules.ts'
-import { type Command, type Outside, UsageError } from './command.ts'
+import { type Arguments, type Command, type Outside, UsageError } from './command.ts'
 import { load, sourceFlags } from './sources.ts'
 
 /** Reads and judges, and starts nothing. */
@@ -24,9 +24,10 @@ export const check: Command = {
     if (args.flags.has('openmetrics')) throw new UsageError('--openmetrics is for metrics', 'write thalamus check metrics --openmetrics')
     const files = [...(args.flags.get('config') ?? []), ...args.rest]
     if (files.length === 0) throw new UsageError('check needs a file', 'write thalamus check FILE')
-    const configuration = await load(args, outside)
+    const configuration = await loadOrComplain(args, outside)
+    if (configuration === undefined) return 1
     const ruleFiles = await readRules(configuration, outside)
-    if (configuration.warnings.length > 0) outside.complain(`warnings:\n${showProblems(configuration.warnings)}`)
+    if (configuration.warnings.length > 0) outside.complain(`warnings:\n${showProblems(configuration.warnings, Number.POSITIVE_INFINITY)}`)
     outside.print(
       [`${files.map(shown).join(', ')}: ok`, ...describePipelines(configuration), ...ruleFiles.map(({ path }) => `  rules: ${path}`)].join(
         '\n',
@@ -34,6 +35,17 @@ export const check: Command = {
     )
     return 0
   },
+}
+
+/** Says all that is wrong, however much it is; a start says the first of it. */
+async function loadOrComplain(args: Arguments, outside: Outside): Promise<LoadedConfiguration | undefined> {
+  try {
+    return await load(args, outside)
+  } catch (error) {
+    if (!(error instanceof ConfigFileError)) throw error
+    outside.complain(showProblems(error.problems, Number.POSITIVE_INFINITY))
+    return undefined
+  }
 }
 
 /** @throws {ConfigError} with everything that is wrong with the files of rules that it names */

@@ -83,6 +83,17 @@ describe('check', () => {
     expect(err).toContain('bad.yaml:1:14: receivers.oltp: no receiver is called "oltp"\n  did you mean "otlp"?')
     expect(err).toContain('bad.yaml:2:14: exporters.promtheus: no exporter is called "promtheus"\n  did you mean "prometheus"?')
   })
+  test.each([
+    ['check', 'says all of a hundred mistakes', 100, ''],
+    ['--config', 'says ten of them, and counts the others', 10, 'and 90 more\n'],
+  ])('%s %s', async (word, _, said, last) => {
+    const outside = new TestOutside()
+    const unknown = Array.from({ length: 100 }, (_, i) => `x${i}: 1`)
+    outside.files['bad.yaml'] = good.replace('prometheus: }', `prometheus: { ${unknown.join(', ')} } }`)
+    const { code, err } = await outside.thalamus(word, 'bad.yaml')
+    expect({ code, said: err.match(/unknown setting "x\d+"/g)?.length }).toEqual({ code: 1, said })
+    expect(err.match(/and \d+ more\n/)?.[0] ?? '').toBe(last)
+  })
   test('merges several, takes --config as well, and reads the environment', async () => {
     const outside = new TestOutside()
     outside.env['ADDRESS'] = 'nowhere'

@@ -55,7 +55,7 @@ export function loadCase({ path, text }: Pick<Case, 'path' | 'text'>, factories:
   })
 }
 
-/** What `thalamus check` would say. */
+/** What a start would say; `thalamus check` says what it only counts, too. */
 export function outcome(file: Pick<Case, 'path' | 'text'>, factories: readonly AnyFactory[]): { errors: string; warnings: string } {
   try {
     return { errors: '', warnings: showProblems(loadCase(file, factories).warnings) }

@@ -15,7 +15,7 @@ export function readOverride(text: string, problems: LocatedProblem[]): Located 
     problems.push({
       at: nowhere,
       path: [],
-      message: `must be "key.path=value", got ${JSON.stringify(key)}`,
+      message: `must be "key.path=value", got ${JSON.stringify(at < 0 ? key : `${key}=…`)}`,
       remedy: 'for example --set processors.batch.timeout=5s',
     })
     return undefined

@@ -8,7 +8,7 @@ export interface LocatedProblem extends Problem {
   readonly aside?: true
 }
 
-/** [problems] more are counted, not shown: whoever mends ten looks again */
+/** [problems] more are counted, not shown: `thalamus check` shows all */
 const shown = 10
 
 /** Nothing may start. `message` is what the user reads; `problems` has all of them, in the order of the files. */
@@ -20,9 +20,10 @@ export class ConfigFileError extends ConfigError {
   }
 }
 
-export function showProblems(problems: readonly LocatedProblem[]): string {
-  const lines = problems.slice(0, shown).map(problem => `${showPosition(problem.at)}: ${showProblem(problem)}`)
-  if (problems.length > shown) lines.push(`and ${problems.length - shown} more`)
+/** `most`: as many are shown, and the others counted. */
+export function showProblems(problems: readonly LocatedProblem[], most = shown): string {
+  const lines = problems.slice(0, most).map(problem => `${showPosition(problem.at)}: ${showProblem(problem)}`)
+  if (problems.length > most) lines.push(`and ${problems.length - most} more`)
   return lines.join('\n')
 }
 

@@ -33,6 +33,9 @@ const groupedInteger: ScalarTag = {
   resolve: text => Number(text.replaceAll('_', '')),
 }
 
+/** What bytes that are not UTF-8 have become, or a NUL, as UTF-16 has them. */
+const notText = /[\0\ufffd]/
+
 /** @returns undefined where the text is empty, or is no YAML: then `problems` has grown. */
 export function readSource(source: Source, problems: LocatedProblem[]): Located | undefined {
   const lines = new LineCounter()
@@ -47,6 +50,11 @@ export function readSource(source: Source, problems: LocatedProblem[]): Located 
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset)
     return { file: source.name, line: Math.max(line, 1), column: Math.max(col, 1) }
+  }
+  const foreign = source.text.search(notText)
+  if (foreign >= 0) {
+    problems.push({ at: at(foreign), path: [], message: 'not UTF-8 text', remedy: 'save the file as UTF-8' })
+    return undefined
   }
   const first = document.errors[0]
   if (first !== undefined) {

@@ -26,7 +26,7 @@ export function wanted(issue: Issue): string {
 /** A word that may also be written in capitals is said once. */
 export function oneOf(values: readonly string[]): string {
   const words = values.filter((word, i) => values.findIndex(other => other.toLowerCase() === word.toLowerCase()) === i)
-  return words.length === 1 ? JSON.stringify(words[0]) : `one of ${words.join(', ')}`
+  return words.length === 1 ? JSON.stringify(words[0]) : `one of ${words.map(word => word || '""').join(', ')}`
 }
 
 /** What stands behind "must". */
@@ -60,11 +60,14 @@ function tooBig(origin: string, maximum: number, inclusive: boolean): string {
   return inclusive ? `be at most ${maximum}` : `be less than ${maximum}`
 }
 
+/** What would be something else in a list, such as `*` and `a, b`, stands in quotes. */
+const listItem = (value: unknown) => (/^[\w./:-]+$/.test(String(value)) ? String(value) : JSON.stringify(value))
+
 /** The same value in the type that is wanted, where a person most likely meant that. */
 export function retype(expected: string, value: Located | undefined, path: Path): string | undefined {
   if (value === undefined) return undefined
   if (expected === 'array' && value.is === 'scalar')
-    return `write a list: [${isSecretPath(path) || value.hidden ? '…' : String(value.value)}]`
+    return `write a list: [${isSecretPath(path) || value.hidden ? '…' : listItem(value.value)}]`
   if (value.is !== 'scalar') return undefined
   if (expected === 'string' && value.value !== null) return 'write it in quotes'
   if (
