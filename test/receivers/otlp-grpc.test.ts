@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2'
+import { createConnection } from 'node:net'
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { createNoopMeter } from '@opentelemetry/api'
 import { afterEach, describe, expect, test } from 'vitest'
 import { Budget } from '../../src/component/budget.ts'
 import type { Consumer, Consumers } from '../../src/component/component.ts'
@@ -411,6 +413,44 @@ describe('the connection', () => {
     const stopped = receiver.shutdown(cut.signal)
     cut.abort()
     await stopped
+  })
+
+  describe('a connection that breaks the protocol is counted', () => {
+    const frame = (type: number, payload: Buffer, stream = 0) => {
+      const head = Buffer.alloc(9)
+      head.writeUIntBE(payload.length, 0, 3)
+      head[3] = type
+      head.writeUInt32BE(stream, 5)
+      return Buffer.concat([head, payload])
+    }
+    /** As gRPC's Go client says goodbye: the id of the last stream is not one of the server's. */
+    const goodbye = frame(7, Buffer.from('5fffffff00000000', 'hex'))
+    test.each([
+      ['not when it has nothing under way and says goodbye as Go does', 'served', goodbye, []],
+      ['when a call is under way', 'calling', goodbye, ['protocol']],
+      ['when it never asked for anything', 'new', goodbye, ['protocol']],
+    ] as const)('%s', async (_, state, bytes, expected) => {
+      const shed: unknown[] = []
+      const meter = createNoopMeter()
+      meter.createCounter = name => ({
+        add: (_n, attributes) => void (name === 'thalamus_connections_shed' && shed.push(attributes?.['reason'])),
+      })
+      const { url } = await serve({}, keeper(() => new Promise(state === 'served' ? resolve => resolve() : () => {})).next, { meter })
+      const { hostname, port } = new URL(url)
+      const socket = createConnection(Number(port), hostname)
+      const session = connect(url, { createConnection: () => socket })
+      session.on('error', () => {})
+      await once(session, 'remoteSettings')
+      if (state === 'served') expect((await call(session, pathOf.metrics, [framed(body)])).code).toBe(0)
+      if (state === 'calling') {
+        void call(session, pathOf.metrics, [framed(body)]).catch(() => {})
+        await new Promise(resolve => session.ping(resolve))
+      }
+      const closed = new Promise<void>(resolve => session.once('close', resolve))
+      socket.write(bytes)
+      await closed
+      expect(shed).toEqual(expected)
+    })
   })
 
   test('a flood of calls that are reset at once ends the connection, not the receiver', async () => {

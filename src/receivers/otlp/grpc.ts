@@ -69,10 +69,7 @@ export class GrpcServer {
     this.#keepalive = new Keepalive(door.clock, door.random, settings.keepalive)
     this.#server.on('session', (session: ServerHttp2Session) => this.#welcome(session))
     this.#server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => this.#open(stream, headers))
-    // A connection that breaks or speaks no HTTP/2 ends; nothing else depends on it.
-    this.#server.on('sessionError', ({ code }: NodeJS.ErrnoException) => {
-      if (code?.startsWith('ERR_HTTP2')) this.connections.countShed('protocol')
-    })
+    this.#server.on('sessionError', (error: NodeJS.ErrnoException, session: ServerHttp2Session) => this.#broke(error, session))
   }
 
   /** @throws {StartError} */
@@ -120,6 +117,14 @@ export class GrpcServer {
     const socket = this.#sockets.get(session as ServerHttp2Session)
     if (socket === undefined) return
     this.connections.served(socket)
+  }
+
+  /**
+   * A connection that breaks or speaks no HTTP/2 ends; nothing else depends on it. gRPC's Go clients all end theirs with a GOAWAY that is wrong for
+   * nghttp2 (the id of the last stream is none of ours): whoever has asked and has nothing under way any more was about to go.
+   */
+  #broke({ code }: NodeJS.ErrnoException, session: ServerHttp2Session): void {
+    if (code?.startsWith('ERR_HTTP2') && !this.#keepalive.mayGo(session)) this.connections.countShed('protocol')
   }
 
   #closeTheLate(): void {

@@ -12,6 +12,8 @@ type Words = GrpcSettings['keepalive']
 interface Visit {
   /** calls under way */
   calls: number
+  /** whether there were any */
+  called: boolean
   /** when the last call began, or the connection */
   calledAt: number
   /** when it is to go; Infinity: never */
@@ -60,22 +62,34 @@ export class Keepalive {
     const now = this.#clock.monotonic()
     const age = this.#server.max_connection_age
     const goesAt = age === 0 ? Number.POSITIVE_INFINITY : now + age * (1 + ageJitter * (2 * this.#random() - 1))
-    const visit = { calls: 0, calledAt: now, goesAt, askedAt: now, asking: false, pingedAt: Number.NEGATIVE_INFINITY, strikes: 0 }
+    const visit: Visit = {
+      ...{ calls: 0, called: false, calledAt: now, goesAt },
+      ...{ askedAt: now, asking: false, pingedAt: Number.NEGATIVE_INFINITY, strikes: 0 },
+    }
     this.#visits.set(session, visit)
     session.on('close', () => this.#visits.delete(session))
     if (this.#policy !== undefined) session.on('ping', () => this.#asked(session, visit))
   }
 
   called(stream: ServerHttp2Stream): void {
-    const visit = stream.session && this.#visits.get(stream.session as ServerHttp2Session)
+    const session = stream.session as ServerHttp2Session | undefined
+    const visit = session && this.#visits.get(session)
     if (visit === undefined) return
     visit.calls++
+    visit.called = true
     visit.calledAt = this.#clock.monotonic()
     stream.on('close', () => {
-      visit.calls--
+      // What ends with its connection was under way.
+      if (!session?.destroyed) visit.calls--
       // What was sent to the client shows that it had reason to ask.
       visit.strikes = 0
     })
+  }
+
+  /** There were calls, and none is under way. */
+  mayGo(session: ServerHttp2Session): boolean {
+    const visit = this.#visits.get(session)
+    return visit?.called === true && visit.calls === 0
   }
 
   /** GOAWAY to all. */
