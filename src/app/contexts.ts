@@ -120,7 +120,7 @@ export class Contexts {
       memory,
       ports: world.seat?.ports,
       handed: world.handed,
-      listening: (what, url) => tenancy.keep(places.add({ component: id, what, url })),
+      listening: (what, url) => tenancy.keep(places.add({ kind, component: id, what, url })),
       status,
       health: problem => {
         if (problem !== undefined) problems.set(id, problem)

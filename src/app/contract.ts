@@ -5,7 +5,7 @@ import type { Configuration, ServiceConfig } from '../component/configuration.ts
 import type { Disk } from '../component/disk.ts'
 import type { Handed } from '../component/handed.ts'
 import type { Journals } from '../component/journals.ts'
-import type { Ledger } from '../component/ledger.ts'
+import type { Kind, Ledger } from '../component/ledger.ts'
 import type { SharedPorts } from '../component/listen.ts'
 import type { Queries } from '../component/queries.ts'
 import type { Recorded } from '../component/telemetry.ts'
@@ -50,6 +50,8 @@ export interface World {
 }
 
 export interface Listening {
+  /** undefined for what is the service's own: `api` and `telemetry` */
+  readonly kind?: Kind | 'extension'
   /** the component's id */
   readonly component: string
   readonly what: string

@@ -4,7 +4,7 @@ import type { LoadedConfiguration } from '../component/config.ts'
 import { type Signal, signals } from '../model/signal.ts'
 
 export function greeting(app: Pick<App, 'listening' | 'unheard'>, configuration: LoadedConfiguration, version: string): string[] {
-  const { receives, serves } = places(app.listening, configuration)
+  const { receives, serves } = places(app.listening)
   return [
     `thalamus ${version} runs: ${flows(app, configuration)}`,
     `  receives  ${receives}`,
@@ -24,26 +24,25 @@ function flows({ unheard }: Pick<App, 'unheard'>, { service }: LoadedConfigurati
   return [...running, ...lost, ...passedBy.map(({ receiver, signal }) => `${signal} of ${receiver}: dropped (in no pipeline)`)].join('; ')
 }
 
-/** What people look at comes first: pages of exporters, then our own. */
-function places(listening: readonly Listening[], { receivers, exporters }: LoadedConfiguration): { receives: string; serves: string } {
+/** What people look at comes first: pages of exporters, then our own. An exporter may be called as a receiver is. */
+function places(listening: readonly Listening[]): { receives: string; serves: string } {
   const show = (list: readonly Listening[]) => list.map(({ what, url }) => `${what} ${url}`).join(', ') || 'nothing over the network'
   return {
-    receives: show(listening.filter(place => receivers.has(place.component))),
-    serves: show([
-      ...listening.filter(place => exporters.has(place.component)),
-      ...listening.filter(place => !receivers.has(place.component) && !exporters.has(place.component)),
-    ]),
+    receives: show(listening.filter(isReceiver)),
+    serves: show([...listening.filter(isExporter), ...listening.filter(place => !isReceiver(place) && !isExporter(place))]),
   }
 }
 
+const isReceiver = ({ kind }: Listening) => kind === 'receiver'
+const isExporter = ({ kind }: Listening) => kind === 'exporter'
+
 /** One curl and one SDK line, of what really listens. */
 function next(listening: readonly Listening[], configuration: LoadedConfiguration): string[] {
-  const isExporter = ({ component }: Listening) => configuration.exporters.has(component)
   const page =
     listening.find(isExporter) ??
     listening.find(({ component }) => component === 'telemetry') ??
     listening.find(({ component }) => component === 'api')
-  const http = listening.find(({ component, what }) => configuration.receivers.has(component) && /http/i.test(what))
+  const http = listening.find(place => isReceiver(place) && /http/i.test(place.what))
   return [
     page === undefined
       ? ''

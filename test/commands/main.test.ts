@@ -165,9 +165,9 @@ describe('run', () => {
     outside.app = {
       listening: [
         { component: 'api', what: 'api', url: 'http://127.0.0.1:2242' },
-        { component: 'prometheus', what: 'Prometheus page', url: 'http://127.0.0.1:9464/metrics' },
-        { component: 'otlp', what: 'OTLP over gRPC', url: 'http://127.0.0.1:4317' },
-        { component: 'otlp', what: 'OTLP over HTTP', url: 'http://127.0.0.1:4318' },
+        { kind: 'exporter', component: 'prometheus', what: 'Prometheus page', url: 'http://127.0.0.1:9464/metrics' },
+        { kind: 'receiver', component: 'otlp', what: 'OTLP over gRPC', url: 'http://127.0.0.1:4317' },
+        { kind: 'receiver', component: 'otlp', what: 'OTLP over HTTP', url: 'http://127.0.0.1:4318' },
       ],
       unheard: [
         { receiver: 'otlp', signal: 'traces' },
@@ -186,6 +186,23 @@ describe('run', () => {
 stopped: all that was held was delivered
 `)
     expect(outside.lines).toEqual([{ level: 'info', fields: { signal: 'SIGTERM' }, message: 'shutting down' }])
+  })
+
+  test('says once where something listens, though a receiver and an exporter have the same name', async () => {
+    const outside = new TestOutside()
+    outside.files['same.yaml'] = `receivers: { otlp: { protocols: { http: } } }
+exporters: { prometheus: , otlp: { endpoint: "a:1" } }
+service: { pipelines: { metrics: { receivers: [otlp], exporters: [prometheus, otlp] } } }`
+    outside.app = {
+      listening: [
+        { kind: 'exporter', component: 'prometheus', what: 'Prometheus page', url: 'http://127.0.0.1:9464/metrics' },
+        { kind: 'receiver', component: 'otlp', what: 'OTLP over HTTP', url: 'http://127.0.0.1:4318' },
+      ],
+    }
+    expect((await outside.thalamus('--config', 'same.yaml')).out).toContain(`
+  receives  OTLP over HTTP http://127.0.0.1:4318
+  serves    Prometheus page http://127.0.0.1:9464/metrics
+`)
   })
 
   test('says what is dropped though there is a pipeline of its signal', async () => {

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { AnyFactory } from '../component.ts'
 import type { Configured } from '../configuration.ts'
 import { check } from './check.ts'
+import { elsewhereRemedy } from './elsewhere.ts'
 import { suggestion } from './explain.ts'
 import { emptyMap, find, type Located, type Position, spelled } from './located.ts'
 import type { LocatedProblem } from './problems.ts'
@@ -125,7 +126,7 @@ function readId(
   const factory = known.find(candidate => candidate.type === (typeOf(aliases[kind]?.[type]) ?? type))
   if (factory === undefined) {
     const words = new Set([...known.map(candidate => candidate.type), ...(names?.(kind) ?? [])])
-    const remedy = suggestion(type, [...words].toSorted(), `known ${section}`)
+    const remedy = elsewhereRemedy(section, type) ?? suggestion(type, [...words].toSorted(), `known ${section}`)
     problems.push({ at, path, message: `no ${kind} is called ${JSON.stringify(type)}`, remedy })
   }
   return factory
