@@ -15,6 +15,8 @@ export interface ParseOptions {
   readonly fillModifiers: boolean
   /** [levels] of the tree (1,000): whatever walks it recurses */
   readonly maxDepth: number
+  /** [levels] that are open at one place (500): reading a level takes several frames of the stack, walking one does not */
+  readonly maxOpen: number
   /** [UTF-16 units] (1,048,576) */
   readonly maxLength: number
 }
@@ -25,6 +27,7 @@ export const defaultParseOptions: ParseOptions = {
   extendedRangeSelectors: false,
   fillModifiers: false,
   maxDepth: 1_000,
+  maxOpen: 500,
   maxLength: 1_048_576,
 }
 
@@ -136,7 +139,7 @@ export class Cursor {
   nested<T>(read: () => T, place = this.place): T {
     const outer = this.place
     this.place = place
-    this.#check(++this.#depth)
+    this.#check(++this.#depth, this.options.maxOpen)
     const result = read()
     this.#depth--
     this.place = outer
@@ -146,13 +149,12 @@ export class Cursor {
   /** A node was put above one of this height. */
   above(height: number): void {
     this.height = height + 1
-    this.#check(this.height)
+    this.#check(this.height, this.options.maxDepth)
   }
 
-  #check(levels: number): void {
-    const { maxDepth } = this.options
-    if (levels <= maxDepth) return
-    this.problem(this.ahead, `expression is nested too deeply: more than ${maxDepth} levels`)
+  #check(levels: number, most: number): void {
+    if (levels <= most) return
+    this.problem(this.ahead, `expression is nested too deeply: more than ${most} levels`)
     this.give()
   }
 }

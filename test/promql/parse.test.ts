@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -140,8 +141,9 @@ test('positions count UTF-16 units, what is shown bytes', () => {
 })
 
 const n = 1_000_000
-const deep = /^\d+:\d+: parse error: expression is nested too deeply: more than 1000 levels$/
+const deep = /^\d+:\d+: parse error: expression is nested too deeply: more than (?:500|1000) levels\n?$/
 test.each([
+  ['calls', 'abs('.repeat(n / 4), deep],
   ['parentheses', '('.repeat(n), deep],
   ['signs', `${'-'.repeat(n)}1`, deep],
   ['aggregations', 'sum('.repeat(n / 4), deep],
@@ -158,10 +160,21 @@ test.each([
 })
 
 test('as deep as is allowed can be read, checked and printed', () => {
-  for (const text of ['('.repeat(999), '1+'.repeat(999), '2^'.repeat(999)]) {
-    const whole = text.startsWith('(') ? `${text}1${')'.repeat(999)}` : `${text}1`
+  for (const [text, inner, closing] of [
+    ['('.repeat(499), '1', ')'.repeat(499)],
+    ['abs('.repeat(499), 'x', ')'.repeat(499)],
+    ['1+'.repeat(999), '1', ''],
+    ['2^'.repeat(499), '1', ''],
+  ]) {
+    const whole = `${text}${inner}${closing}`
     expect(print(parseExpr(whole)).replaceAll(' ', '')).toBe(whole)
   }
+})
+
+test('nor does it take more stack than a main thread has, where nothing is compiled yet', () => {
+  const parse = new URL('../../src/promql/parse.ts', import.meta.url)
+  const script = `import(${JSON.stringify(parse)}).then(({ parseExpr }) => parseExpr('abs('.repeat(1e4))).catch(error => console.log(error.message))`
+  expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' })).toMatch(deep)
 })
 
 test('whatever it is given, it gives an expression or a ParseError', () => {
