@@ -1,7 +1,8 @@
 /**
  * The journal on the disk: one writer, segment files, an entry for each record (body.ts has the format). Entries that come together are written and synced
- * together, and only then does anybody hear of them, the followers included. A start reads all of it once, for the keys; the newest entries
- * are kept in memory for followers that keep up, and whoever is behind reads the disk.
+ * together, and only then does anybody hear of them, the followers included. A start reads what has no index yet (segment-index.ts), which is at the
+ * most the file that was written to when the process was killed; the newest entries are kept in memory for followers that keep up, and whoever is
+ * behind reads the disk.
  */
 import type { Logger } from '../../component/component.ts'
 import { codeOf, type Disk, type DiskFile, type Lock } from '../../component/disk.ts'
@@ -53,7 +54,7 @@ interface Pending {
 export interface JournalFigures {
   readonly entries: number
   readonly bytes: number
-  /** [places] where something was damaged when it was opened */
+  /** [places] that are known to be damaged */
   readonly damaged: number
   /** [entries] deleted since then because they were old, or too many */
   readonly forgotten: number
@@ -65,9 +66,8 @@ export class DiskJournal implements Journal {
   readonly #lock: Lock
   readonly #snapshots: Snapshots
   readonly #segments: JournalSegment[]
-  /** ids by key, ascending */
-  readonly #keys: Map<string, number>
-  readonly #damaged: number
+  /** `PATH:PLACE` of what was damaged when it was read, since this was opened */
+  readonly #damaged = new Set<string>()
   #last: number
   #nextId: number
   /** every entry that is younger than its first */
@@ -91,8 +91,7 @@ export class DiskJournal implements Journal {
     this.#world = world
     this.#lock = opened.lock
     this.#segments = opened.segments
-    this.#keys = opened.keys
-    this.#damaged = opened.damaged
+    for (const { path, holes } of opened.segments) for (const [from] of holes) this.#damaged.add(`${path}:${from}`)
     this.#snapshots = snapshots
     this.#last = Math.max(opened.last, snapshots.highest)
     this.#nextId = Math.max(opened.highest, this.#last) + 1
@@ -126,7 +125,8 @@ export class DiskJournal implements Journal {
   }
   get figures(): JournalFigures {
     const bytes = this.#segments.reduce((sum, { size }) => sum + size, 0)
-    return { entries: this.#keys.size, bytes, damaged: this.#damaged, forgotten: this.#forgotten }
+    const entries = this.#segments.reduce((sum, { keys }) => sum + keys.count, 0)
+    return { entries, bytes, damaged: this.#damaged.size, forgotten: this.#forgotten }
   }
 
   // Writing
@@ -135,10 +135,12 @@ export class DiskJournal implements Journal {
     if (this.#closed) throw new RetryableError('the journal is closed')
     const coming = this.#coming.get(key)
     if (coming !== undefined) return { entry: await coming, fresh: false }
+    const { last } = this
     const known = await this.find(key)
     if (known !== undefined) return { entry: known, fresh: false }
-    // Somebody may have asked for the same while the disk was read.
-    return this.#coming.has(key) ? this.append(entry, key) : { entry: await this.#enqueue(entry, key), fresh: true }
+    // Somebody may have asked for the same while the disk was read, and even have got it.
+    if (this.#coming.has(key) || this.last !== last) return this.append(entry, key)
+    return { entry: await this.#enqueue(entry, key), fresh: true }
   }
 
   #enqueue(entry: NewEntry, key: string): Promise<Entry> {
@@ -188,8 +190,7 @@ export class DiskJournal implements Journal {
       const id = first + i
       // As a reader of the disk would see it, and nobody's object but ours.
       const read = readEntry(id, time, Buffer.from(body.buffer, body.byteOffset, body.byteLength))!
-      segment.took(id, time)
-      this.#keys.set(key, id)
+      segment.took(read)
       this.#coming.delete(key)
       this.#recent.push(read)
       this.#last = id
@@ -206,6 +207,7 @@ export class DiskJournal implements Journal {
       if (active.segment.size < segmentBytes && !old) return active
       this.#active = undefined
       await active.file.close().catch(() => {})
+      await active.segment.seal(this.#world.disk)
     }
     return (this.#active = await this.#create(first))
   }
@@ -244,6 +246,7 @@ export class DiskJournal implements Journal {
       // Said by whoever hears that the write failed.
     }
     await active.file.close().catch(() => {})
+    await active.segment.seal(this.#world.disk)
   }
 
   #failed(error: unknown): void {
@@ -263,9 +266,9 @@ export class DiskJournal implements Journal {
   // Reading
 
   async find(key: string): Promise<Entry | undefined> {
-    const id = this.#keys.get(key)
-    if (id === undefined) return undefined
-    for await (const entry of this.#read(id, id)) return entry
+    for (const id of this.#segments.flatMap(({ keys }) => keys.candidates(key))) {
+      for await (const entry of this.#read(id, id)) if (entry.key === key) return entry
+    }
     return undefined
   }
 
@@ -328,16 +331,30 @@ export class DiskJournal implements Journal {
     try {
       let before = from - 1
       for await (const step of walk(file, HEADER, segment.size, segment.name.id)) {
-        if (step.is !== 'record' || step.sequence <= before || step.sequence > segment.through) continue
+        if (step.is !== 'record') {
+          if (!step.torn) this.#sayDamaged(segment.path, step.at, step.end)
+          continue
+        }
+        if (step.sequence <= before || step.sequence > segment.through) continue
         if (step.sequence > to) return
         const entry = readEntry(step.sequence, step.time, step.body)
-        if (entry === undefined) continue
+        if (entry === undefined) {
+          this.#sayDamaged(segment.path, step.at, step.end)
+          continue
+        }
         before = entry.id
         yield entry
       }
     } finally {
       await file.close()
     }
+  }
+
+  /** Once for each place. */
+  #sayDamaged(path: string, from: number, to: number): void {
+    if (this.#damaged.has(`${path}:${from}`)) return
+    this.#damaged.add(`${path}:${from}`)
+    this.#world.log.error({ path, from, to }, 'the journal is damaged: what was written there is lost')
   }
 
   // Snapshots and retention
@@ -364,7 +381,7 @@ export class DiskJournal implements Journal {
         const [oldest] = this.#segments
         if (oldest!.last > floor || !this.#isDue(oldest!)) return
         try {
-          await this.#world.disk.remove(oldest!.path)
+          await oldest!.remove(this.#world.disk)
         } catch (error) {
           if (codeOf(error) !== 'ENOENT') {
             this.#world.log.warn({ path: oldest!.path, error: codeOf(error) }, 'an old file of the journal cannot be deleted')
@@ -372,7 +389,8 @@ export class DiskJournal implements Journal {
           }
         }
         this.#segments.shift()
-        this.#forget(oldest!.last)
+        this.#forgotten += oldest!.keys.count
+        this.#recent = this.#recent.slice(firstAt(this.#recent, oldest!.last + 1))
       }
     })
     return this.#upkeep
@@ -381,16 +399,6 @@ export class DiskJournal implements Journal {
   #isDue(oldest: JournalSegment): boolean {
     if (oldest.newest < this.#world.clock.now() - this.#settings.retentionMs) return true
     return this.#settings.maxBytes > 0 && this.figures.bytes > this.#settings.maxBytes
-  }
-
-  /** Keys up to that id. */
-  #forget(last: number): void {
-    for (const [key, id] of this.#keys) {
-      if (id > last) break
-      this.#keys.delete(key)
-      this.#forgotten++
-    }
-    this.#recent = this.#recent.slice(firstAt(this.#recent, last + 1))
   }
 
   /** Writes what waits; followers end. */
@@ -403,6 +411,7 @@ export class DiskJournal implements Journal {
     await this.#snapshots.settled()
     this.#wake()
     await this.#active?.file.close().catch(() => {})
+    await this.#active?.segment.seal(this.#world.disk)
     this.#active = undefined
     await this.#lock.release()
   }

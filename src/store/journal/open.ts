@@ -2,23 +2,22 @@
 import type { Logger } from '../../component/component.ts'
 import { codeOf, type Disk, type Lock } from '../../component/disk.ts'
 import { StartError } from '../../component/errors.ts'
-import { type FileFormat, HEADER, parseSegmentName, readSegmentHeader } from '../segments/frame.ts'
+import { type FileFormat, HEADER, parseSegmentName, readSegmentHeader, segmentName } from '../segments/frame.ts'
 import { walk } from '../segments/walk.ts'
 import { EntryVersionError, journalFormat, readEntry } from './body.ts'
 import { JournalSegment } from './segment.ts'
+import { readIndex, type SegmentIndex, tooNew } from './segment-index.ts'
 
 export interface OpenedJournal {
   readonly lock: Lock
   /** in order */
   readonly segments: JournalSegment[]
-  /** ids by key, ascending */
-  readonly keys: Map<string, number>
   /** the id of the last entry */
   readonly last: number
   /** the highest id that is written anywhere, or that may be */
   readonly highest: number
-  /** [places] where something is damaged */
-  readonly damaged: number
+  /** [files] that had to be read */
+  readonly read: number
   readonly names: readonly string[]
 }
 
@@ -49,9 +48,19 @@ async function readSegments(disk: Disk, directory: string, names: readonly strin
   const files = names.map(parseSegmentName).filter(name => name !== undefined && name.kind === 'journal')
   for (const name of files.sort((a, b) => a!.first - b!.first)) await reading.open(new JournalSegment(directory, name!, 0, 0))
   reading.limit()
-  for (const segment of reading.segments) await reading.walk(segment)
-  const { segments, keys, last, highest, damaged } = reading
-  return { segments, keys, last, highest, damaged }
+  for (const segment of reading.segments) await reading.learn(segment)
+  await sweep(disk, directory, names)
+  const { segments, last, highest, read } = reading
+  return { segments, last, highest, read }
+}
+
+/** Indexes whose segments are gone. */
+async function sweep(disk: Disk, directory: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const parsed = parseSegmentName(name)
+    if (parsed?.kind === 'index' && !names.includes(segmentName(parsed, 'journal')))
+      await disk.remove(`${directory}/${name}`).catch(() => {})
+  }
 }
 
 class Reading {
@@ -60,10 +69,9 @@ class Reading {
   readonly #log: Logger
   segments: JournalSegment[] = []
   readonly #gaps: number[] = []
-  readonly keys = new Map<string, number>()
   last = 0
   highest = 0
-  damaged = 0
+  read = 0
 
   constructor(disk: Disk, directory: string, log: Logger) {
     this.#disk = disk
@@ -80,8 +88,9 @@ class Reading {
         const header = readSegmentHeader(bytes.subarray(0, await file.read(bytes, 0)), journalFormat)
         if (typeof header === 'object' && 'version' in header) throw newer(path, header.version, journalFormat)
         const size = await file.size()
-        if (header === 'unclear' && size > HEADER) this.#damage(path, 0, HEADER)
-        this.segments.push(new JournalSegment(this.#directory, name, header === 'unclear' ? 0 : header.created, size))
+        const segment = new JournalSegment(this.#directory, name, header === 'unclear' ? 0 : header.created, size)
+        if (header === 'unclear' && size > HEADER) segment.holes.push([0, HEADER])
+        this.segments.push(segment)
         this.#gaps.push(header === 'unclear' ? 0 : header.gap)
       } finally {
         await file.close()
@@ -98,32 +107,51 @@ class Reading {
     }
   }
 
-  async walk(segment: JournalSegment): Promise<void> {
+  /** What is in a segment: from its index, or else by reading all of it, once. */
+  async learn(segment: JournalSegment): Promise<void> {
+    const index = await readIndex(this.#disk, this.#directory, segment.name)
+    if (index !== undefined && index.size === segment.size && index.last <= segment.through) this.#takeIndex(segment, index)
+    else await this.#walk(segment)
+    this.highest = Math.max(this.highest, segment.highest)
+    for (const [from, to] of segment.holes)
+      this.#log.error({ path: segment.path, from, to }, 'the journal is damaged: what was written there is lost')
+  }
+
+  #takeIndex(segment: JournalSegment, index: SegmentIndex): void {
+    const newer = tooNew(index)
+    if (newer !== undefined)
+      throw new StartError(`${JSON.stringify(segment.path)}: ${newer} is in it, which this program does not know`, { remedy: newerRemedy })
+    segment.takeIndex(index)
+    this.last = Math.max(this.last, index.last)
+  }
+
+  async #walk(segment: JournalSegment): Promise<void> {
     const { path, name } = segment
+    this.read++
     await attempt(path, 'read', async () => {
       const file = await this.#disk.open(path, 'read')
       try {
         for await (const step of walk(file, HEADER, segment.size, name.id)) {
           if (step.is === 'record') this.#take(segment, step)
-          else if (!step.torn) this.#damage(path, step.at, step.end)
+          else if (!step.torn) segment.holes.push([step.at, step.end])
         }
       } finally {
         await file.close()
       }
     })
+    await segment.seal(this.#disk)
   }
 
   #take(
     segment: JournalSegment,
     { sequence: id, time, body, at, end }: { sequence: number; time: number; body: Buffer; at: number; end: number },
   ): void {
-    this.highest = Math.max(this.highest, id)
+    segment.highest = Math.max(segment.highest, id)
     if (id > segment.through || id <= this.last) return
     const entry = this.#read(segment, id, time, body)
-    if (entry === undefined) return this.#damage(segment.path, at, end)
+    if (entry === undefined) return void segment.holes.push([at, end])
     this.last = id
-    segment.took(id, time)
-    this.keys.set(entry.key, id)
+    segment.took(entry)
   }
 
   #read(segment: JournalSegment, id: number, time: number, body: Buffer) {
@@ -133,11 +161,6 @@ class Reading {
       if (!(error instanceof EntryVersionError)) throw error
       throw new StartError(`${JSON.stringify(segment.path)}: ${error.message}`, { remedy: newerRemedy })
     }
-  }
-
-  #damage(path: string, from: number, to: number): void {
-    this.damaged++
-    this.#log.error({ path, from, to }, 'the journal is damaged: what was written there is lost')
   }
 }
 
