@@ -4,6 +4,7 @@ import { setImmediate as immediate } from 'node:timers/promises'
 import { type Counter, createNoopMeter } from '@opentelemetry/api'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { type ProcessPage, processPage, queuesOf } from './api/debug.ts'
+import { journalApi } from './api/journal/index.ts'
 import { Api, json } from './api/listener.ts'
 import { OwnMetrics } from './api/own-metrics.ts'
 import { prometheusApi } from './api/prometheus/index.ts'
@@ -216,6 +217,7 @@ class Running implements App {
         rules: () => this.#rules?.status() ?? [],
       }),
       ...recordsApi({ clock, log: log('api'), records: this.#records }),
+      ...journalApi({ log: log('api'), journals: this.#journals }),
     ]
     for (const [path, handler] of pages) this.#api.mount(path, handler)
   }

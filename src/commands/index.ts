@@ -4,6 +4,7 @@ import type { Command } from './command.ts'
 import { components } from './components.ts'
 import { doctor } from './doctor.ts'
 import { exec } from './exec.ts'
+import { journal } from './journal.ts'
 import { queue } from './queue.ts'
 import { reload } from './reload.ts'
 import { run } from './run.ts'
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   doctor,
   queue,
   store,
+  journal,
   test,
   schema,
   components,

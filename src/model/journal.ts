@@ -203,6 +203,8 @@ export interface Journal {
   readonly last: number
   /** the id of the oldest entry that is kept, or of the next where there is none */
   readonly first: number
+  /** Where to begin reading for entries of `time` (ms) and later: none of them has a lower id. */
+  firstSince(time: number): number
   /** The newest whole snapshot of that reader. */
   snapshot(reader: string): Promise<Snapshot | undefined>
   /**

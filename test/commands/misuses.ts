@@ -3,7 +3,7 @@ export const misuses: readonly [argv: string[], says: string][] = [
   [['chekc'], 'no command is called "chekc"\n  did you mean "check"?\n'],
   [
     ['dance'],
-    'no command is called "dance"\n  known: run, check, validate, top, reload, exec, doctor, queue, store, test, schema, components, version, help\n',
+    'no command is called "dance"\n  known: run, check, validate, top, reload, exec, doctor, queue, store, journal, test, schema, components, version, help\n',
   ],
   [['thalamus.yaml'], 'no command is called "thalamus.yaml"\n  to run that file: thalamus --config thalamus.yaml\n'],
   [['--confg', 'x'], 'unknown flag --confg\n  did you mean --config?\n'],
@@ -29,6 +29,16 @@ export const misuses: readonly [argv: string[], says: string][] = [
   [['store', 'verify', 'none'], 'none: there is no such folder\n  name the directory of a store\n'],
   [['store', 'import', 'd'], 'store import needs a file\n  write thalamus store import DIR FILE… or BLOCK…\n'],
   [['store', 'export', 'd', '--from', 'x'], '--from must be a time, got "x"\n  write seconds since 1970, or 2026-01-31T12:00:00Z\n'],
+  [['journal'], 'journal needs a directory\n  write thalamus journal DIR\n'],
+  [['journal', 'none'], 'none: there is no such folder\n  name the directory of a journal\n'],
+  [
+    ['journal', 'd', '--from', 'yesterday'],
+    '--from must be the id of an entry, or a time, got "yesterday"\n  write seconds since 1970, or 2026-01-31T12:00:00Z\n',
+  ],
+  [
+    ['journal', 'd', '--kinds', 'alert,omen'],
+    '--kinds knows no "omen"\n  known: alert, notice, silence, acknowledgement, incident, cause, action, approval, model, mode\n',
+  ],
   [['test'], 'test needs a file\n  write thalamus test FILE.test…\n'],
   [['test', '--level', '4', 'a.test'], '--level must be 1, 2 or 3, got "4"\n  leave it out for 3\n'],
   [['check'], 'check needs a file\n  write thalamus check FILE\n'],

@@ -3,15 +3,13 @@
  * `/api/v1/logs` finds log records. Answers are OTLP, as JSON or, where the client asks for it, as protobuf; times, errors and what is
  * wrong with a parameter are said as in Prometheus's API.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Handler, Logger } from '../../component/component.ts'
 import type { KeptRecords } from '../../component/records.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { FoundRecords, Records } from '../../model/records.ts'
 import { protobufToJson } from '../../otlp/json.ts'
-import { ApiError, refusal } from '../prometheus/answer.ts'
-import { type Form, readForm } from '../prometheus/form.ts'
-import { send } from '../prometheus/respond.ts'
+import { type Asking as Asked, answering, type Reply } from '../answering.ts'
+import { ApiError } from '../prometheus/answer.ts'
 import { logQuery, mostTraceSpans, onlyKnown, searchLimit, spanQuery, traceIdOf } from './questions.ts'
 
 export interface RecordsApi {
@@ -21,11 +19,8 @@ export interface RecordsApi {
 }
 
 type Signal = 'traces' | 'logs'
-interface Asking {
+interface Asking extends Asked {
   readonly api: RecordsApi
-  readonly form: Form
-  readonly path: string
-  readonly signal: AbortSignal
 }
 interface Answer {
   readonly signal: Signal
@@ -35,9 +30,8 @@ interface Answer {
 const tracePath = '/api/v1/traces/'
 
 export function recordsApi(api: RecordsApi): readonly (readonly [path: string, handler: Handler])[] {
-  const handlerOf = (ask: (asking: Asking) => Promise<Answer>): Handler => {
-    return (request, response) => void exchange(api, ask, request, response)
-  }
+  const handlerOf = (ask: (asking: Asking) => Promise<Answer>): Handler =>
+    answering(api.log, async asked => toReply(await ask({ api, ...asked }), asked.accept))
   return [
     [tracePath, handlerOf(oneTrace)],
     ['/api/v1/traces', handlerOf(someTraces)],
@@ -86,35 +80,10 @@ function decoded(text: string): string {
   }
 }
 
-async function exchange(
-  api: RecordsApi,
-  ask: (asking: Asking) => Promise<Answer>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const gone = new AbortController()
-  response.once('close', () => gone.abort(new ApiError('canceled', 'the client has gone away')))
-  try {
-    if (request.method !== 'GET') return notAllowed(request, response)
-    const form = await readForm(request)
-    const answer = await ask({ api, form, path: (request.url ?? '').split('?')[0]!, signal: gone.signal })
-    await succeed(request, response, answer)
-  } catch (error) {
-    await fail(api, request, response, error)
-  }
-}
-
-function notAllowed(request: IncomingMessage, response: ServerResponse): void {
-  request.resume()
-  response.writeHead(405, { allow: 'GET', 'content-type': 'text/plain; charset=utf-8' }).end('Method Not Allowed\n')
-}
-
-async function succeed(request: IncomingMessage, response: ServerResponse, { signal, found: { requests, more } }: Answer): Promise<void> {
-  // What was not looked for, or left out, is said where both formats can say it.
-  if (more) response.setHeader('x-thalamus-more', 'true')
-  if (/\bapplication\/(x-)?protobuf\b/.test(request.headers.accept ?? ''))
-    return send(request, response, { status: 200, type: 'application/x-protobuf', pieces: requests })
-  return send(request, response, { status: 200, type: 'application/json', pieces: toJson(signal, requests) })
+/** OTLP as the client takes it. */
+function toReply({ signal, found: { requests, more } }: Answer, accept: string): Reply {
+  if (/\bapplication\/(x-)?protobuf\b/.test(accept)) return { type: 'application/x-protobuf', pieces: requests, more }
+  return { type: 'application/json', pieces: toJson(signal, requests), more }
 }
 
 /** `{"resourceSpans":[…]}`, a request at a time. */
@@ -129,14 +98,4 @@ function* toJson(signal: Signal, requests: readonly Uint8Array[]): Generator<str
     comma = ','
   }
   yield ']}'
-}
-
-async function fail({ log }: RecordsApi, request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
-  const problem = error instanceof ApiError ? error : new ApiError('internal', 'internal error: the log has it', { cause: error })
-  if (problem.type === 'internal') log.error({ err: error, path: request.url?.split('?')[0] }, 'a question could not be answered')
-  if (response.headersSent) return void response.destroy()
-  if (response.destroyed) return
-  await send(request, response, { status: problem.status, type: 'application/json', pieces: [refusal(problem)] }).catch(() =>
-    response.destroy(),
-  )
 }

@@ -1,5 +1,6 @@
 /** From parameters to what is asked of spans and log records. */
 import type { LogQuery, RecordQuery, SpanQuery } from '../../model/records.ts'
+import { onlyThese } from '../answering.ts'
 import { invalidParameter } from '../prometheus/answer.ts'
 import type { Form } from '../prometheus/form.ts'
 import { limitParameter, optionalDuration, optionalTime } from '../prometheus/times.ts'
@@ -21,13 +22,8 @@ const parameters = {
   logs: [...ofRecords, 'trace_id', 'severity', 'text'],
 } as const
 
-/** A filter that is misspelled must not find everything. @throws {ApiError} */
-export function onlyKnown(form: Form, of: keyof typeof parameters): void {
-  const known: readonly string[] = parameters[of]
-  const unknown = form.names.find(name => !known.includes(name))
-  if (unknown === undefined) return
-  throw invalidParameter(unknown.slice(0, 100), known.length === 0 ? 'there are none here' : `not known; known: ${known.join(', ')}`)
-}
+/** @throws {ApiError} where anything else is asked */
+export const onlyKnown = (form: Form, of: keyof typeof parameters): void => onlyThese(form, parameters[of])
 
 export function searchLimit(form: Form, of: keyof typeof limits): number {
   const limit = limitParameter(form)

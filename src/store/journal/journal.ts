@@ -120,6 +120,9 @@ export class DiskJournal implements Journal {
   get first(): number {
     return this.#segments.find(({ first }) => first > 0)?.first ?? this.#last + 1
   }
+  firstSince(time: number): number {
+    return this.#segments.find(({ first, newest }) => first > 0 && newest >= time)?.first ?? this.#last + 1
+  }
   get trouble(): string | undefined {
     return this.#trouble
   }

@@ -2,10 +2,10 @@
 import type { Logger } from '../../component/component.ts'
 import { codeOf, type Disk, type Lock } from '../../component/disk.ts'
 import { StartError } from '../../component/errors.ts'
-import { type FileFormat, HEADER, parseSegmentName, readSegmentHeader, segmentName } from '../segments/frame.ts'
+import { type FileFormat, type FileName, HEADER, parseSegmentName, readSegmentHeader, segmentName } from '../segments/frame.ts'
 import { walk } from '../segments/walk.ts'
 import { EntryVersionError, journalFormat, readEntry } from './body.ts'
-import { JournalSegment } from './segment.ts'
+import { JournalSegment, openIfThere } from './segment.ts'
 import { readIndex, type SegmentIndex, tooNew } from './segment-index.ts'
 
 export interface OpenedJournal {
@@ -44,14 +44,51 @@ export async function openJournal(disk: Disk, directory: string, log: Logger): P
 }
 
 async function readSegments(disk: Disk, directory: string, names: readonly string[], log: Logger) {
-  const reading = new Reading(disk, directory, log)
-  const files = names.map(parseSegmentName).filter(name => name !== undefined && name.kind === 'journal')
-  for (const name of files.sort((a, b) => a!.first - b!.first)) await reading.open(new JournalSegment(directory, name!, 0, 0))
-  reading.limit()
+  const reading = new Reading(disk, directory, log, await segmentsIn(disk, directory, names))
   for (const segment of reading.segments) await reading.learn(segment)
   await sweep(disk, directory, names)
   const { segments, last, highest, read } = reading
   return { segments, last, highest, read }
+}
+
+/** The segments of a directory in order, of which only the headers were read. @throws {StartError} */
+export async function segmentsIn(disk: Disk, directory: string, names: readonly string[]): Promise<JournalSegment[]> {
+  const files = names.map(parseSegmentName).filter(name => name?.kind === 'journal')
+  const segments: JournalSegment[] = []
+  const gaps: number[] = []
+  for (const name of files.sort((a, b) => a!.first - b!.first)) {
+    const found = await readHeader(disk, directory, name!)
+    if (found === undefined) continue
+    segments.push(found.segment)
+    gaps.push(found.gap)
+  }
+  // What was refused while a segment was written is known from the header of a later one.
+  let through = Number.POSITIVE_INFINITY
+  for (let i = segments.length - 1; i >= 0; i--) {
+    segments[i]!.through = through
+    through = Math.min(through, segments[i]!.name.first - 1 - gaps[i]!)
+  }
+  return segments
+}
+
+/** undefined: it has been deleted meanwhile */
+async function readHeader(disk: Disk, directory: string, name: FileName): Promise<{ segment: JournalSegment; gap: number } | undefined> {
+  const { path } = new JournalSegment(directory, name, 0)
+  return attempt(path, 'read', async () => {
+    const file = await openIfThere(disk, path)
+    if (file === undefined) return undefined
+    try {
+      const bytes = Buffer.alloc(HEADER)
+      const header = readSegmentHeader(bytes.subarray(0, await file.read(bytes, 0)), journalFormat)
+      if (typeof header === 'object' && 'version' in header) throw newer(path, header.version, journalFormat)
+      const size = await file.size()
+      const segment = new JournalSegment(directory, name, header === 'unclear' ? 0 : header.created, size)
+      if (header === 'unclear' && size > HEADER) segment.holes.push([0, HEADER])
+      return { segment, gap: header === 'unclear' ? 0 : header.gap }
+    } finally {
+      await file.close()
+    }
+  })
 }
 
 /** Indexes whose segments are gone. */
@@ -67,44 +104,16 @@ class Reading {
   readonly #disk: Disk
   readonly #directory: string
   readonly #log: Logger
-  segments: JournalSegment[] = []
-  readonly #gaps: number[] = []
+  readonly segments: JournalSegment[]
   last = 0
   highest = 0
   read = 0
 
-  constructor(disk: Disk, directory: string, log: Logger) {
+  constructor(disk: Disk, directory: string, log: Logger, segments: JournalSegment[]) {
+    this.segments = segments
     this.#disk = disk
     this.#directory = directory
     this.#log = log
-  }
-
-  async open({ name, path }: JournalSegment): Promise<void> {
-    this.highest = Math.max(this.highest, name.first - 1)
-    await attempt(path, 'read', async () => {
-      const file = await this.#disk.open(path, 'read')
-      try {
-        const bytes = Buffer.alloc(HEADER)
-        const header = readSegmentHeader(bytes.subarray(0, await file.read(bytes, 0)), journalFormat)
-        if (typeof header === 'object' && 'version' in header) throw newer(path, header.version, journalFormat)
-        const size = await file.size()
-        const segment = new JournalSegment(this.#directory, name, header === 'unclear' ? 0 : header.created, size)
-        if (header === 'unclear' && size > HEADER) segment.holes.push([0, HEADER])
-        this.segments.push(segment)
-        this.#gaps.push(header === 'unclear' ? 0 : header.gap)
-      } finally {
-        await file.close()
-      }
-    })
-  }
-
-  /** What was refused while a segment was written is known from the header of a later one. */
-  limit(): void {
-    let through = Number.POSITIVE_INFINITY
-    for (let i = this.segments.length - 1; i >= 0; i--) {
-      this.segments[i]!.through = through
-      through = Math.min(through, this.segments[i]!.name.first - 1 - this.#gaps[i]!)
-    }
   }
 
   /** What is in a segment: from its index, or else by reading all of it, once. */
@@ -112,7 +121,7 @@ class Reading {
     const index = await readIndex(this.#disk, this.#directory, segment.name)
     if (index !== undefined && index.size === segment.size && index.last <= segment.through) this.#takeIndex(segment, index)
     else await this.#walk(segment)
-    this.highest = Math.max(this.highest, segment.highest)
+    this.highest = Math.max(this.highest, segment.name.first - 1, segment.highest)
     for (const [from, to] of segment.holes)
       this.#log.error({ path: segment.path, from, to }, 'the journal is damaged: what was written there is lost')
   }
