@@ -2,11 +2,12 @@
 import { ExpositionError, readSeries, type Sample, type SampleType, type Visitor } from '../exposition/read.ts'
 import { Labels } from '../model/labels.ts'
 import type { Metadata } from '../model/query.ts'
-import { outcomes } from '../store/head.ts'
+import type { SampleColumns } from '../store/chunk.ts'
+import { appendOne, outcomes } from '../store/head.ts'
 import { Incoming, SeriesHandle } from '../store/incoming.ts'
 import type { TimeSeriesStore } from '../store/store.ts'
 
-/** [samples] handed over at once */
+/** [samples] handed over at once; a histogram counts as many as it is large */
 const BATCH = 20_000
 
 export class Filler {
@@ -15,9 +16,13 @@ export class Filler {
   #incoming = new Incoming(BATCH)
   /** what has been handed over and not been taken yet */
   #under: Promise<void> = Promise.resolve()
+  /** [samples] of what waits */
+  #weight = 0
+  /** [series] that were told by nobody but who made them */
+  #passing = 0
   samples = 0
   refused = 0
-  /** [samples or chunks] of a kind that is not known here */
+  /** [chunks] of an encoding that is not known here */
   leftOut = 0
 
   constructor(store: TimeSeriesStore) {
@@ -25,7 +30,13 @@ export class Filler {
   }
 
   get series(): number {
-    return this.#handles.size
+    return this.#handles.size + this.#passing
+  }
+
+  /** A series that comes once: it is not kept. */
+  passing(labels: Labels): SeriesHandle {
+    this.#passing++
+    return new SeriesHandle(labels)
   }
 
   handle(key: string, labels: () => Labels): SeriesHandle {
@@ -36,10 +47,20 @@ export class Filler {
 
   number(series: SeriesHandle, time: number, value: number): void {
     this.#incoming.number(series, time, value)
-    if (this.#incoming.series.length >= BATCH) this.#hand()
+    this.#weigh(1)
   }
-  stale(series: SeriesHandle, time: number): void {
-    this.#incoming.stale(series, time)
+  /** All samples of some columns, which are used again by whoever has them. */
+  columns(series: SeriesHandle, columns: SampleColumns): void {
+    for (let i = 0; i < columns.length; i++) {
+      appendOne(columns, i, this.#incoming.samples)
+      this.#incoming.series.push(series)
+      const histogram = columns.histograms?.[i]
+      this.#weigh(histogram === undefined ? 1 : 10 + histogram.positiveCounts.length + histogram.negativeCounts.length)
+    }
+  }
+  #weigh(weight: number): void {
+    this.#weight += weight
+    if (this.#weight >= BATCH) this.#hand()
   }
   metadata(family: string, metadata: Metadata): void {
     this.#incoming.metadata.push({ family, metadata })
@@ -48,6 +69,7 @@ export class Filler {
   #hand(): void {
     const incoming = this.#incoming
     this.#incoming = new Incoming(BATCH)
+    this.#weight = 0
     this.#under = this.#under.then(async () => {
       const { outcomes: results } = await this.#store.append(incoming)
       for (const result of results) {

@@ -15,6 +15,7 @@ import type { Matcher } from '../model/matcher.ts'
 import { parseSelector } from '../promql/parse.ts'
 import { show } from '../promql/testing/memory.ts'
 import { type FileReport, inspectStore, repairBlock } from '../store/inspect.ts'
+import { PrometheusBlockError } from '../store/prometheus/block.ts'
 import { type StoreSettings, TimeSeriesStore } from '../store/store.ts'
 import { type Command, type Outside, UsageError } from './command.ts'
 import { readPrometheusBlock } from './prometheus-block.ts'
@@ -269,6 +270,7 @@ async function takeIn(path: string, filler: Filler, outside: Outside): Promise<v
     if (path.endsWith('.csv')) return await readCsv(text, filler, parseTime)
     readTextPage(Buffer.from(text), filler.visitor(), true)
   } catch (error) {
+    if (error instanceof PrometheusBlockError) throw new UsageError(error.message, 'what came before it is in the store')
     if (error instanceof ExpositionError)
       throw new UsageError(`${path}:${error.line}: ${error.message}`, 'what came before it is in the store')
     const code = codeOf(error)

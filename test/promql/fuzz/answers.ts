@@ -1,11 +1,11 @@
 /** Answers to a query, ours and those of Prometheus's API, in one shape, and what differs between two. */
 import type { FloatHistogram } from '../../../src/model/float-histogram.ts'
 import { Labels } from '../../../src/model/labels.ts'
+import type { Queryable } from '../../../src/model/query.ts'
 import { annotationText } from '../../../src/promql/annotations.ts'
 import { type Engine, QueryError, type QueryResult } from '../../../src/promql/engine.ts'
 import { type ApiHistogram, apiHistogram } from '../../../src/promql/histogram/text.ts'
 import { everything, ParseError, parseExpr } from '../../../src/promql/parse.ts'
-import type { MemoryStorage } from '../../../src/promql/testing/memory.ts'
 import { ABSENT, HISTOGRAM, timeOf } from '../../../src/promql/value.ts'
 
 export interface Question {
@@ -34,7 +34,7 @@ export interface Point {
   readonly value: number | ApiHistogram
 }
 
-export async function ours(engine: Engine, storage: MemoryStorage, { query: text, at }: Question): Promise<Answer> {
+export async function ours(engine: Engine, storage: Queryable, { query: text, at }: Question): Promise<Answer> {
   try {
     const expr = parseExpr(text, everything)
     const result = typeof at === 'number' ? engine.instant(storage, { expr, text, time: at }) : engine.range(storage, { expr, text, ...at })
