@@ -26,6 +26,7 @@ import { Outages } from './outages.ts'
 import { everyUnheld, readJson, say } from './outside.ts'
 import type { Part } from './overhead.ts'
 import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
+import { type RequestTracer, requestTracer } from './request-span.ts'
 import { application, describe } from './resource.ts'
 import type { Settings } from './settings.ts'
 import { openSignals, type Signals } from './signals.ts'
@@ -128,12 +129,24 @@ function httpOptions(settings: Settings, manager: AsyncLocalStorageContextManage
   const prefixes = settings.ignoredPaths.filter(path => path.endsWith('*')).map(path => path.slice(0, -1))
   return {
     meter: measuring ? metrics.getMeter('thalamus/http', version) : undefined,
-    tracer: tracing ? trace.getTracer('thalamus/http', version) : undefined,
-    enter: (into: Parameters<typeof manager.attach>[0]) => void manager.attach(into),
+    tracer: tracing ? tracerOfRequests(settings, version) : undefined,
+    contexts: manager,
+    tracingHeaders: tracingHeaders(settings.propagators),
     monotonic: systemClock.monotonic,
     ignores: (path: string) => exact.has(path) || prefixes.some(prefix => path.startsWith(prefix)),
   }
 }
+
+/** The SDK's own where it counts its spans, of which ours know nothing. */
+function tracerOfRequests({ sdkMetrics }: Settings, version: string): RequestTracer {
+  const provider = trace.getTracerProvider()
+  const tracer = (provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider).getTracer('thalamus/http', version)
+  return sdkMetrics ? tracer : requestTracer(tracer, systemClock)
+}
+
+/** Without one of these there is nothing to read. Of the other propagators some read headers that they do not name. */
+const tracingHeaders = (propagators: readonly string[]): readonly string[] | undefined =>
+  propagators.every(name => name === 'tracecontext' || name === 'baggage') ? ['traceparent', 'baggage'] : undefined
 
 /** The host and this process, and what runs inside it. */
 async function measureProcess(): Promise<Disposable> {

@@ -17,25 +17,34 @@ import {
   type Span,
   SpanKind,
   SpanStatusCode,
-  type Tracer,
   trace,
 } from '@opentelemetry/api'
-import { isTracingSuppressed, type RPCMetadata, RPCType, setRPCMetadata, suppressTracing } from '@opentelemetry/core'
+import { isTracingSuppressed, type RPCMetadata, RPCType, suppressTracing } from '@opentelemetry/core'
 import { cleanQuery, cleanUrl } from './clean.ts'
+import { RequestContext } from './request-context.ts'
+import type { RequestTracer } from './request-span.ts'
 import type { Cost, Spending } from './spending.ts'
 
 export interface HttpOptions {
   readonly meter: Meter | undefined
   /** none: nothing is traced, and no context made */
-  readonly tracer: Tracer | undefined
-  /** Makes a context the current one for what follows in this turn and what comes of it. */
-  readonly enter: (context: Context) => void
+  readonly tracer: RequestTracer | undefined
+  readonly contexts: Contexts
+  /** headers of which a request must have one to be part of somebody's trace; none: any may be */
+  readonly tracingHeaders: readonly string[] | undefined
   /** [ms] never goes back */
   readonly monotonic: () => number
   /** what this takes of each request is told here; none: nothing is timed */
   readonly spending?: Spending | undefined
   /** whether requests for a path are neither measured nor traced */
   readonly ignores: (path: string) => boolean
+}
+
+export interface Contexts {
+  active(): Context
+  /** Makes a context the current one for what follows in this turn and what comes of it. */
+  attach(context: Context): void
+  with<T>(context: Context, run: () => T): T
 }
 
 /** @returns what ends it */
@@ -94,36 +103,47 @@ interface Begun {
 
 interface Served extends Begun, Cost {
   readonly scheme: string
+  /** of what happens for the request; undefined: nothing is traced */
+  inside: Context | undefined
   /** where instrumentations of frameworks leave the route */
   metadata: RPCMetadata | undefined
   route: string | undefined
+  /** neither measured nor traced, or told already */
+  done: boolean
 }
 
 const served = Symbol('thalamus.served')
-const inside = Symbol('thalamus.inside')
 type Message = IncomingMessage & { [served]?: Served; baseUrl?: unknown; route?: { path?: unknown } }
 
-function serverChannels({ tracer, enter, monotonic, ignores, spending }: HttpOptions, durations: Histogram | undefined): Channels {
+function serverChannels(options: HttpOptions, durations: Histogram | undefined): Channels {
+  const { tracer, contexts, tracingHeaders, monotonic, ignores, spending } = options
   /** What a request's events find, bodies that arrive later among them: they come out of the connection, which knows no request. */
-  function emitInside(this: EventEmitter & { [inside]: Context }, ...event: Parameters<EventEmitter['emit']>): boolean {
-    const of = this[inside]
+  const emitInside = (emitter: EventEmitter, of: Context | undefined, event: Parameters<EventEmitter['emit']>): boolean => {
     // Most of a request's events come while it is handled, and are inside already.
-    return context.active() === of ? Reflect.apply(plainEmit, this, event) : context.with(of, plainEmit, this, ...event)
+    if (of === undefined || contexts.active() === of) return Reflect.apply(plainEmit, emitter, event)
+    return contexts.with(of, () => Reflect.apply(plainEmit, emitter, event))
   }
-  const emit = { value: emitInside, writable: true, configurable: true, enumerable: false }
+  const emitOf = (served: (emitter: never) => Served | undefined) => ({
+    value(this: EventEmitter, ...event: Parameters<EventEmitter['emit']>): boolean {
+      return emitInside(this, served(this as never)?.inside, event)
+    },
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  })
+  const emitOfRequest = emitOf((request: Message) => request[served])
+  const emitOfResponse = emitOf((response: ServerResponse) => (response.req as Message)[served])
   const goInside = (of: Context, request: Message, response: ServerResponse) => {
-    for (const emitter of [request, response]) {
-      Object.defineProperty(emitter, inside, { value: of, configurable: true })
-      Object.defineProperty(emitter, 'emit', emit)
-    }
-    enter(of)
+    Object.defineProperty(request, 'emit', emitOfRequest)
+    Object.defineProperty(response, 'emit', emitOfResponse)
+    contexts.attach(of)
   }
 
   function end(this: ServerResponse): void {
     const request = this.req as Message
     const begun = request[served]
-    if (begun === undefined) return
-    delete request[served]
+    if (begun === undefined || begun.done) return
+    begun.done = true
     if (spending === undefined) return finish(request, this, begun)
     spending.timed(
       () => finish(request, this, begun),
@@ -135,45 +155,64 @@ function serverChannels({ tracer, enter, monotonic, ignores, spending }: HttpOpt
   function finish(request: Message, response: ServerResponse, begun: Served): void {
     const route = begun.route ?? begun.metadata?.route ?? expressRoute(request)
     const status = response.headersSent ? response.statusCode : undefined
-    const outcome: Attributes = {}
-    if (status !== undefined) outcome['http.response.status_code'] = status
-    if (route !== undefined) outcome['http.route'] = route
-    if (status !== undefined && status >= 500) outcome['error.type'] = String(status)
-    durations?.record((monotonic() - begun.startMs) / 1000, {
-      'http.request.method': begun.method,
-      'url.scheme': begun.scheme,
-      'network.protocol.version': request.httpVersion,
-      ...outcome,
-    })
+    const failed = status !== undefined && status >= 500
+    if (durations !== undefined) {
+      const attributes: Attributes = {
+        'http.request.method': begun.method,
+        'url.scheme': begun.scheme,
+        'network.protocol.version': request.httpVersion,
+      }
+      if (status !== undefined) attributes['http.response.status_code'] = status
+      if (route !== undefined) attributes['http.route'] = route
+      if (failed) attributes['error.type'] = String(status)
+      durations.record((monotonic() - begun.startMs) / 1000, attributes)
+    }
     const { span } = begun
     if (span === undefined) return
-    span.setAttributes(outcome)
-    if (route !== undefined) span.updateName(`${nameOf(begun.method)} ${route}`)
-    if (status !== undefined && status >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
+    if (status !== undefined) span.setAttribute('http.response.status_code', status)
+    if (route !== undefined) span.setAttribute('http.route', route).updateName(`${nameOf(begun.method)} ${route}`)
+    if (failed) span.setAttribute('error.type', String(status)).setStatus({ code: SpanStatusCode.ERROR })
     span.end()
   }
+
+  /** Of most requests nobody else's trace is known, and nothing is to be read. */
+  const parentOf = ({ headers }: IncomingMessage): Context =>
+    tracingHeaders === undefined || tracingHeaders.some(name => headers[name] !== undefined)
+      ? propagation.extract(ROOT_CONTEXT, headers)
+      : ROOT_CONTEXT
 
   return {
     'http.server.request.start'({ request, response }: { request: Message; response: ServerResponse }) {
       const [path = '/', query = ''] = splitTarget(request.url ?? '/')
-      if (ignores(path)) {
-        if (tracer !== undefined) goInside(suppressTracing(ROOT_CONTEXT), request, response)
-        return
-      }
+      const ignored = ignores(path)
+      if (ignored && tracer === undefined) return
       const method = known.has(request.method ?? '') ? request.method! : '_OTHER'
-      const scheme = 'encrypted' in request.socket ? 'https' : 'http'
-      const begun: Served = { startMs: monotonic(), method, scheme, span: undefined, metadata: undefined, route: undefined, costMs: 0 }
-      if (tracer !== undefined) {
-        const parent = propagation.extract(ROOT_CONTEXT, request.headers)
-        const attributes = serverAttributes(request, method, scheme, path, query)
-        const span = tracer.startSpan(nameOf(method), { kind: SpanKind.SERVER, attributes }, parent)
-        begun.span = span
-        begun.metadata = { type: RPCType.HTTP, span }
-        const of = setRPCMetadata(trace.setSpan(parent, span), begun.metadata)
-        goInside(spending === undefined ? of : spending.within(of, begun), request, response)
+      const begun: Served = {
+        startMs: monotonic(),
+        method,
+        scheme: 'encrypted' in request.socket ? 'https' : 'http',
+        span: undefined,
+        inside: undefined,
+        metadata: undefined,
+        route: undefined,
+        done: ignored,
+        costMs: 0,
       }
       request[served] = begun
-      response.once('close', end)
+      if (ignored) {
+        begun.inside = suppressTracing(ROOT_CONTEXT)
+        return goInside(begun.inside, request, response)
+      }
+      response.on('close', end)
+      if (tracer === undefined) return
+      const parent = parentOf(request)
+      const attributes = serverAttributes(request, method, begun.scheme, path, query)
+      const span = tracer.startSpan(nameOf(method), { kind: SpanKind.SERVER, attributes }, parent)
+      begun.span = span
+      begun.metadata = { type: RPCType.HTTP, span }
+      const of = new RequestContext(parent, span, begun.metadata)
+      begun.inside = spending === undefined ? of : spending.within(of, begun)
+      goInside(begun.inside, request, response)
     },
     /** Fastify tells which route it was. */
     'tracing:fastify.request.handler:start'({ request, route }: { request: { raw: Message }; route?: { url?: string } }) {
@@ -227,11 +266,29 @@ function expressRoute({ route, baseUrl }: Message): string | undefined {
   return whole.length > 1 && whole.endsWith('/') ? whole.slice(0, -1) : whole
 }
 
-function addAddress(attributes: Attributes, host: string): void {
+interface Address {
+  readonly name: string
+  readonly port: number | undefined
+}
+
+/** A service is known under few names; what an attacker makes up is not kept. */
+const addresses = new Map<string, Address | undefined>()
+const manyAddresses = 100
+
+/** Of `name`, `name:80` or `[::1]:80`; undefined where it is no address. */
+function addressOf(host: string): Address | undefined {
+  if (addresses.has(host)) return addresses.get(host)
   const [, name, port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(host) ?? []
-  if (name === undefined) return
-  attributes['server.address'] = name.replace(/^\[|\]$/g, '')
-  if (port !== undefined) attributes['server.port'] = Number(port)
+  const found = name === undefined ? undefined : { name: name.replace(/^\[|\]$/g, ''), port: port === undefined ? undefined : Number(port) }
+  if (addresses.size < manyAddresses) addresses.set(host, found)
+  return found
+}
+
+function addAddress(attributes: Attributes, host: string): void {
+  const address = addressOf(host)
+  if (address === undefined) return
+  attributes['server.address'] = address.name
+  if (address.port !== undefined) attributes['server.port'] = address.port
 }
 
 // --- client

@@ -68,6 +68,8 @@ export interface Settings {
   readonly embed: Embed | undefined
   /** [ms] what instrumentation may take of a request, p99; undefined: it is not timed */
   readonly overheadMs: number | undefined
+  /** the SDK counts its own spans */
+  readonly sdkMetrics: boolean
   /** say what was instrumented */
   readonly startLine: boolean
   /** say what went wrong */
@@ -150,6 +152,7 @@ export function readSettings(env: Environment): Settings {
       .filter(Boolean),
     embed,
     overheadMs: text('THALAMUS_OVERHEAD_P99_MS') === undefined ? undefined : number('THALAMUS_OVERHEAD_P99_MS', 1, 0.001),
+    sdkMetrics: text('OTEL_NODE_EXPERIMENTAL_SDK_METRICS')?.toLowerCase() === 'true',
     startLine: !['none', 'error', 'warn'].includes(level),
     warnings: level !== 'none',
     problems,
