@@ -22,12 +22,21 @@ export interface ScrapeTarget {
   readonly lastDuration: number
 }
 
-/** By the ids of receivers: what gives what one of them scrapes. */
-export type Targets = Offers<() => readonly ScrapeTarget[]>
+/** One scrape configuration, and what there is of it at the moment. */
+export interface ScrapePool {
+  readonly job: string
+  readonly targets: readonly ScrapeTarget[]
+  /** what relabelling leaves out, as it was discovered: as many as are kept of them, and how many there are */
+  readonly dropped: readonly ScrapeTarget['discovered'][]
+  readonly droppedCount: number
+}
 
-export class OfferedTargets extends Offered<() => readonly ScrapeTarget[]> {
+/** By the ids of receivers: what gives what one of them scrapes. */
+export type Targets = Offers<() => readonly ScrapePool[]>
+
+export class OfferedTargets extends Offered<() => readonly ScrapePool[]> {
   /** of all who scrape, in the order they came */
-  all(): readonly ScrapeTarget[] {
+  all(): readonly ScrapePool[] {
     return this.ids.flatMap(id => this.get(id)?.() ?? [])
   }
 }

@@ -55,16 +55,22 @@ describe('a scrape', () => {
     const { targets, id } = scraping.cx
     expect(targets.get(id)?.()).toMatchObject([
       {
-        ...{ job: 'shop', url: `http://${site.address}/metrics`, labels: { job: 'shop', instance: site.address } },
-        ...{ discovered: { __address__: site.address, __metrics_path__: '/metrics' }, interval: 10_000 },
-        ...{ health: 'unknown', lastError: '', lastScrape: undefined },
+        job: 'shop',
+        targets: [
+          {
+            ...{ job: 'shop', url: `http://${site.address}/metrics`, labels: { job: 'shop', instance: site.address } },
+            ...{ discovered: { __address__: site.address, __metrics_path__: '/metrics' }, interval: 10_000 },
+            ...{ health: 'unknown', lastError: '', lastScrape: undefined },
+          },
+        ],
+        ...{ dropped: [], droppedCount: 0 },
       },
     ])
     await scraping.advance(10_000)
-    expect(targets.get(id)?.()).toMatchObject([{ health: 'up', lastError: '', lastScrape: expect.any(Number) }])
+    expect(targets.get(id)?.()).toMatchObject([{ targets: [{ health: 'up', lastError: '', lastScrape: expect.any(Number) }] }])
     delete site.pages['/metrics']
     await scraping.advance(10_000)
-    expect(targets.get(id)?.()).toMatchObject([{ health: 'down', lastError: expect.stringContaining('404') }])
+    expect(targets.get(id)?.()).toMatchObject([{ targets: [{ health: 'down', lastError: expect.stringContaining('404') }] }])
   })
 
   test('the same lines again, with other numbers', async () => {
@@ -266,7 +272,8 @@ describe('labels', () => {
     await using site = await Site.open({ '/special': 'x 1\n' })
     await using scraping = new Scraping(
       job(site.address, {
-        static_configs: [{ targets: [site.address, 'nowhere:1'], labels: { __path: '/special' } }],
+        static_configs: [{ targets: [site.address, 'nowhere:1', 'nowhere:2'], labels: { __path: '/special' } }],
+        keep_dropped_targets: 1,
         relabel_configs: [
           { source_labels: ['__address__'], regex: 'nowhere.*', action: 'drop' },
           { source_labels: ['__path'], target_label: '__metrics_path__' },
@@ -278,6 +285,10 @@ describe('labels', () => {
     await scraping.advance(10_000)
     expect(scraping.last[0]?.resource['service.instance.id']).toBe('here')
     expect(site.asked.map(({ url }) => url)).toEqual(['/special'])
+    const { targets, id } = scraping.cx
+    const [pool] = targets.get(id)!()
+    expect(pool).toMatchObject({ targets: [{}], dropped: [{ __address__: 'nowhere:1', __path: '/special' }], droppedCount: 2 })
+    expect(pool!.dropped.length).toBe(1)
   })
 })
 

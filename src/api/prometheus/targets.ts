@@ -1,20 +1,30 @@
-import type { ScrapeTarget } from '../../component/targets.ts'
+import type { ScrapePool, ScrapeTarget } from '../../component/targets.ts'
 import { showDuration } from '../../lib/duration.ts'
 import type { Answer } from './answer.ts'
 import type { Asking } from './asking.ts'
 
-/** `/api/v1/targets`: what is scraped, all of it or of one pool. What relabelling drops is not kept, and so not shown. */
-export function targets({ form }: Asking, all: readonly ScrapeTarget[]): Answer {
-  const [state, pool] = [form.get('state').toLowerCase(), form.get('scrapePool')]
-  const active = state === '' || state === 'any' || state === 'active'
-  const shown = active ? all.filter(({ job }) => pool === '' || job === pool) : []
-  return { data: { activeTargets: shown.map(showTarget), droppedTargets: [], droppedTargetCounts: {} } }
+/** `/api/v1/targets`: what is scraped, and what relabelling leaves out, of all pools or one. */
+export function targets({ form }: Asking, all: readonly ScrapePool[]): Answer {
+  const [state, wanted] = [form.get('state').toLowerCase(), form.get('scrapePool')]
+  const shows = (which: string) => state === '' || state === 'any' || state === which
+  const pools = byName(all).filter(({ job }) => wanted === '' || job === wanted)
+  return {
+    data: {
+      activeTargets: shows('active') ? pools.flatMap(pool => pool.targets.map(showTarget)) : [],
+      ...(shows('dropped') ? droppedOf(pools, all) : { droppedTargets: [], droppedTargetCounts: null }),
+    },
+  }
 }
 
-/** `/api/v1/scrape_pools`: their names. */
-export const scrapePools = (all: readonly ScrapeTarget[]): Answer => ({
-  data: { scrapePools: [...new Set(all.map(({ job }) => job))].sort() },
+const droppedOf = (pools: readonly ScrapePool[], all: readonly ScrapePool[]) => ({
+  droppedTargets: pools.flatMap(({ job, dropped }) => dropped.map(discoveredLabels => ({ discoveredLabels, scrapePool: job }))),
+  droppedTargetCounts: Object.fromEntries(all.map(({ job, droppedCount }) => [job, droppedCount])),
 })
+
+/** `/api/v1/scrape_pools`: their names. */
+export const scrapePools = (all: readonly ScrapePool[]): Answer => ({ data: { scrapePools: byName(all).map(({ job }) => job) } })
+
+const byName = (all: readonly ScrapePool[]): readonly ScrapePool[] => all.toSorted((a, b) => (a.job < b.job ? -1 : 1))
 
 const showTarget = (target: ScrapeTarget): object => ({
   discoveredLabels: target.discovered,

@@ -1,6 +1,6 @@
 /** One scrape configuration: its discoveries, the targets that come of them, and a loop for each. */
 import type { Consumer, Context } from '../../component/component.ts'
-import type { ScrapeTarget } from '../../component/targets.ts'
+import type { ScrapePool } from '../../component/targets.ts'
 import type { Label } from '../../exposition/labels.ts'
 import { Relabelling } from '../../exposition/relabel.ts'
 import { type Discovery, DnsDiscovery, FileDiscovery, HttpDiscovery, type Resolver, staticTargets } from './discovery.ts'
@@ -28,6 +28,10 @@ export class Job {
   readonly #defaults: TargetDefaults
   readonly #loopSettings: LoopSettings
   readonly #targetLimit: number
+  /** [targets] that are kept of those that relabelling drops */
+  readonly #keepDropped: number
+  #dropped: readonly ReadonlyMap<string, string>[] = []
+  #droppedCount = 0
   readonly #loops = new Map<string, ScrapeLoop>()
   /** by the target's labels: those that are no more, until their series are ended */
   readonly #leaving = new Map<string, ScrapeLoop>()
@@ -50,6 +54,7 @@ export class Job {
     this.#defaults = defaultsOf(config, global)
     this.#loopSettings = loopSettingsOf(config, global, of, this.#defaults)
     this.#targetLimit = config.target_limit ?? global.target_limit ?? 0
+    this.#keepDropped = (config.keep_dropped_targets ?? global.keep_dropped_targets) || Number.POSITIVE_INFINITY
   }
 
   /** @throws {StartError} */
@@ -96,11 +101,15 @@ export class Job {
   #targets(): Map<string, Target> {
     const targets = new Map<string, Target>()
     const refused: string[] = []
+    const dropped: ReadonlyMap<string, string>[] = []
     for (const found of this.#found.flat()) {
       const target = targetOf(found, this.#defaults)
       if (typeof target === 'string') refused.push(target)
-      else if (target !== undefined) targets.set(target.key, target)
+      else if ('dropped' in target) dropped.push(target.dropped)
+      else targets.set(target.key, target)
     }
+    this.#droppedCount = dropped.length
+    this.#dropped = dropped.slice(0, this.#keepDropped)
     const said = refused.join('\n')
     if (said !== this.#refused && said !== '')
       this.#cx.log.warn({ job: this.name, problems: refused.slice(0, 10), count: refused.length }, 'targets cannot be scraped')
@@ -109,8 +118,13 @@ export class Job {
   }
 
   /** What is scraped at the moment. */
-  get targets(): readonly ScrapeTarget[] {
-    return [...this.#loops.values()].map(loop => loop.status)
+  get pool(): ScrapePool {
+    return {
+      job: this.name,
+      targets: [...this.#loops.values()].map(loop => loop.status),
+      dropped: this.#dropped.map(labels => Object.fromEntries(labels)),
+      droppedCount: this.#droppedCount,
+    }
   }
 
   /** @param last every target is scraped once more */

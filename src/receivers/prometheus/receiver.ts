@@ -42,7 +42,7 @@ export class PrometheusReceiver implements Receiver {
     const of = { trimSuffixes, initialOffset, resolver: this.#resolver }
     this.#jobs = configs.map(each => new Job(this.#cx, each, config.global, of, next, this.#tell))
     for (const job of this.#jobs) await job.start()
-    this.#cx.targets.offer(this.#cx.id, () => this.#jobs.flatMap(job => job.targets))
+    this.#cx.targets.offer(this.#cx.id, () => this.#jobs.map(job => job.pool))
   }
 
   async shutdown(signal: AbortSignal): Promise<void> {

@@ -33,7 +33,12 @@ const both = () => ({
   label_limit: limit('A series with more labels fails the scrape.'),
   label_name_length_limit: limit('A label with a longer name, in bytes, fails the scrape.'),
   label_value_length_limit: limit('A label with a longer value, in bytes, fails the scrape.'),
-  keep_dropped_targets: withoutEffect(z.number().int().min(0).optional(), 'targets that relabelling drops are kept nowhere'),
+  keep_dropped_targets: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('How many of the targets that relabelling drops are kept, to be shown; all are counted. 0: no limit.'),
   metric_name_validation_scheme: z
     .enum(['utf8', 'legacy'])
     .optional()

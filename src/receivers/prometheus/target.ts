@@ -36,11 +36,16 @@ export interface Target extends TargetLabels {
   readonly classic: boolean
 }
 
-/** @returns undefined where relabelling drops it, a text where it cannot be scraped */
-export function targetOf(found: Found, defaults: TargetDefaults): Target | string | undefined {
+/** What relabelling leaves out. */
+export interface Dropped {
+  readonly dropped: ReadonlyMap<string, string>
+}
+
+/** @returns a text where it cannot be scraped */
+export function targetOf(found: Found, defaults: TargetDefaults): Target | Dropped | string {
   const labels = discovered(found, defaults)
   const before = new Map(labels)
-  if (!defaults.relabelling.apply(labels)) return undefined
+  if (!defaults.relabelling.apply(labels)) return { dropped: before }
   const address = labels.get('__address__') ?? ''
   if (address === '') return 'there is no __address__'
   if (address.includes('/')) return `${JSON.stringify(address)} is no address: it must be host:port, without a path`
@@ -85,6 +90,8 @@ function discovered({ labels: found }: Found, defaults: TargetDefaults): Map<str
   add('__scheme__', defaults.scheme)
   add('__scrape_native_histograms__', String(defaults.native))
   add('__always_scrape_classic_histograms__', String(defaults.classic))
+  // Not done here; said all the same, since rules may look at it.
+  add('__convert_classic_histograms_to_nhcb__', 'false')
   for (const [name, [first]] of Object.entries(defaults.params)) if (first !== undefined) add(`__param_${name}`, first)
   return labels
 }
