@@ -143,8 +143,11 @@ class KeptExponential extends Kept {
   readonly #state: ExponentialState
   readonly #row = newRow()
 
-  constructor(description: Description, delta: boolean) {
+  readonly #resetHint: FloatHistogram['resetHint']
+
+  constructor(description: Description, delta: boolean, gauge: boolean) {
     super(delta)
+    this.#resetHint = gauge ? 'gauge' : 'unknown'
     this.#state = new ExponentialState(delta)
     this.#handle = new SeriesHandle(labelsOf(description, description.family.name))
   }
@@ -155,7 +158,7 @@ class KeptExponential extends Kept {
     if (!this.#state.fits(rows.scale[i]!)) return 'unsupported_scale'
     this.renew(rows, i, at, this.#state.take(batch, i, this.goesOn(rows.start[i]!)))
     this.#state.show(this.#row)
-    into.histogram(this.#handle, at, toNative(this.#row.count, this.#row.sum, this.#row.exponential), this.startMs)
+    into.histogram(this.#handle, at, toNative(this.#row.count, this.#row.sum, this.#row.exponential, this.#resetHint), this.startMs)
     return undefined
   }
   end(at: number, into: Incoming): void {
@@ -214,7 +217,7 @@ class KeptSummary extends Kept {
 export function keptFor(entry: SeriesEntry, description: Description): Kept {
   const delta = entry.type !== 'gauge' && entry.type !== 'summary' && entry.temporality === 'delta'
   if (entry.type === 'histogram') return new KeptHistogram(description, delta)
-  if (entry.type === 'exponential_histogram') return new KeptExponential(description, delta)
+  if (entry.type === 'exponential_histogram') return new KeptExponential(description, delta, entry.prometheusType === 'gaugehistogram')
   return entry.type === 'summary' ? new KeptSummary(description) : new KeptNumber(description, delta)
 }
 
@@ -227,7 +230,7 @@ function labelsOf({ labelValues }: Description, name: string, more?: readonly [s
 /** As Prometheus writes the bounds of OTLP: without an exponent, where there is none to spare. */
 const showBound = (bound: number): string => (Math.abs(bound) < 1e21 ? String(bound) : showFloat(bound))
 
-function toNative(count: number, sum: number, h: ExponentialBuckets): FloatHistogram {
+function toNative(count: number, sum: number, h: ExponentialBuckets, resetHint: FloatHistogram['resetHint']): FloatHistogram {
   const positive = side(h.positiveOffset, h.positive)
   const negative = side(h.negativeOffset, h.negative)
   return {
@@ -241,7 +244,7 @@ function toNative(count: number, sum: number, h: ExponentialBuckets): FloatHisto
     negativeSpans: negative.spans,
     negativeCounts: negative.counts,
     customBounds: [],
-    resetHint: 'unknown',
+    resetHint,
   }
 }
 

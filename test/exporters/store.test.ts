@@ -161,6 +161,17 @@ describe('what becomes of metrics', () => {
         negativeCounts: [2],
       },
     ])
+    await send([
+      {
+        name: 'g',
+        metadata: [{ key: 'prometheus.type', value: { stringValue: 'gaugehistogram' } }],
+        exponentialHistogram: {
+          aggregationTemporality: 2,
+          dataPoints: [{ timeUnixNano: nanos(0), scale: 1, count: '0', sum: 0, attributes: [] }],
+        },
+      },
+    ])
+    expect((await all('g')).get('{}')!.histograms).toMatchObject([{ resetHint: 'gauge' }])
     expect(await values('s')).toEqual({ '{"quantile":"0.5"}': '0:2' })
     expect(await values('s_count')).toEqual({ '{}': '0:4' })
   })

@@ -291,6 +291,16 @@ describe('what series become', () => {
       ]),
     ],
     [
+      'a native histogram that is a gauge',
+      native({ ...histogram, resetHint: 'gauge' }),
+      request([
+        {
+          ...described('h', 'gaugehistogram'),
+          exponentialHistogram: { dataPoints: [expect.objectContaining({ count: '10' })], ...cumulative },
+        },
+      ]),
+    ],
+    [
       'a native histogram with bounds of its own',
       native(custom),
       request([

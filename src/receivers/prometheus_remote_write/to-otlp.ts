@@ -12,7 +12,7 @@ import { encode } from '../../otlp/write.ts'
 
 const scopePrefix = 'otel_scope_'
 
-type Kind = 'gauge' | 'counter' | 'exponential' | 'explicit'
+type Kind = 'gauge' | 'counter' | 'exponential' | 'exponential_gauge' | 'explicit'
 
 interface Metric {
   readonly name: string
@@ -53,7 +53,9 @@ export class OtlpRequest {
       const custom = one.histogram.schema === CUSTOM_BUCKETS_SCHEMA
       const given = last === undefined && i === histograms.length - 1 && exemplars.length > 0 ? exemplars : undefined
       const point = custom ? explicitPoint(one, attributes, given) : exponentialPoint(one, attributes, given)
-      metricIn(scope, name, custom ? 'explicit' : 'exponential', about).points.push(point)
+      const gauge = one.histogram.resetHint === 'gauge'
+      const told = gauge ? { unit: '', help: '', ...about, type: 'gaugehistogram' as const } : about
+      metricIn(scope, name, custom ? 'explicit' : gauge ? 'exponential_gauge' : 'exponential', told).points.push(point)
     }
     this.samples += samples.length
     this.histograms += histograms.length
@@ -139,6 +141,8 @@ function metricOf({ name, kind, about, points: dataPoints }: Metric): object {
       return { ...head, gauge: { dataPoints } }
     case 'counter':
       return { ...head, sum: { dataPoints, aggregationTemporality: cumulative, isMonotonic: true } }
+    // OpenTelemetry has no histograms that are gauges: the type of Prometheus says it.
+    case 'exponential_gauge':
     case 'exponential':
       return { ...head, exponentialHistogram: { dataPoints, aggregationTemporality: cumulative } }
     case 'explicit':
