@@ -88,14 +88,32 @@ function escapeOf(char: string): string {
   return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`
 }
 
-/** What strconv.ParseFloat reads, but for hexadecimal digits: undefined where it is no number, or one too large for a float. */
-export function parseGoFloat(text: string): number | undefined {
+const hexadecimal = /^([+-]?)0x([\da-f]*)\.?([\da-f]*)p([+-]?\d{1,5})$/i
+/** Underscores may be between digits, and behind 0x. */
+const misplaced = /_(?![\da-f])|(?<!0x|[\da-f])_/i
+
+/** What strconv.ParseFloat reads: undefined where it is no number, or one too large for a float. */
+export function parseGoFloat(written: string): number | undefined {
+  const text = written.includes('_') && !misplaced.test(written) ? written.replaceAll('_', '') : written
   if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text)) {
     const value = Number(text)
     return Number.isFinite(value) ? value : undefined
   }
+  const [, hexSign, whole, fraction = '', exponent] = hexadecimal.exec(text) ?? []
+  if (whole !== undefined) return signed(hexSign, hexadecimalOf(whole, fraction, Number(exponent)))
   const [, sign, name] = /^([+-]?)(inf|infinity|nan)$/i.exec(text) ?? []
   if (name === undefined) return undefined
   if (name.toLowerCase() === 'nan') return sign === '' ? Number.NaN : undefined
   return sign === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
+}
+
+const signed = (sign: string | undefined, value: number | undefined): number | undefined =>
+  value !== undefined && sign === '-' ? -value : value
+
+/** Digits that a double does not hold round its last. */
+function hexadecimalOf(whole: string, fraction: string, exponent: number): number | undefined {
+  const digits = `${whole}${fraction}`
+  if (digits === '' || digits.length > 200) return undefined
+  const value = Number(`0x${digits}`) * 2 ** (exponent - 4 * fraction.length)
+  return Number.isFinite(value) ? value : undefined
 }

@@ -34,13 +34,16 @@ export function storeOf({ store }: Sources): Store {
   throw new ApiError('unavailable', 'no series are kept here: list the exporter "store" in a metrics pipeline, or name a query backend')
 }
 
-/** The parameter `query`. @throws {ApiError} with Prometheus's words */
-export function queryOf({ form, settings }: Asking): { readonly text: string; readonly expr: Expr } {
+/** The parameter `query`. @throws {ApiError} with Prometheus's words @param problem how what is wrong with it is told */
+export function queryOf(
+  { form, settings }: Asking,
+  problem: (why: string) => ApiError = why => invalidParameter('query', why),
+): { readonly text: string; readonly expr: Expr } {
   const text = form.get('query')
   try {
     return { text, expr: parseExpr(text, parseOptions(settings().features)) }
   } catch (error) {
-    if (error instanceof ParseError) throw invalidParameter('query', error.message)
+    if (error instanceof ParseError) throw problem(error.message)
     throw error
   }
 }
@@ -55,20 +58,25 @@ export function spanOf(form: Form): Span {
   return { from: optionalTime(form, 'start', minTime) - 1, to: optionalTime(form, 'end', maxTime) }
 }
 
-/** The parameters `match[]`. @throws {ApiError} */
-export function selectorsOf(form: Form): readonly (readonly Matcher[])[] {
-  const selectors = form.all('match[]').map(selectorOf)
+/** The parameters `match[]`. @throws {ApiError} @param problem how what is wrong with one is told */
+export function selectorsOf(form: Form, problem = badData): readonly (readonly Matcher[])[] {
+  const selectors = looseSelectorsOf(form, problem)
   for (const matchers of selectors) {
-    if (matchers.every(matcher => valueTest(matcher)(''))) throw badData('match[] must contain at least one non-empty matcher')
+    if (matchers.every(matcher => valueTest(matcher)(''))) throw problem('match[] must contain at least one non-empty matcher')
   }
   return selectors
 }
 
-function selectorOf(text: string): readonly Matcher[] {
+/** Those that select series without any label as well. @throws {ApiError} */
+export const looseSelectorsOf = (form: Form, problem = badData): readonly (readonly Matcher[])[] =>
+  form.all('match[]').map(text => selectorOf(text, problem))
+
+/** One selector. @throws {ApiError} */
+export function selectorOf(text: string, problem: (why: string) => ApiError): readonly Matcher[] {
   try {
     return parseSelector(text)
   } catch (error) {
-    if (error instanceof ParseError) throw badData(error.message)
+    if (error instanceof ParseError) throw problem(error.message)
     throw error
   }
 }

@@ -9,7 +9,7 @@ import { protobufPage } from '../../exposition/protobuf.ts'
 import { classic, textPage } from '../../exposition/text.ts'
 import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram } from '../../model/float-histogram.ts'
 import { compareLabels, compareText, type Labels } from '../../model/labels.ts'
-import { type Sources, selectorsOf, storeOf } from './asking.ts'
+import { looseSelectorsOf, type Sources, storeOf } from './asking.ts'
 import { readForm } from './form.ts'
 import { send } from './respond.ts'
 
@@ -19,7 +19,8 @@ const formats: ReadonlySet<Format> = new Set(['protobuf'])
 /** @throws {ApiError} */
 export async function federate(sources: Sources, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const form = await readForm(request)
-  const selectors = selectorsOf(form)
+  // One that has no matcher selects nothing, as in Prometheus; one that allows for no label at all, all that lacks it.
+  const selectors = looseSelectorsOf(form).filter(matchers => matchers.length > 0)
   const { lookbackMs, externalLabels } = sources.settings()
   const to = sources.clock.now()
   const store = storeOf(sources)

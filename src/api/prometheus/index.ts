@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Handler, Logger } from '../../component/component.ts'
-import type { ScrapeTarget } from '../../component/targets.ts'
+import type { ScrapePool } from '../../component/targets.ts'
 import { QueryError } from '../../promql/engine.ts'
 import { pretty } from '../../promql/pretty.ts'
 import { tree } from '../../promql/tree.ts'
@@ -29,7 +29,7 @@ export interface PrometheusApi extends Sources {
   /** what is evaluated here, as it stands */
   readonly rules: () => readonly GroupStatus[]
   /** what is scraped here */
-  readonly targets: () => readonly ScrapeTarget[]
+  readonly targets: () => readonly ScrapePool[]
   readonly log: Logger
 }
 
@@ -67,6 +67,9 @@ function routesOf({ server, rules, targets: scraped }: PrometheusApi): Record<st
     'status/config': { methods: getting, ask: () => configuration(server()), own: true },
     'status/flags': { methods: getting, ask: flags, own: true },
     'status/tsdb': { methods: getting, ask: tsdb },
+    // What answers has replayed its log, and has nothing to announce.
+    'status/walreplay': { methods: getting, ask: () => ({ data: { min: 0, max: 0, current: 0 } }), own: true },
+    notifications: { methods: getting, ask: () => ({ data: [] }), own: true },
   }
 }
 
@@ -101,7 +104,9 @@ function labelIn(url: string): string | undefined {
   try {
     return name === undefined ? undefined : decodeURIComponent(name)
   } catch {
-    return undefined
+    // Not UTF-8: no label has that name. Its bytes are kept as quote() shows them.
+    const bytes = name!.replace(/%([89a-f][\da-f])/gi, (_, hex: string) => String.fromCharCode(0xdc00 + Number.parseInt(hex, 16)))
+    return bytes.replace(/%([0-7][\da-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   }
 }
 
@@ -118,7 +123,7 @@ async function answerWhole(
   const gone = new AbortController()
   response.once('close', () => gone.abort(new ApiError('canceled', 'the client has gone away')))
   try {
-    if (!methods.includes(request.method ?? '')) return notAllowed(methods, request, response)
+    if (!methods.includes(request.method ?? '')) return otherMethod(methods, request, response)
     const { backend } = api.settings()
     if (backend !== undefined) return sendOn(backend, request, response)
     await answer(api, request, response, gone.signal)
@@ -132,8 +137,9 @@ async function answerWhole(
 
 const unanswered = 'a question could not be answered'
 
-function notAllowed(methods: readonly string[], request: IncomingMessage, response: ServerResponse): void {
+function otherMethod(methods: readonly string[], request: IncomingMessage, response: ServerResponse): void {
   request.resume()
+  if (request.method === 'OPTIONS') return void response.writeHead(204, { allow: methods.join(', ') }).end()
   response.writeHead(405, { allow: methods.join(', '), 'content-type': 'text/plain; charset=utf-8' })
   response.end('Method Not Allowed\n')
 }
@@ -158,7 +164,7 @@ class Exchange {
 
   async run(): Promise<void> {
     try {
-      if (!this.#route.methods.includes(this.#request.method ?? '')) return notAllowed(this.#route.methods, this.#request, this.#response)
+      if (!this.#route.methods.includes(this.#request.method ?? '')) return otherMethod(this.#route.methods, this.#request, this.#response)
       const { backend } = this.#api.settings()
       if (backend !== undefined && this.#route.own !== true) return sendOn(backend, this.#request, this.#response)
       await this.#succeed(await this.#answer())

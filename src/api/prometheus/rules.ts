@@ -1,11 +1,13 @@
 /** Rules and alerts as Prometheus's API shows them. */
 
+import { createHash } from 'node:crypto'
 import { formatE } from '../../lib/go-text.ts'
 import { valueTest } from '../../model/matcher.ts'
 import type { AlertStatus, GroupStatus, RuleStatus } from '../../rules/status.ts'
 import { type Answer, badData, invalidParameter } from './answer.ts'
 import { type Asking, selectorsOf } from './asking.ts'
 import type { Form } from './form.ts'
+import { integer, integerProblem } from './times.ts'
 
 /** `/api/v1/rules`: by group, of those that the parameters choose. */
 export function ruleGroups({ form }: Asking, groups: readonly GroupStatus[]): Answer {
@@ -80,10 +82,12 @@ interface Shown {
 function pageOf(form: Form, groups: readonly Shown[]): { readonly groups: readonly Shown[]; readonly next: string | undefined } {
   const [limit, token] = [form.get('group_limit'), form.get('group_next_token')]
   if (limit === '' && token !== '')
-    throw invalidParameter('group_limit', 'group_limit needs to be present in order to paginate over the groups')
+    throw invalidParameter('group_next_token', 'group_limit needs to be present in order to paginate over the groups')
   if (limit === '') return { groups, next: undefined }
-  const size = /^\d{1,9}$/.test(limit) ? Number(limit) : 0
-  if (size <= 0) throw invalidParameter('group_limit', 'group_limit needs to be a valid number and greater than 0')
+  const size = integer(limit, 32)
+  if (size === undefined)
+    throw invalidParameter('group_limit', `group_limit needs to be a valid number: strconv.ParseInt: ${integerProblem(limit)}`)
+  if (size <= 0) throw invalidParameter('group_limit', 'group_limit needs to be greater than 0')
   const from = token === '' ? 0 : groups.findIndex(({ group }) => tokenOf(group) === token)
   if (from < 0) throw badData(`invalid parameter "group_next_token": invalid group_next_token '${token}'. were rule groups changed?`)
   const next = groups[from + size]
@@ -91,7 +95,7 @@ function pageOf(form: Form, groups: readonly Shown[]): { readonly groups: readon
 }
 
 /** Names a group, in letters that need no escaping. */
-const tokenOf = ({ file, name }: GroupStatus): string => Buffer.from(`${file};${name}`).toString('base64url')
+const tokenOf = ({ file, name }: GroupStatus): string => createHash('sha256').update(`${file};${name}`).digest('hex')
 
 function showRule(rule: RuleStatus, showsAlerts: boolean): object {
   const { name, query, health, lastError } = rule

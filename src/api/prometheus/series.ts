@@ -1,11 +1,12 @@
 /** What series there are, and what is known of them: series, labels, label values, metadata, exemplars. */
 import { escapedByValue, unescapeName } from '../../exposition/escape.ts'
+import { quote } from '../../lib/go-text.ts'
 import { compareLabels, type Labels } from '../../model/labels.ts'
 import type { Matcher } from '../../model/matcher.ts'
 import type { Metadata } from '../../model/query.ts'
 import type { Expr } from '../../promql/ast.ts'
 import { apiNumber } from '../../promql/histogram/text.ts'
-import { type Answer, badData } from './answer.ts'
+import { type Answer, badData, invalidParameter } from './answer.ts'
 import { type Asking, queryOf, selectorsOf, spanOf, storeOf } from './asking.ts'
 import { showTime } from './numbers.ts'
 import { integer, limitParameter } from './times.ts'
@@ -18,7 +19,8 @@ export async function series(asking: Asking): Promise<Answer> {
   if (form.all('match[]').length === 0) throw badData('no match[] parameter provided')
   const limit = limitParameter(form)
   const { from, to } = spanOf(form)
-  const selectors = selectorsOf(form)
+  const selectors = selectorsOf(form, why => invalidParameter('match[]', why))
+  if (to <= from) return { data: [] }
   const found = [...(await storeOf(asking).series(selectors, from, to))].sort(compareLabels)
   return cut(found, limit, labelsJson)
 }
@@ -35,7 +37,7 @@ export async function labelNames(asking: Asking): Promise<Answer> {
 export async function labelValues(asking: Asking, escaped: string): Promise<Answer> {
   const { form } = asking
   const name = escaped.startsWith(escapedByValue) ? unescapeName(escaped) : escaped
-  if (name === '' || !name.isWellFormed()) throw badData(`invalid label name: ${JSON.stringify(name)}`)
+  if (name === '' || !name.isWellFormed()) throw badData(`invalid label name: ${quote(name)}`)
   const limit = limitParameter(form)
   const { from, to } = spanOf(form)
   const selectors = selectorsOf(form)
@@ -91,9 +93,9 @@ function countParameter({ form }: Asking, name: string): number | undefined {
 export async function queryExemplars(asking: Asking): Promise<Answer> {
   const { from, to } = spanOf(asking.form)
   if (to <= from) throw badData('end timestamp must not be before start timestamp')
-  const selectors = selectorsIn(queryOf(asking).expr)
+  const selectors = selectorsIn(queryOf(asking, badData).expr)
   if (selectors.length === 0) return { data: undefined }
-  const found = await storeOf(asking).exemplars(selectors, from, to)
+  const found = [...(await storeOf(asking).exemplars(selectors, from, to))].sort((a, b) => compareLabels(a.labels, b.labels))
   return cut(found, 0, ({ labels, exemplars }) => {
     const shown = exemplars.map(one => exemplarJson(one))
     return `{"seriesLabels":${labelsJson(labels)},"exemplars":[${shown.join(',')}]}`

@@ -1,4 +1,5 @@
 /** Times, durations and limits as Prometheus's API takes them. */
+import { parseGoFloat } from '../../lib/go-text.ts'
 import { badData, invalidParameter } from './answer.ts'
 import type { Form } from './form.ts'
 
@@ -12,18 +13,7 @@ const boundaries: Readonly<Record<string, number>> = {
   '292277025-08-18T07:12:54.999999999Z': maxTime,
 }
 
-const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
-const infinite = /^([+-]?)inf(?:inity)?$/i
-
-/** As Go reads a float, but for hexadecimal ones. */
-function floatOf(text: string): number | undefined {
-  if (decimal.test(text)) return Number(text)
-  const sign = infinite.exec(text)?.[1]
-  if (sign !== undefined) return sign === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
-  return /^[+-]?nan$/i.test(text) ? Number.NaN : undefined
-}
-
-const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/
 
 /** RFC 3339 → epoch ms, cut off; undefined where it is no time, or none of the calendar. */
 function calendarTime(text: string): number | undefined {
@@ -41,7 +31,7 @@ function calendarTime(text: string): number | undefined {
 
 /** Seconds since 1970, or RFC 3339 → epoch ms; undefined where `text` is neither, or beyond what a millisecond can be told of. */
 export function parseTime(text: string): number | undefined {
-  const seconds = floatOf(text)
+  const seconds = parseGoFloat(text)
   if (seconds !== undefined) {
     const ms = Math.round((seconds - Math.trunc(seconds)) * 1000) + Math.trunc(seconds) * 1000
     return Number.isSafeInteger(ms) ? ms : undefined
@@ -57,10 +47,11 @@ const maxDuration = 2 ** 63 / 1e6
 
 /** Seconds, or Prometheus's `1h30m` → ms. @throws with Prometheus's words */
 export function parseDuration(text: string): number {
-  const seconds = floatOf(text)
+  const seconds = parseGoFloat(text)
   if (seconds !== undefined) {
     if (Math.abs(seconds * 1000) > maxDuration) throw badData(`cannot parse ${quote(text)} to a valid duration. It overflows int64`)
-    return Number.isNaN(seconds) ? Number.NEGATIVE_INFINITY : seconds * 1000
+    // In whole nanoseconds, as Go's durations.
+    return Number.isNaN(seconds) ? Number.NEGATIVE_INFINITY : Math.trunc(seconds * 1e9) / 1e6
   }
   const match = text === '' ? null : duration.exec(text)
   const ms = match === null ? Number.NaN : Object.values(units).reduce((sum, size, i) => sum + Number(match[i + 1] ?? 0) * size, 0)
@@ -108,13 +99,21 @@ export function limitParameter(form: Form): number {
   const text = form.get('limit')
   if (text === '') return 0
   const limit = integer(text)
-  if (limit === undefined) throw invalidParameter('limit', `strconv.Atoi: parsing ${quote(text)}: invalid syntax`)
+  if (limit === undefined) throw invalidParameter('limit', `strconv.Atoi: ${integerProblem(text)}`)
   if (limit < 0) throw invalidParameter('limit', 'limit must be non-negative')
   return limit
 }
 
-/** As Go's Atoi reads it; undefined where it does not. */
-export function integer(text: string): number | undefined {
-  const value = /^[+-]?\d{1,19}$/.test(text) ? Number(text) : Number.NaN
-  return Number.isSafeInteger(value) ? value : undefined
+const whole = /^[+-]?\d+$/
+
+/** As Go's ParseInt reads it; undefined where it does not. What a double cannot tell is as good as the largest that it can. */
+export function integer(text: string, bits = 64): number | undefined {
+  if (!whole.test(text) || text.length > 100) return undefined
+  const value = BigInt(text.replace('+', ''))
+  if (value !== BigInt.asIntN(bits, value)) return undefined
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, Number(value)))
 }
+
+/** In Go's words. */
+export const integerProblem = (text: string): string =>
+  `parsing ${quote(text)}: ${whole.test(text) ? 'value out of range' : 'invalid syntax'}`

@@ -283,8 +283,26 @@ describe('series and labels', () => {
   const empty = 'match[] must contain at least one non-empty matcher'
   test.each<[string, Record<string, string | string[]>, string]>([
     ['series', {}, 'no match[] parameter provided'],
-    ['series', { 'match[]': '{}' }, empty],
-    ['series', { 'match[]': ['up', '{job=~".*"}'] }, empty],
+    ['series', { 'match[]': '{}' }, `invalid parameter "match[]": ${empty}`],
+    ['series', { 'match[]': ['up', '{job=~".*"}'] }, `invalid parameter "match[]": ${empty}`],
+    ['series', { 'match[]': 'up{' }, 'invalid parameter "match[]": 1:4: parse error: unexpected end of input inside braces'],
+    ['query_exemplars', { query: 'up{' }, '1:4: parse error: unexpected end of input inside braces'],
+    [
+      'labels',
+      { limit: '9223372036854775808' },
+      'invalid parameter "limit": strconv.Atoi: parsing "9223372036854775808": value out of range',
+    ],
+    ['rules', { group_limit: '0' }, 'invalid parameter "group_limit": group_limit needs to be greater than 0'],
+    [
+      'rules',
+      { group_limit: '1.5' },
+      'invalid parameter "group_limit": group_limit needs to be a valid number: strconv.ParseInt: parsing "1.5": invalid syntax',
+    ],
+    [
+      'rules',
+      { group_next_token: 'x' },
+      'invalid parameter "group_next_token": group_limit needs to be present in order to paginate over the groups',
+    ],
     [
       'series',
       { 'match[]': 'up', start: 'x' },
@@ -353,12 +371,14 @@ test('targets', async () => {
     ...{ scrapeUrl: 'http://h:1/metrics', globalUrl: 'http://h:1/metrics', lastError: 'why', lastScrape: new Date(now).toISOString() },
     ...{ lastScrapeDuration: 0.25, health: 'down', scrapeInterval: '15s', scrapeTimeout: '10s' },
   }
-  const none = { droppedTargets: [], droppedTargetCounts: {} }
-  expect(await api.get('targets', { scrapePool: 'a' })).toEqual(success({ activeTargets: [a], ...none }))
+  const dropped = { droppedTargets: [{ discoveredLabels: { __address__: 'h:3' }, scrapePool: 'a' }], droppedTargetCounts: { a: 2, b: 0 } }
+  const none = { droppedTargets: [], droppedTargetCounts: null }
+  expect(await api.get('targets', { scrapePool: 'a' })).toEqual(success({ activeTargets: [a], ...dropped }))
+  expect(await api.get('targets', { scrapePool: 'a', state: 'active' })).toEqual(success({ activeTargets: [a], ...none }))
   expect((await api.get('targets')).body).toMatchObject({
     data: { activeTargets: [a, { health: 'unknown', lastScrape: '0001-01-01T00:00:00Z' }] },
   })
-  expect(await api.get('targets', { state: 'dropped' })).toEqual(success({ activeTargets: [], ...none }))
+  expect(await api.get('targets', { state: 'dropped' })).toEqual(success({ activeTargets: [], ...dropped }))
   expect(await api.get('scrape_pools')).toEqual(success({ scrapePools: ['a', 'b'] }))
 })
 
@@ -367,10 +387,12 @@ describe('HTTP', () => {
     const put = await fetch(`${api.url}/api/v1/query`, { method: 'PUT' })
     expect([put.status, put.headers.get('allow')]).toEqual([405, 'GET, POST'])
     expect((await fetch(`${api.url}/api/v1/status/config`, { method: 'POST' })).status).toBe(405)
+    const options = await fetch(`${api.url}/api/v1/query`, { method: 'OPTIONS' })
+    expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, POST'])
   })
   test('other paths', async () => {
     expect(await api.get('label/job')).toEqual({ status: 404, body: '404 page not found\n' })
-    expect(await api.get('label/%ff/values')).toEqual({ status: 404, body: '404 page not found\n' })
+    expect(await api.get('label/%ff/values')).toMatchObject({ status: 400, body: { errorType: 'bad_data' } })
   })
   test('a form of more than 10 MiB is refused, and the connection goes on', async () => {
     const form = (size: number) =>

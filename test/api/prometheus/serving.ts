@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { prometheusApi } from '../../../src/api/prometheus/index.ts'
 import type { QueryConfig } from '../../../src/component/configuration.ts'
-import type { ScrapeTarget } from '../../../src/component/targets.ts'
+import type { ScrapePool, ScrapeTarget } from '../../../src/component/targets.ts'
 import type { Store } from '../../../src/model/query.ts'
 import type { Engine, EngineOptions } from '../../../src/promql/engine.ts'
 import { testContext } from '../../kit/context.ts'
@@ -39,6 +39,13 @@ const scraped: readonly ScrapeTarget[] = [
   },
 ]
 
+const pools: readonly ScrapePool[] = scraped.map(target => ({
+  job: target.job,
+  targets: [target],
+  dropped: target.job === 'a' ? [{ __address__: 'h:3' }] : [],
+  droppedCount: target.job === 'a' ? 2 : 0,
+}))
+
 export const defaultSettings: QueryConfig = {
   lookbackMs: 300_000,
   timeoutMs: 120_000,
@@ -61,7 +68,7 @@ export async function serve(
     settings: () => ({ ...defaultSettings, ...settings }),
     store: () => store,
     engine,
-    targets: () => scraped,
+    targets: () => pools,
     rules: () => [],
     server: () => ({
       ...{ version: '0.1.0', runtime: 'v24', startTime: now, lastConfigTime: now, reloadSucceeded: true, hostname: 'here', threads: 1 },
