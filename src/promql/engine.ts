@@ -4,7 +4,7 @@ import type { Expr } from './ast.ts'
 import { evaluateInstant, evaluateRange } from './evaluation/evaluate.ts'
 import { promqlFunctions } from './functions/index.ts'
 import type { PromqlFunction } from './kernel.ts'
-import type { QueryValue } from './value.ts'
+import type { Grid, QueryValue } from './value.ts'
 
 export { QueryError } from './query-error.ts'
 
@@ -37,7 +37,11 @@ export interface InstantQuery {
   /** epoch ms */
   readonly time: number
   readonly signal?: AbortSignal
+  /** how samples are counted: in all, with those that were read, or both of each step as well; `total` unless given */
+  readonly stats?: StatsDetail
 }
+
+export type StatsDetail = 'total' | 'sums' | 'steps'
 
 export interface RangeQuery {
   readonly expr: Expr
@@ -48,6 +52,7 @@ export interface RangeQuery {
   /** [ms] > 0 */
   readonly step: number
   readonly signal?: AbortSignal
+  readonly stats?: StatsDetail
 }
 
 export interface QueryResult {
@@ -56,9 +61,15 @@ export interface QueryResult {
   readonly stats: QueryStats
 }
 
+/** Samples are counted as Prometheus counts them, whatever the engine does. */
 export interface QueryStats {
-  /** [samples] read, and the most held at one time */
+  /** [samples] seen: those of a window at each step that it is seen at */
   readonly samples: number
+  /** [samples] of them that were read for it, where more than the total was asked for */
+  readonly samplesRead: number
+  /** [samples] both, of each step, where steps were asked for */
+  readonly steps: { readonly grid: Grid; readonly samples: Float64Array; readonly samplesRead: Float64Array } | undefined
+  /** [samples] the most held at one time */
   readonly peakSamples: number
   /** [ms] */
   readonly elapsed: number

@@ -14,4 +14,7 @@ export const engineFeatures = (on: readonly string[]): Pick<EngineOptions, 'dela
   delayedNameRemoval: has(on, 'promql-delayed-name-removal'),
 })
 
+/** What lets `stats=all` tell steps apart. */
+export const perStepStats = 'promql-per-step-stats'
+
 const has = (on: readonly string[], feature: string): boolean => on.includes(feature)

@@ -67,18 +67,23 @@ beforeAll(async () => {
       job_name: 'shop',
       scrape_interval: '1s',
       scrape_timeout: '1s',
+      extra_scrape_metrics: true,
       static_configs: [{ targets: [target], labels: { env: 'test' } }, { targets: ['dropped:1'] }],
       relabel_configs: [{ source_labels: ['__address__'], regex: 'dropped:1', action: 'drop' }],
     },
   ]
-  prometheus = await Prometheus.start({}, {}, ['--web.enable-remote-write-receiver'])
+  prometheus = await Prometheus.start({}, {}, ['--web.enable-remote-write-receiver'], ['promql-per-step-stats'])
   thalamus = await Thalamus.start(ports => {
     const { receivers, ...config } = otlpTo(ports, { store: { directory: `${folder.path}/store` } })
     const pipeline = { receivers: ['otlp', 'prometheus_remote_write', 'prometheus', 'derived'], processors: [], exporters: ['store'] }
     return {
       ...config,
       receivers: { ...receivers, prometheus_remote_write: {}, derived: {}, prometheus: { config: { scrape_configs } } },
-      service: { rules: { rule_files: [ruleFile] }, pipelines: { metrics: pipeline } },
+      service: {
+        query: { enable_feature: ['promql-per-step-stats'] },
+        rules: { rule_files: [ruleFile] },
+        pipelines: { metrics: pipeline },
+      },
     }
   })
   ours = `http://${LOOPBACK}:${thalamus.apiPort}`

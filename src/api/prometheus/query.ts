@@ -1,8 +1,8 @@
 /** `/api/v1/query` and `/api/v1/query_range`. */
 import { annotationText } from '../../promql/annotations.ts'
-import type { Engine, QueryResult } from '../../promql/engine.ts'
-import { engineFeatures } from '../../promql/features.ts'
-import { ABSENT, type QueryValue } from '../../promql/value.ts'
+import type { Engine, QueryResult, StatsDetail } from '../../promql/engine.ts'
+import { engineFeatures, perStepStats } from '../../promql/features.ts'
+import { ABSENT, type QueryValue, timeOf } from '../../promql/value.ts'
 import { type Answer, badData, invalidParameter } from './answer.ts'
 import { type Asking, queryOf, storeOf } from './asking.ts'
 import { durationParameter, limitParameter, optionalDuration, optionalTime, parseDuration, timeParameter } from './times.ts'
@@ -17,7 +17,7 @@ export async function instantQuery(asking: Asking): Promise<Answer> {
   const time = optionalTime(form, 'time', clock.now())
   const engine = engineOf(asking)
   const query = queryOf(asking)
-  const result = await engine.instant(storeOf(asking), { ...query, time, signal })
+  const result = await engine.instant(storeOf(asking), { ...query, time, signal, ...statsOf(asking) })
   return answerOf(asking, query.text, result, limit)
 }
 
@@ -36,8 +36,15 @@ export async function rangeQuery(asking: Asking): Promise<Answer> {
   }
   const engine = engineOf(asking)
   const query = queryOf(asking)
-  const result = await engine.range(storeOf(asking), { ...query, start, end, step, signal })
+  const result = await engine.range(storeOf(asking), { ...query, start, end, step, signal, ...statsOf(asking) })
   return answerOf(asking, query.text, result, limit)
+}
+
+/** Steps are told apart only where that was turned on. */
+function statsOf({ form, settings }: Asking): { readonly stats?: StatsDetail } {
+  const wanted = form.get('stats')
+  if (wanted === '') return {}
+  return { stats: wanted === 'all' && settings().features.includes(perStepStats) ? 'steps' : 'sums' }
 }
 
 /** With what this request asks for instead of what is configured; a timeout only shortens. */
@@ -98,7 +105,7 @@ function truncated(value: QueryValue, limit: number): QueryValue {
 }
 
 /** [s] Times that this engine does not tell apart are in the sum. */
-function statsJson({ samples, peakSamples, elapsed }: QueryResult['stats']): string {
+function statsJson({ samples, samplesRead, steps, peakSamples, elapsed }: QueryResult['stats']): string {
   const seconds = elapsed / 1000
   const timings = {
     evalTotalTime: seconds,
@@ -108,5 +115,9 @@ function statsJson({ samples, peakSamples, elapsed }: QueryResult['stats']): str
     execQueueTime: 0,
     execTotalTime: seconds,
   }
-  return JSON.stringify({ timings, samples: { totalQueryableSamples: samples, samplesRead: samples, peakSamples } })
+  const perStep = (name: string, counts: Float64Array | undefined) =>
+    steps === undefined ? '' : `"${name}":[${Array.from(counts!, (count, i) => `[${timeOf(steps.grid, i) / 1000},${count}]`).join()}],`
+  const seen = `${perStep('totalQueryableSamplesPerStep', steps?.samples)}"totalQueryableSamples":${samples}`
+  const read = `${perStep('samplesReadPerStep', steps?.samplesRead)}"samplesRead":${samplesRead}`
+  return `{"timings":${JSON.stringify(timings)},"samples":{${seen},${read},"peakSamples":${peakSamples}}}`
 }

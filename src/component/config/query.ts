@@ -10,6 +10,7 @@ export const queryFeatures = [
   'promql-extended-range-selectors',
   'promql-binop-fill-modifiers',
   'promql-delayed-name-removal',
+  'promql-per-step-stats',
 ] as const
 
 const url = z

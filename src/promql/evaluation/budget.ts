@@ -10,8 +10,7 @@ const tooMany = (): QueryError => new QueryError('execution', 'query processing 
 
 /** What one query may use, and has used: samples, time, and the attention of the event loop. */
 export class Budget {
-  /** [samples] read from the store */
-  read = 0
+  /** [samples] held at one time, at most so far */
   peak = 0
   #held = 0
   /** of all rows there are */

@@ -15,12 +15,13 @@ import type { Evaluation } from './operator.ts'
 import { Planner } from './plan.ts'
 import { type FlowingRow, RowPool, withoutName } from './rows.ts'
 import { statisticsSelectors } from './statistics.ts'
+import { Tally } from './tally.ts'
 
 /** One evaluation. */
 export function evaluateInstant(options: EngineOptions, queryable: Queryable, query: InstantQuery): Promise<QueryResult> {
-  const { expr, time, signal } = query
+  const { expr, time } = query
   const grid = { start: time, step: 1, steps: 1 }
-  return evaluated(options, queryable, signal, { expr, start: time, end: time, step: 0 }, async (planner, cx) => {
+  return evaluated(options, queryable, query, { expr, start: time, end: time, step: 0, grid }, async (planner, cx) => {
     const inner = bare(expr)
     switch (typeOf(expr)) {
       case 'string':
@@ -39,9 +40,9 @@ export function evaluateInstant(options: EngineOptions, queryable: Queryable, qu
 
 /** Evaluations at start, start + step, … up to end. */
 export function evaluateRange(options: EngineOptions, queryable: Queryable, query: RangeQuery): Promise<QueryResult> {
-  const { expr, start, end, step, signal } = query
+  const { expr, start, end, step } = query
   const grid = { start, step, steps: Math.max(0, Math.floor((end - start) / step) + 1) }
-  return evaluated(options, queryable, signal, { expr, start, end, step }, async (planner, cx) => {
+  return evaluated(options, queryable, query, { expr, start, end, step, grid }, async (planner, cx) => {
     const type = typeOf(expr)
     if (type !== 'scalar' && type !== 'vector')
       throw new QueryError(
@@ -60,13 +61,14 @@ interface Asked {
   readonly start: number
   readonly end: number
   readonly step: number
+  readonly grid: Grid
 }
 
 async function evaluated(
   options: EngineOptions,
   queryable: Queryable,
-  signal: AbortSignal | undefined,
-  { expr, start, end, step }: Asked,
+  { signal, stats = 'total' }: Pick<InstantQuery, 'signal' | 'stats'>,
+  { expr, start, end, step, grid }: Asked,
   evaluate: (planner: Planner, cx: Evaluation) => Promise<QueryValue>,
 ): Promise<QueryResult> {
   const { now, breathe, maxSamples, timeout, lookback, delayedNameRemoval, startTimestamps, functions, defaultStep } = options
@@ -80,6 +82,7 @@ async function evaluated(
     delayedNameRemoval,
     startTimestamps,
   }
+  const tally = new Tally(grid, stats)
   const planner = new Planner({
     cx,
     queryable,
@@ -90,6 +93,7 @@ async function evaluated(
     step,
     defaultStep,
     typeOf,
+    tally,
   })
   budget.check()
   const value = await evaluate(planner, cx).catch(failed)
@@ -97,7 +101,7 @@ async function evaluated(
   return {
     value,
     annotations: [...cx.annotations],
-    stats: { samples: budget.read, peakSamples: budget.peak, elapsed: now() - began },
+    stats: { samples: tally.total, samplesRead: tally.read, steps: tally.steps, peakSamples: budget.peak, elapsed: now() - began },
   }
 }
 

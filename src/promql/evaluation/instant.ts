@@ -45,10 +45,8 @@ export class InstantSelector implements VectorOperator {
       const samples = series.read(true)
       const row = pool.take(series.labels, this.grid.steps)
       fill(samples, row, this.#look, this.#wanted)
-      if (pool.charge(row)) {
-        budget.read += row.samples
-        sink(row)
-      } else pool.give(row)
+      if (pool.charge(row)) sink(row)
+      else pool.give(row)
       if (budget.due) await budget.pause()
     }
   }

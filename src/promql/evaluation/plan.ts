@@ -16,7 +16,7 @@ import type {
   ValueType,
   VectorSelector,
 } from '../ast.ts'
-import type { PromqlFunction } from '../kernel.ts'
+import type { PromqlFunction, WindowFunction } from '../kernel.ts'
 import { QueryError } from '../query-error.ts'
 import type { Grid } from '../value.ts'
 import { StreamedAggregate } from './aggregate.ts'
@@ -49,6 +49,7 @@ import { SetOperator } from './sets.ts'
 import { SmoothedSelector } from './smoothed.ts'
 import { withResetsFound } from './statistics.ts'
 import { innerGrid, Subquery } from './subquery.ts'
+import { Counted, CountedAgain, Repeated, Tally } from './tally.ts'
 import { type Bounds, boundsOf, type MatrixOperator, RangeSelector } from './windows.ts'
 
 /** Whose result changes with the time of evaluation even where their arguments do not. */
@@ -89,6 +90,8 @@ export interface PlanContext {
   /** [ms] of subqueries that name none */
   readonly defaultStep: number
   readonly typeOf: (expr: Expr) => ValueType
+  /** of its grid */
+  readonly tally: Tally
 }
 
 /**
@@ -100,10 +103,14 @@ export class Planner {
   readonly #cx: Evaluation
   readonly #selections = new Map<string, Selection>()
   readonly #shared = new Map<string, Shared>()
+  readonly #calls = new Map<string, { readonly shared: Shared; readonly evaluation: Repeated }>()
+  /** where what is being planned counts its samples */
+  #tally: Tally
 
   constructor(plan: PlanContext) {
     this.#plan = plan
     this.#cx = plan.cx
+    this.#tally = plan.tally
   }
 
   scalar(expr: Expr, grid: Grid): ScalarOperator {
@@ -117,7 +124,7 @@ export class Planner {
         return expr.op === '+' ? of : new Calculated(of, new Constant(grid, -1), value => -value)
       }
       case 'binary':
-        if (grid.steps > 1 && invariant(expr)) return new ConstantScalar(grid, this.scalar(expr, once(grid)))
+        if (grid.steps > 1 && invariant(expr)) return this.#constantScalar(expr, grid)
         return new Calculated(this.scalar(expr.left, grid), this.scalar(expr.right, grid), scalarOperation(expr.op as '+'))
       case 'call':
         return this.#scalarCall(expr, grid)
@@ -127,7 +134,10 @@ export class Planner {
   }
 
   vector(expr: Expr, grid: Grid): VectorOperator {
-    if (grid.steps > 1 && invariant(expr)) return new Invariant(this.#cx, grid, this.vector(expr, once(grid)))
+    if (grid.steps > 1 && invariant(expr)) {
+      const { planned, done } = this.#planOnce(grid, only => this.vector(expr, only))
+      return new Invariant(this.#cx, grid, planned, done)
+    }
     switch (expr.kind) {
       case 'paren':
         return this.vector(expr.expr, grid)
@@ -150,7 +160,7 @@ export class Planner {
 
   /** @param func the function that reads it */
   matrix(expr: MatrixSelector | SubqueryExpr, grid: Grid, func: string): MatrixOperator {
-    return expr.kind === 'matrix_selector' ? this.#range(expr, grid, func) : this.#subquery(expr, grid)
+    return expr.kind === 'matrix_selector' ? this.#range(expr, grid, func) : this.#subquery(expr, grid, func === '')
   }
 
   /** Series for the selector, from a store that is told why. */
@@ -189,7 +199,7 @@ export class Planner {
     const hints = { from: first - lookback, to: last + ahead, step: this.#hintStep(grid), range: 0, func }
     const selection = this.#selected(expr, hints)
     const look = { first, step, lookback }
-    if (expr.modifier === 'smoothed') return new SmoothedSelector(this.#cx, grid, selection, look, expr.position)
+    if (expr.modifier === 'smoothed') return new Counted(new SmoothedSelector(this.#cx, grid, selection, look, expr.position), this.#tally)
     const key = JSON.stringify([
       expr.matchers.map(({ name, op, value }) => [name, op, value]),
       look,
@@ -203,7 +213,7 @@ export class Planner {
       shared = new Shared(new InstantSelector(this.#cx, grid, selection, look, wanted))
       this.#shared.set(key, shared)
     }
-    return shared.use()
+    return new Counted(shared.use(), this.#tally)
   }
 
   #range({ selector, range }: MatrixSelector, grid: Grid, func: string): MatrixOperator {
@@ -214,15 +224,42 @@ export class Planner {
     const from = bounds.from[0]! - (modifier === undefined ? 0 : lookback)
     const to = bounds.to.at(-1)! + (modifier === 'smoothed' ? lookback : 0)
     const hints = { from, to, step: this.#hintStep(grid), range: bounds.range, func }
-    return new RangeSelector(this.#cx, grid, this.#selected(selector, hints), bounds, modifier)
+    return new RangeSelector(this.#cx, grid, this.#selected(selector, hints), bounds, modifier, this.#tally)
   }
 
-  #subquery(expr: SubqueryExpr, grid: Grid): MatrixOperator {
+  /** @param bare it is no function's */
+  #subquery(expr: SubqueryExpr, grid: Grid, bare: boolean): MatrixOperator {
     const bounds = this.#bounds(expr, expr.range, grid)
     const step = expr.step === undefined ? this.#plan.defaultStep : this.#duration(expr.step, false)
     const inner = innerGrid(bounds.from[0]!, bounds.to.at(-1)!, step === 0 ? this.#plan.defaultStep : step)
     this.#cx.budget.room(inner.steps)
-    return new Subquery(this.#cx, grid, this.row(expr.expr, inner), bounds)
+    const count = { tally: this.#tally, inner: this.#tally.within(inner), offset: this.#duration(expr.offset, true), bare }
+    const planned = this.#counting(count.inner, () => this.row(expr.expr, inner))
+    return new Subquery(this.#cx, grid, planned, bounds, count)
+  }
+
+  /** What is planned meanwhile counts its samples there. */
+  #counting<T>(tally: Tally, plan: () => T): T {
+    const outer = this.#tally
+    this.#tally = tally
+    try {
+      return plan()
+    } finally {
+      this.#tally = outer
+    }
+  }
+
+  /** What is true of every step: planned for the first. `done` counts it for all of them. */
+  #planOnce<T>(grid: Grid, plan: (only: Grid) => T): { readonly planned: T; readonly done: () => void } {
+    const tally = this.#tally
+    const only = { ...grid, steps: 1 }
+    const inner = new Tally(only, tally.detail === 'total' ? 'total' : 'sums')
+    return { planned: this.#counting(inner, () => plan(only)), done: () => tally.repeat(inner) }
+  }
+
+  #constantScalar(expr: Expr, grid: Grid): ScalarOperator {
+    const { planned, done } = this.#planOnce(grid, only => this.scalar(expr, only))
+    return new ConstantScalar(grid, planned, done)
   }
 
   /** The rows of a vector, or of a scalar as one without labels. */
@@ -287,27 +324,31 @@ export class Planner {
     const args = expr.args.map(bare)
     if (expr.func === 'timestamp' || expr.func === 'start_timestamp') return this.#timestamp(expr.func, args[0]!, grid)
     const func = this.#function(expr.func)
+    if (func.kind === 'window') return this.#windowCall(expr, args, func, grid)
     const call = this.#planCall(expr, args, grid)
     if (func.kind === 'whole') return new Merged(cx, new WholeCall(call, func), 'merge', false)
-    if (func.kind === 'window') {
-      const matrix = call.args.find(arg => arg.type === 'matrix')
-      if (matrix === undefined) throw new QueryError('internal', `${expr.func}() has no range vector`)
-      const operator = this.#once(expr, args, grid, () => new WindowCall(call, func, matrix.operator))
-      return func.dropName ? this.#nameless(operator, 'refuse') : operator
-    }
     const vector = call.args.find(arg => arg.type === 'vector')
     const operator = new SampleCall(call, func, vector?.operator ?? new TimeVector(cx, grid, Labels.empty))
     return func.dropName ? this.#nameless(operator, 'merge') : operator
   }
 
-  /** A function of a range selector that stands more than once: the share that one has of all asks for each and for all. */
-  #once(expr: Call, args: readonly Expr[], grid: Grid, operator: () => VectorOperator): VectorOperator {
+  /** A function of a range selector may stand more than once: the share that one has of all asks for each and for all. It is evaluated once, and counted for each. */
+  #windowCall(expr: Call, args: readonly Expr[], func: WindowFunction, grid: Grid): VectorOperator {
     const plain = args.every(arg => arg.kind === 'matrix_selector' || arg.kind === 'number' || arg.kind === 'string')
-    if (!plain) return operator()
-    const key = JSON.stringify([expr.func, args, grid], written)
-    let shared = this.#shared.get(key)
-    if (shared === undefined) this.#shared.set(key, (shared = new Shared(operator())))
-    return shared.use()
+    const key = plain ? JSON.stringify([expr.func, args, grid], written) : ''
+    let known = this.#calls.get(key)
+    if (!plain || known === undefined) {
+      const tally = plain ? new Tally(grid, this.#tally.detail) : this.#tally
+      const call = this.#counting(tally, () => this.#planCall(expr, args, grid))
+      const matrix = call.args.find(arg => arg.type === 'matrix')
+      if (matrix === undefined) throw new QueryError('internal', `${expr.func}() has no range vector`)
+      const operator = new WindowCall(call, func, matrix.operator)
+      if (!plain) return func.dropName ? this.#nameless(operator, 'refuse') : operator
+      known = { shared: new Shared(operator), evaluation: new Repeated(tally) }
+      this.#calls.set(key, known)
+    }
+    const operator = new CountedAgain(known.shared.use(), known.evaluation, this.#tally)
+    return func.dropName ? this.#nameless(operator, 'refuse') : operator
   }
 
   #scalarCall(expr: Call, grid: Grid): ScalarOperator {
@@ -322,7 +363,7 @@ export class Planner {
       case 'step':
         return new Constant(grid, start === end ? 0 : step / 1000)
     }
-    if (grid.steps > 1 && invariant(expr)) return new ConstantScalar(grid, this.scalar(expr, once(grid)))
+    if (grid.steps > 1 && invariant(expr)) return this.#constantScalar(expr, grid)
     const func = this.#function(expr.func)
     if (func.kind !== 'whole') throw new QueryError('internal', `${expr.func}() gives no scalar`)
     return new ScalarCall(this.#planCall(expr, expr.args.map(bare), grid), func)
@@ -349,6 +390,7 @@ export class Planner {
 
   #planCall(expr: Call, args: readonly Expr[], grid: Grid): PlannedCall {
     const { cx, start, end } = this.#plan
+    const tally = this.#tally
     const planned = args.map((arg, index) =>
       expr.func === 'info' && index === 1 ? ({ type: 'written' } as const) : this.#argument(arg, grid, expr.func),
     )
@@ -367,7 +409,7 @@ export class Planner {
         args,
         instant: grid.steps === 1 && (start === end || invariant(expr)),
         delayedNameRemoval: cx.delayedNameRemoval,
-        selectTimes: (matchers, from, to, at) => this.#selectTimes(matchers, from, to, at, grid, expr.func),
+        selectTimes: (matchers, from, to, at) => this.#selectTimes(matchers, from, to, at, grid, expr.func, tally),
       },
     }
   }
@@ -391,12 +433,21 @@ export class Planner {
     }
   }
 
-  async #selectTimes(matchers: readonly Matcher[], from: number, to: number, at: number | undefined, grid: Grid, func: string) {
+  async #selectTimes(
+    matchers: readonly Matcher[],
+    from: number,
+    to: number,
+    at: number | undefined,
+    grid: Grid,
+    func: string,
+    tally: Tally,
+  ) {
     const { lookback } = this.#cx
     const selection = this.select(matchers, { from, to, step: this.#hintStep(grid), range: 0, func })
     const look = at === undefined ? { first: grid.start, step: grid.step, lookback } : { first: at, step: 0, lookback }
     const rows: Parameters<Parameters<VectorOperator['run']>[0]>[0][] = []
-    await new InstantSelector(this.#cx, grid, selection, look, 'milliseconds').run(row => rows.push(row))
+    const selector = new InstantSelector(this.#cx, grid, selection, look, 'milliseconds')
+    await new Counted(selector, tally).run(row => rows.push(row))
     return rows
   }
 }
@@ -422,8 +473,6 @@ class ScalarRow implements VectorOperator {
     sink(row)
   }
 }
-
-const once = (grid: Grid): Grid => ({ ...grid, steps: 1 })
 
 /** Whether an expression has one value, whatever the step: all selectors have `@`, and nothing asks for the time. */
 export function invariant(expr: Expr): boolean {

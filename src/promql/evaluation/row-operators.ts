@@ -79,12 +79,15 @@ export class Invariant implements VectorOperator {
   readonly oneName: boolean
   readonly #cx: Evaluation
   readonly #once: VectorOperator
+  readonly #done: () => void
 
-  constructor(cx: Evaluation, grid: Grid, once: VectorOperator) {
+  /** @param done called when it has been evaluated */
+  constructor(cx: Evaluation, grid: Grid, once: VectorOperator, done: () => void) {
     this.grid = grid
     this.oneName = once.oneName
     this.#cx = cx
     this.#once = once
+    this.#done = done
   }
 
   async run(sink: Sink): Promise<void> {
@@ -103,6 +106,7 @@ export class Invariant implements VectorOperator {
       }
       pool.give(row)
     })
+    this.#done()
   }
 }
 

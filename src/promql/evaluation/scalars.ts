@@ -41,14 +41,18 @@ export class Calculated implements ScalarOperator {
 export class ConstantScalar implements ScalarOperator {
   readonly grid: Grid
   readonly #once: ScalarOperator
+  readonly #done: () => void
 
-  constructor(grid: Grid, once: ScalarOperator) {
+  /** @param done called when it has been evaluated */
+  constructor(grid: Grid, once: ScalarOperator, done: () => void) {
     this.grid = grid
     this.#once = once
+    this.#done = done
   }
 
   async values(): Promise<Float64Array> {
     const [value] = await this.#once.values()
+    this.#done()
     return new Float64Array(this.grid.steps).fill(value!)
   }
 }

@@ -52,10 +52,8 @@ export class SmoothedSelector implements VectorOperator {
       for (let i = 0, at = first; i < steps; i++, at += step)
         if (hi[i]! > lo[i]!)
           this.#smooth(i, at, { time: samples.time, value: samples.value, histograms: samples.histograms, lo: lo[i]!, hi: hi[i]! }, row)
-      if (pool.charge(row)) {
-        budget.read += row.samples
-        sink(row)
-      } else pool.give(row)
+      if (pool.charge(row)) sink(row)
+      else pool.give(row)
       if (budget.due) await budget.pause()
     }
   }

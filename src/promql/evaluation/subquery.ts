@@ -4,6 +4,7 @@ import type { Windows } from '../kernel.ts'
 import { ABSENT, type Grid, HISTOGRAM, timeOf } from '../value.ts'
 import type { Evaluation, VectorOperator } from './operator.ts'
 import type { FlowingRow } from './rows.ts'
+import type { Tally } from './tally.ts'
 import { type Bounds, locate, type MatrixOperator } from './windows.ts'
 
 /**
@@ -24,13 +25,15 @@ export class Subquery implements MatrixOperator {
   readonly #cx: Evaluation
   readonly #inner: VectorOperator
   readonly #bounds: Bounds
+  readonly #count: SubqueryCount
 
-  constructor(cx: Evaluation, grid: Grid, inner: VectorOperator, bounds: Bounds) {
+  constructor(cx: Evaluation, grid: Grid, inner: VectorOperator, bounds: Bounds, count: SubqueryCount) {
     this.grid = grid
     this.oneName = inner.oneName
     this.#cx = cx
     this.#inner = inner
     this.#bounds = bounds
+    this.#count = count
   }
 
   async each(visit: (windows: Windows, dropName: boolean) => void, keep: boolean): Promise<void> {
@@ -40,18 +43,34 @@ export class Subquery implements MatrixOperator {
     let lo = new Int32Array(steps)
     let hi = new Int32Array(steps)
     let located: Float64Array | undefined
+    let seen = 0
+    const { tally, inner, offset, bare } = this.#count
     await this.#inner.run(row => {
       const samples = samplesOf(row, times)
       // Rows without a gap have the same windows.
-      if (samples.time !== located) locate(samples.time, this.#bounds, lo, hi)
+      if (samples.time !== located) seen = locate(samples.time, this.#bounds, lo, hi)
       located = samples.time
+      if (!bare) tally.windows(samples, lo, hi, this.#bounds, seen, false)
       visit({ grid: this.grid, labels: row.labels, samples, lo, hi, ...this.#bounds, modifier: undefined }, row.dropName)
       if (keep) {
         lo = lo.slice()
         hi = hi.slice()
       } else pool.give(row)
     })
+    if (bare) tally.end(inner)
+    tally.subquery(inner, bare ? 0 : offset, bare ? 0 : this.#bounds.range)
   }
+}
+
+/** How a subquery counts samples. */
+export interface SubqueryCount {
+  /** of what is around it, and of what is in it */
+  readonly tally: Tally
+  readonly inner: Tally
+  /** [ms] */
+  readonly offset: number
+  /** it is no function's: all of it is given */
+  readonly bare: boolean
 }
 
 export const timesOf = (grid: Grid): Float64Array => Float64Array.from({ length: grid.steps }, (_, step) => timeOf(grid, step))

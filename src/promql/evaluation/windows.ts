@@ -2,6 +2,7 @@ import type { Samples, SelectedSeries } from '../../model/query.ts'
 import type { Windows } from '../kernel.ts'
 import type { Grid } from '../value.ts'
 import type { Evaluation } from './operator.ts'
+import type { Tally } from './tally.ts'
 
 /** A range vector: range selector or subquery. Each series is visited with its windows. */
 export interface MatrixOperator {
@@ -59,6 +60,7 @@ export class RangeSelector implements MatrixOperator {
   readonly #series: Promise<readonly SelectedSeries[]>
   readonly #bounds: Bounds
   readonly #modifier: 'anchored' | 'smoothed' | undefined
+  readonly #tally: Tally
 
   constructor(
     cx: Evaluation,
@@ -66,6 +68,7 @@ export class RangeSelector implements MatrixOperator {
     selection: { readonly series: Promise<readonly SelectedSeries[]>; readonly oneName: boolean },
     bounds: Bounds,
     modifier: 'anchored' | 'smoothed' | undefined,
+    tally: Tally,
   ) {
     this.grid = grid
     this.oneName = selection.oneName
@@ -73,6 +76,7 @@ export class RangeSelector implements MatrixOperator {
     this.#series = selection.series
     this.#bounds = bounds
     this.#modifier = modifier
+    this.#tally = tally
   }
 
   async each(visit: (windows: Windows, dropName: boolean) => void, keep: boolean): Promise<void> {
@@ -83,7 +87,8 @@ export class RangeSelector implements MatrixOperator {
     for (const series of await this.#series) {
       const samples = withoutStale(startTimestamps ? series.read(!keep) : withoutStart(series.read(!keep)))
       budget.hold(samples.time.length)
-      budget.read += locate(samples.time, this.#bounds, lo, hi)
+      const seen = locate(samples.time, this.#bounds, lo, hi)
+      this.#tally.windows(samples, lo, hi, this.#bounds, seen, true)
       visit({ grid: this.grid, labels: series.labels, samples, lo, hi, ...this.#bounds, modifier: this.#modifier }, false)
       if (keep) {
         lo = new Int32Array(steps)

@@ -35,6 +35,8 @@ export function belongs(name: string, known: ReadonlyMap<string, Described>): Be
   const about = known.get(base)
   // What a gauge histogram is in OpenTelemetry nobody has said: its samples are metrics of their own.
   if (about === undefined || about.type === 'gaugehistogram') return { name, about: unknown, family: name }
+  // The Collector calls it by its family; then nobody finds it by its name again.
+  if (about.type === 'info' && suffix === '_info') return { name, about, family: base }
   if (about.type !== 'counter') return { name: base, about, family: base }
   return { name: suffix === '_created' ? `${base}_total` : name, about, family: base }
 }

@@ -68,10 +68,16 @@ let last: (InstantQuery & Partial<RangeQuery>) | RangeQuery | undefined
 let options: Partial<EngineOptions> = {}
 const annotations: QueryResult['annotations'][number][] = []
 
+const steps: QueryResult['stats']['steps'] = {
+  grid: { start: 1000, step: 500, steps: 2 },
+  samples: Float64Array.of(7, 5),
+  samplesRead: Float64Array.of(7, 3),
+}
+
 async function answer(query: InstantQuery | RangeQuery): Promise<QueryResult> {
   last = query as RangeQuery
   const given = typeof value === 'function' ? await value() : value
-  return { value: given, annotations, stats: { samples: 12, peakSamples: 7, elapsed: 250 } }
+  return { value: given, annotations, stats: { samples: 12, samplesRead: 10, steps, peakSamples: 7, elapsed: 250 } }
 }
 const engine = (given: Partial<EngineOptions>): Engine => {
   options = given
@@ -160,8 +166,27 @@ describe('query', () => {
 
   test('stats', async () => {
     expect((await api.get('query', { query: '1', stats: 'all' })).body).toMatchObject({
-      data: { stats: { timings: { evalTotalTime: 0.25 }, samples: { totalQueryableSamples: 12, peakSamples: 7 } } },
+      data: { stats: { timings: { evalTotalTime: 0.25 }, samples: { totalQueryableSamples: 12, samplesRead: 10, peakSamples: 7 } } },
     })
+    expect(last?.stats).toBe('sums')
+    expect((await api.get('query', { query: '1', stats: 'all' })).body).toMatchObject({
+      data: {
+        stats: {
+          samples: {
+            totalQueryableSamplesPerStep: [
+              [1, 7],
+              [1.5, 5],
+            ],
+            samplesReadPerStep: [
+              [1, 7],
+              [1.5, 3],
+            ],
+          },
+        },
+      },
+    })
+    await api.get('query', { query: '1' })
+    expect(last?.stats).toBe(undefined)
     expect((await api.get('query', { query: '1', stats: 'please' })).body).toMatchObject({
       warnings: ['value "please" for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"'],
     })
