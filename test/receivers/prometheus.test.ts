@@ -191,7 +191,7 @@ door{door="shut"} 0
       },
     ])
     expect(named('build_info')).toMatchObject([{ type: 'sum', attributes: { version: '1' }, value: 1 }])
-    expect(named('build')[0]?.metric['sum']).not.toHaveProperty('isMonotonic')
+    expect(named('build_info')[0]?.metric['sum']).not.toHaveProperty('isMonotonic')
     expect(named('door').map(({ attributes, value }) => [attributes['door'], value])).toEqual([
       ['open', 1],
       ['shut', 0],
