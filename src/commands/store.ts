@@ -151,7 +151,8 @@ async function repair(asked: Asked, outside: Outside): Promise<number> {
     const lines: string[] = []
     for (const { path, kind, version, problems } of damaged) {
       if (kind === 'log' || version !== undefined) {
-        lines.push(`${path}: not repaired: ${problems[0]}`)
+        const whole = version === undefined ? '; what is whole of it is read by the next start' : ''
+        lines.push(`${path}: not repaired: ${problems[0]}${whole}`)
         continue
       }
       const { aside, kept, lostSeries } = await repairBlock(disk, directory, path, outside.now())

@@ -4,7 +4,7 @@ import { Labels } from '../model/labels.ts'
 import type { Metadata } from '../model/query.ts'
 import { ByteReader, type ByteWriter } from './bytes.ts'
 import { SampleColumns } from './chunk.ts'
-import type { Head } from './head.ts'
+import { appendOne, type Head } from './head.ts'
 import { readHistogram, writeHistogram } from './histograms.ts'
 
 /** A series as its writer knows it: made once, used for every sample. */
@@ -114,8 +114,16 @@ export function readLabels(from: ByteReader): Labels {
   return Labels.sorted(Array.from({ length }, () => from.text()))
 }
 
-/** @param handles by number, of this log; new series are entered @returns with the new ones */
-export function readBody(bytes: Uint8Array, handles: SeriesHandle[]): { incoming: Incoming; fresh: SeriesHandle[] } {
+export interface ReadBody {
+  readonly incoming: Incoming
+  /** series that were named */
+  readonly fresh: readonly SeriesHandle[]
+  /** [samples and exemplars] of series that nobody has named, since the record that did is lost: they are left out */
+  readonly nameless: number
+}
+
+/** @param handles by number, of this log; new series are entered */
+export function readBody(bytes: Uint8Array, handles: (SeriesHandle | undefined)[]): ReadBody {
   const from = new ByteReader(bytes)
   const fresh: SeriesHandle[] = []
   for (let left = from.varint(); left > 0; left--) {
@@ -124,11 +132,6 @@ export function readBody(bytes: Uint8Array, handles: SeriesHandle[]): { incoming
     handle.series = series
     handles[series] = handle
     fresh.push(handle)
-  }
-  const known = (series: number): SeriesHandle => {
-    const handle = handles[series]
-    if (handle === undefined) throw new RangeError(`series ${series} was never named`)
-    return handle
   }
   const metadata: { family: string; metadata: Metadata }[] = []
   for (let left = from.varint(); left > 0; left--) {
@@ -139,7 +142,12 @@ export function readBody(bytes: Uint8Array, handles: SeriesHandle[]): { incoming
   if (20 * length > bytes.length) throw new RangeError('samples go past the end')
   const incoming = new Incoming(length)
   incoming.metadata.push(...metadata)
-  for (let i = 0; i < length; i++) incoming.series.push(known(from.u32()))
+  let nameless = 0
+  for (let i = 0; i < length; i++) {
+    const handle = handles[from.u32()]
+    if (handle === undefined) nameless++
+    incoming.series.push(handle ?? lost)
+  }
   const { samples } = incoming
   samples.length = length
   readColumn(from, samples.time, length)
@@ -154,10 +162,27 @@ export function readBody(bytes: Uint8Array, handles: SeriesHandle[]): { incoming
     for (let left = from.varint(); left > 0; left--) samples.histograms[from.varint()] = readHistogram(from, undefined)
   }
   for (let left = from.varint(); left > 0; left--) {
-    const series = known(from.varint())
-    incoming.exemplars.push({ series, time: from.f64(), value: from.f64(), labels: readLabels(from) })
+    const series = handles[from.varint()]
+    const said = { time: from.f64(), value: from.f64(), labels: readLabels(from) }
+    if (series === undefined) nameless++
+    else incoming.exemplars.push({ series, ...said })
   }
-  return { incoming, fresh }
+  return { incoming: nameless === 0 ? incoming : withNames(incoming), fresh, nameless }
+}
+
+/** Stands for every series that nobody has named. */
+const lost = new SeriesHandle(Labels.of([]))
+
+function withNames(incoming: Incoming): Incoming {
+  const named = new Incoming(incoming.samples.length)
+  named.metadata.push(...incoming.metadata)
+  named.exemplars.push(...incoming.exemplars)
+  for (const [i, series] of incoming.series.entries()) {
+    if (series === lost) continue
+    named.series.push(series)
+    appendOne(incoming.samples, i, named.samples)
+  }
+  return named
 }
 
 /** Byte by byte: a NaN keeps its bits. */

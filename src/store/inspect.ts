@@ -3,7 +3,8 @@ import { codeOf, type Disk } from '../component/disk.ts'
 import { Block, BlockError, type BlockName, BlockWriter, IndexCache, parseBlockFile } from './block.ts'
 import { SampleColumns } from './chunk.ts'
 import { type Incoming, readBody, type SeriesHandle } from './incoming.ts'
-import { readWal, WalVersionError, walName, walNumber } from './wal.ts'
+import { WAL_HEADER, walName, walNumber } from './wal.ts'
+import { readWal, WalVersionError } from './wal-reader.ts'
 
 export interface FileReport {
   readonly path: string
@@ -97,8 +98,10 @@ async function inspectLog(disk: Disk, directory: string, number: number): Promis
   const path = `${directory}/${walName(number)}`
   const found = { series: 0, samples: 0, first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY }
   const handles: SeriesHandle[] = []
+  let lost = 0
   const take = (body: Uint8Array) => {
-    const { incoming, fresh } = readBody(body, handles)
+    const { incoming, fresh, nameless } = readBody(body, handles)
+    lost += nameless
     found.series += fresh.length
     count(incoming, found)
   }
@@ -107,9 +110,12 @@ async function inspectLog(disk: Disk, directory: string, number: number): Promis
     const file = await disk.open(path, 'read')
     try {
       const size = await file.size()
-      const { torn } = await readWal(file, number, take)
+      const { size: read, torn, holes } = await readWal(file, number, take)
+      if (read === 0 && size > WAL_HEADER) return { ...base, size, problems: ['it does not begin as a log does'] }
       const times = found.samples === 0 ? { first: 0, last: 0 } : {}
-      return { ...base, size, ...found, ...times, torn, problems: [] }
+      const problems = holes.map(({ at, end }) => `what lies from byte ${at} to ${end} is damaged and lost`)
+      if (lost > 0) problems.push(`${lost} samples behind that are of series that it had named, and lost as well`)
+      return { ...base, size, ...found, ...times, torn, problems }
     } finally {
       await file.close()
     }

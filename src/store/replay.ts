@@ -5,7 +5,8 @@ import { Head } from './head.ts'
 import { readBody, type SeriesHandle } from './incoming.ts'
 import type { Notes } from './notes.ts'
 import { type StoreSettings, WINDOW, type World } from './settings.ts'
-import { readWal, WAL_HEADER, WalVersionError, walName, walNumber } from './wal.ts'
+import { WAL_HEADER, walName, walNumber } from './wal.ts'
+import { readWal, WalVersionError } from './wal-reader.ts'
 
 /** What logs hold becomes a head of its own, to be written to blocks. */
 export async function replay(
@@ -23,6 +24,7 @@ export async function replay(
     const path = `${directory}/${walName(number)}`
     let head = new Head(settings.outOfOrderMs, WINDOW, Number.NEGATIVE_INFINITY)
     const since = clock.monotonic()
+    let nameless = 0
     const end = await attempt(directory, 'read', async () => {
       const file = await disk.open(path, 'read')
       try {
@@ -30,7 +32,9 @@ export async function replay(
         return await readWal(
           file,
           number,
-          body => takeRecord(head, notes, body, handles),
+          body => {
+            nameless += takeRecord(head, notes, body, handles)
+          },
           // What was too old for it then is so now.
           horizon => (head = new Head(settings.outOfOrderMs, WINDOW, horizon)),
         )
@@ -42,6 +46,11 @@ export async function replay(
       }
     })
     const facts = { log: path, series: head.size, samples: head.samples, torn: end.torn, ms: Math.round(clock.monotonic() - since) }
+    if (end.holes.length > 0) {
+      const lost = end.holes.reduce((sum, { at, end }) => sum + end - at, 0)
+      const where = { holes: end.holes.length, bytes: lost, at: end.holes[0]!.at, nameless }
+      log.error({ ...facts, ...where }, 'a log is damaged: what came before and after is read, and what lay between is lost')
+    }
     if (end.torn > 0 && end.size > 0) log.warn(facts, 'a log ends in a record that is not whole: it was not acknowledged, or it is damaged')
     else if (head.samples > 0) log.info(facts, 'a log was read')
     if (head.samples > 0) stages.push({ head, logs: [number], since })
@@ -55,8 +64,9 @@ export async function replay(
   return stages
 }
 
-function takeRecord(head: Head, notes: Notes, body: Uint8Array, handles: SeriesHandle[]): void {
-  const { incoming, fresh } = readBody(body, handles)
+/** @returns [samples] that belong to no series that is known */
+function takeRecord(head: Head, notes: Notes, body: Uint8Array, handles: SeriesHandle[]): number {
+  const { incoming, fresh, nameless } = readBody(body, handles)
   for (const handle of fresh) {
     handle.head = head
     handle.series = head.find(handle.labels.key) ?? head.add(handle.labels)
@@ -64,4 +74,5 @@ function takeRecord(head: Head, notes: Notes, body: Uint8Array, handles: SeriesH
   const { samples, series } = incoming
   for (let i = 0; i < samples.length; i++) head.append(series[i]!.series, samples, i)
   notes.take(incoming)
+  return nameless
 }

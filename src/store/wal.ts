@@ -7,7 +7,7 @@
  *                | sequence u32 | 0 u32 | body (incoming.ts)
  *
  * Sequence numbers ascend and are never used twice, also where a write failed: what such a write has left behind whole records is not taken for one.
- * A log ends where the first record is not whole.
+ * wal-reader.ts reads it.
  */
 import { crc32 } from 'node:zlib'
 import type { DiskFile } from '../component/disk.ts'
@@ -17,10 +17,10 @@ export const WAL_VERSION = 1
 /** [bytes] of a log that holds nothing */
 export const WAL_HEADER = 32
 const HEADER = WAL_HEADER
-const RECORD = 16
-const magic = Buffer.from('THALWAL\0', 'latin1')
-/** [bytes] that are read at once, at least */
-const READ_AHEAD = 4 * 2 ** 20
+/** [bytes] before a body */
+export const WAL_RECORD = 16
+const RECORD = WAL_RECORD
+export const walMagic = Buffer.from('THALWAL\0', 'latin1')
 
 export const walName = (number: number): string => `${String(number).padStart(8, '0')}.wal`
 export const walNumber = (name: string): number | undefined => (/^\d{8}\.wal$/.test(name) ? Number.parseInt(name, 10) : undefined)
@@ -44,7 +44,7 @@ export class WriteAheadLog {
   /** In an empty file. */
   static async begin(file: DiskFile, number: number, horizon: number): Promise<WriteAheadLog> {
     const header = Buffer.alloc(HEADER)
-    magic.copy(header)
+    walMagic.copy(header)
     header.writeUInt16LE(WAL_VERSION, 8)
     header.writeUInt32LE(number, 12)
     header.writeDoubleLE(horizon, 16)
@@ -99,70 +99,4 @@ export class WriteAheadLog {
   close(): Promise<void> {
     return this.file.close()
   }
-}
-
-export interface WalEnd {
-  /** [bytes] up to the end of the last whole record; 0: not even the header is whole */
-  readonly size: number
-  /** [bytes] behind it */
-  readonly torn: number
-  readonly sequence: number
-}
-
-/** A log of a version that this program does not know. */
-export class WalVersionError extends Error {
-  readonly version: number
-  constructor(version: number) {
-    super(`version ${version}`)
-    this.version = version
-  }
-}
-
-/**
- * Gives every whole record's body, in order; a body is a view that is used again. What `take` throws ends the log before that record.
- * @param begin told first what a head of it begins with @throws {WalVersionError}
- */
-export async function readWal(
-  file: DiskFile,
-  number: number,
-  take: (body: Uint8Array) => void,
-  begin: (horizon: number) => void = () => {},
-): Promise<WalEnd> {
-  const total = await file.size()
-  const header = Buffer.alloc(HEADER)
-  const got = await file.read(header, 0)
-  if (got < HEADER || !header.subarray(0, 8).equals(magic) || header.readUInt32LE(28) !== crc32(header.subarray(0, 28))) {
-    return { size: 0, torn: total, sequence: 0 }
-  }
-  if (header.readUInt16LE(8) !== WAL_VERSION) throw new WalVersionError(header.readUInt16LE(8))
-  begin(header.readDoubleLE(16))
-  let buffer = Buffer.allocUnsafeSlow(READ_AHEAD)
-  let base = HEADER
-  let filled = 0
-  let at = HEADER
-  let sequence = 0
-  /** Makes [at, at + need) be in the buffer. @returns whether the file goes so far */
-  const hold = async (need: number): Promise<boolean> => {
-    if (at + need <= base + filled) return true
-    if (at + need > total) return false
-    if (need > buffer.length) buffer = Buffer.allocUnsafeSlow(need + READ_AHEAD)
-    base = at
-    filled = await file.read(buffer.subarray(0, Math.min(buffer.length, total - at)), at)
-    return need <= filled
-  }
-  while (await hold(RECORD)) {
-    const length = buffer.readUInt32LE(at - base)
-    const next = buffer.readUInt32LE(at - base + 8)
-    if (next <= sequence || !(await hold(RECORD + length))) break
-    const record = buffer.subarray(at - base, at - base + RECORD + length)
-    if (record.readUInt32LE(4) !== crc32(record.subarray(8), number)) break
-    try {
-      take(record.subarray(RECORD))
-    } catch {
-      break
-    }
-    sequence = next
-    at += RECORD + length
-  }
-  return { size: at, torn: total - at, sequence }
 }

@@ -262,39 +262,6 @@ describe('what was acknowledged is there', () => {
     expect([...prefixes]).toEqual(['0x0', ...[1, 2, 3, 4, 5, 6].map(n => `3x${n}`)])
   })
 
-  test('a byte of the log changed: a prefix, too', async () => {
-    const { disk } = await filled()
-    const [path, whole] = [...disk.files].map(([name, { content }]) => [name, content] as const).find(([name]) => name.endsWith('.wal'))!
-    for (let at = 0; at < whole.length; at += 3) {
-      const bad = disk.after('kill')
-      const bytes = Buffer.from(whole)
-      bytes[at]! ^= 0x40
-      bad.put(path, bytes)
-      const opened = await openStore(bad).catch((error: unknown) => error as StartError)
-      if (opened instanceof StartError) continue
-      for (const line of await all(opened.store)) {
-        const values = line
-          .split(' ')
-          .slice(1)
-          .map(sample => sample.split(':')[1])
-        expect(values).toEqual(['0', '1', '2', '3', '4', '5'].slice(0, values.length))
-      }
-    }
-  })
-
-  test('a log whose beginning is damaged is put aside, and said', async () => {
-    const { disk } = await filled()
-    const path = [...disk.files.keys()].find(name => name.endsWith('.wal'))!
-    const bytes = Buffer.from(disk.get(path))
-    bytes[3]! ^= 1
-    const next = disk.after('kill')
-    next.put(path, bytes)
-    const { store, lines } = await openStore(next)
-    expect(await all(store)).toEqual([])
-    expect(lines.map(({ level, message }) => `${level}: ${message}`)).toEqual(['error: a log does not begin as one does, and is put aside'])
-    expect(next.get(`${path}.damaged`)).toEqual(bytes)
-  })
-
   test('the nth operation of the disk fails: nothing acknowledged is lost, then and after kill -9', async () => {
     for (const end of ['kill', 'loss of power'] as const) {
       for (let nth = 1; nth < 200; nth++) {
