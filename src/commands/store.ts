@@ -207,6 +207,7 @@ async function exportAll({ directory, flags }: Asked, outside: Outside): Promise
       const { time, value, stale, histograms } = series.read()
       const lines: string[] = []
       for (let i = 0; i < time.length; i++) {
+        if (time[i]! <= from) continue
         if (histograms?.[i] !== undefined) leftOut++
         else if (stale?.[i] !== 1) lines.push(`${name} ${showFloat(value[i]!)} ${time[i]! / 1000}`)
       }

@@ -30,7 +30,8 @@ export interface SelectHints {
 export interface SelectedSeries {
   readonly labels: Labels
   /**
-   * The samples in (from, to] of the hints. Whoever reads may keep the columns, and writes to none of them.
+   * The samples in (from, to] of the hints; where they are buckets of a tier also some that end at `from` or before: an instant selector sees the last of
+   * them, if it is no further away than the tier's step, and a rate begins with it. Whoever reads may keep the columns, and writes to none of them.
    * @param lent they are asked for only until the next series of the same selection is read: the same memory may serve for all
    */
   read(lent?: boolean): Samples

@@ -145,6 +145,10 @@ export const infoMismatchedCustomBuckets = (to: Annotations, operation: Histogra
 export const infoTierRead = (to: Annotations, func: string, step: number, at: Position): void =>
   to.info(`${func} read the last sample of every ${step / 1000}s, since older samples are kept no finer`, at)
 
+/** Buckets of a coarser tier are longer than the range that was asked for, and stand for it. Ours. @param step [ms] of the tier @param range [ms] */
+export const infoRangeOfTier = (to: Annotations, func: string, range: number, step: number, at: Position): void =>
+  to.info(`${func} read buckets of ${step / 1000}s for a range of ${range / 1000}s, since older samples are kept no finer`, at)
+
 /** Where classic buckets were not monotonic. */
 export interface ForcedMonotonicity {
   /** epoch ms of the first and the last step concerned */

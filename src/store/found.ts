@@ -2,7 +2,7 @@
 import type { Labels } from '../model/labels.ts'
 import type { Samples, SelectedSeries, TierColumns } from '../model/query.ts'
 import { SampleColumns } from './chunk.ts'
-import { appendSorted } from './head.ts'
+import { appendOne, appendSorted } from './head.ts'
 
 /** A series in one place: a head or a block. */
 export interface Found {
@@ -26,9 +26,11 @@ export class Gathered {
     }
   }
 
-  get size(): number {
-    return this.#byKey.size
+  /** What another has of each series, behind what is here. */
+  addAll(other: Gathered): void {
+    for (const parts of other.#byKey.values()) this.add(parts)
   }
+
   *labels(): Generator<Labels> {
     for (const [first] of this.#byKey.values()) yield first!.labels
   }
@@ -55,23 +57,31 @@ export class Gathered {
 }
 
 /** @param into is emptied first; without it the columns are the caller's to keep */
-export function readAll(parts: readonly Found[], from: number, to: number, into?: SampleColumns): SampleColumns {
-  const all = into ?? new SampleColumns(0)
-  all.clear()
-  all.reserve(parts.reduce((sum, { count }) => sum + count, 0))
+export function readAll(parts: readonly Found[], from: number, to: number, into = new SampleColumns(0)): SampleColumns {
+  into.clear()
+  appendAll(parts, from, to, into)
+  return into
+}
+
+/** What there is in (from, to], behind what is in `into`, all of which is older. */
+export function appendAll(parts: readonly Found[], from: number, to: number, into: SampleColumns): void {
+  const begin = into.length
+  into.reserve(begin + parts.reduce((sum, { count }) => sum + count, 0))
   let ordered = true
   for (const part of parts) {
-    const before = all.length
-    part.read(from, to, all)
-    if (before > 0 && before < all.length && all.time[before]! <= all.time[before - 1]!) ordered = false
+    const before = into.length
+    part.read(from, to, into)
+    if (before > begin && before < into.length && into.time[before]! <= into.time[before - 1]!) ordered = false
   }
-  if (ordered) return all
-  const sorted = new SampleColumns(all.length)
-  appendSorted(all, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, sorted)
-  if (into === undefined) return sorted
-  into.clear()
-  appendSorted(sorted, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, into)
-  return into
+  if (!ordered) sortFrom(into, begin)
+}
+
+function sortFrom(into: SampleColumns, begin: number): void {
+  const sorted = new SampleColumns(into.length - begin)
+  appendSorted(into, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, sorted, begin)
+  into.length = begin
+  if (into.histograms !== undefined) into.histograms.length = Math.min(begin, into.histograms.length)
+  for (let i = 0; i < sorted.length; i++) appendOne(sorted, i, into)
 }
 
 /** The columns become the reader's. */

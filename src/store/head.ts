@@ -249,10 +249,10 @@ export class Head {
   }
 }
 
-/** Appends what of `samples`, which may be in any order, is in (from, to], by time; of equal times the first. */
-export function appendSorted(samples: SampleColumns, from: number, to: number, into: SampleColumns): void {
-  const order = new Uint32Array(samples.length)
-  for (let i = 0; i < order.length; i++) order[i] = i
+/** Appends what of `samples` from `begin` on, which may be in any order, is in (from, to], by time; of equal times the first. */
+export function appendSorted(samples: SampleColumns, from: number, to: number, into: SampleColumns, begin = 0): void {
+  const order = new Uint32Array(samples.length - begin)
+  for (let i = 0; i < order.length; i++) order[i] = begin + i
   order.sort((a, b) => samples.time[a]! - samples.time[b]! || a - b)
   let last = Number.NaN
   for (const i of order) {

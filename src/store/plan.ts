@@ -81,6 +81,8 @@ function takenIn<B extends Planned>(blocks: readonly B[], retention: Retention, 
   return old.length === 0 ? undefined : { is: 'delete', why: 'replaced', blocks: old }
 }
 
+/** What came last before a day is in these: the last bucket of the day before has it, too, and an hour's is read sooner than samples are. */
+const isBefore = ({ step, from, to }: BlockName, day: number): boolean => from < day && (step === 0 ? to > day - DAY : to >= day)
 const bucketsOf = <B extends Planned>(blocks: readonly B[], day: number): B[] =>
   blocks.filter(({ name }) => name.step > 0 && name.from === day && name.to === day + DAY)
 /** Whether these samples are none of those that the buckets were first made of. */
@@ -130,7 +132,8 @@ function thinOut<B extends Planned>(blocks: readonly B[], retention: Retention, 
     if (inside.length !== 1 || to + openMs > now) continue
     const steps = lacking(blocks, inside, from, to, retention, now)
     if (steps.length === 0) continue
-    const before = blocks.filter(({ name }) => name.from < from && name.to > from - HOUR && (name.step === 0 || name.step === MINUTE))
+    const before =
+      [HOUR, MINUTE, 0].map(step => of(blocks, step).filter(({ name }) => isBefore(name, from))).find(({ length }) => length > 0) ?? []
     const instead = bucketsOf(blocks, from).filter(({ name }) => steps.includes(name.step))
     const late = instead.filter(buckets => isLate(inside[0]!, buckets))
     return { is: 'thin', steps, from, to, blocks: inside, before, instead, late }

@@ -7,8 +7,8 @@ import { QueryError } from '../promql/query-error.ts'
 import { type Block, BlockError, type ReadBudget, TooLargeError } from './block.ts'
 import { cardinalityOf } from './cardinality.ts'
 import { aggregatesFor, SampleColumns } from './chunk.ts'
-import type { Contents, Places } from './contents.ts'
-import { type Found, Gathered, readAll, toSamples } from './found.ts'
+import { byAge, type Contents, type Places } from './contents.ts'
+import { appendAll, type Found, Gathered, readAll, toSamples } from './found.ts'
 import type { Head } from './head.ts'
 import { type LabelIndex, Selector } from './label-index.ts'
 import type { Notes } from './notes.ts'
@@ -63,28 +63,36 @@ export class Questions implements Store {
     }
   }
 
-  async select(matchers: readonly Matcher[], { from, to, range, func }: SelectHints): Promise<readonly SelectedSeries[]> {
+  async select(matchers: readonly Matcher[], hints: SelectHints): Promise<readonly SelectedSeries[]> {
+    const { from, to } = hints
     const selectors = [new Selector(matchers)]
-    const raw = this.#contents.places(0)
     const step = this.#tierFor(from, to)
-    if (step === 0) return (await this.#gather(raw, selectors, from, to, true)).selected(from, to)
-    // They are read after what is older, and may be merged until then.
+    if (step > 0) return this.#selectBuckets(step, selectors, hints)
+    return (await this.#gather(this.#contents.places(0), selectors, from, to, true)).selected(from, to)
+  }
+
+  /** What has no buckets yet is thinned out as it is read. */
+  async #selectBuckets(step: number, selectors: readonly Selector[], { from, to, range, func }: SelectHints): Promise<SelectedSeries[]> {
+    const [raw, tier] = [this.#contents.places(0), this.#contents.places(step)]
+    // They are read one after the other, and may be merged and deleted until then.
     using held = new DisposableStack()
-    for (const block of raw.blocks) held.use(block.use())
-    const tier = this.#contents.places(step)
-    // What has no buckets yet is thinned out as it is read.
-    const tail = Math.max(from, Math.max(...tier.blocks.map(({ name }) => name.to)))
-    const begin = bucketEnd(tail, step) === tail ? tail : bucketEnd(tail, step) - step
-    const buckets = await this.#gather(tier, selectors, from, to, true)
-    const rest = begin < to ? await this.#gather(raw, selectors, begin, to, true) : new Gathered()
+    for (const block of [...raw.blocks, ...tier.blocks]) held.use(block.use())
+    // What a rate begins with, or an instant selector sees at its first step, and more where a bucket stands for a range that is shorter.
+    const after = from - step - (range > 0 && range < step ? step - range : 0)
+    const stretches = stretchesOf(tier.blocks, step, after, to)
+    const buckets = await this.#gather(tier, selectors, after, to, true)
+    const samples = new Gathered()
+    for (const stretch of stretches) {
+      if (stretch.raw) samples.addAll(await this.#gather(raw, selectors, stretch.from, stretch.to, true))
+    }
     const wanted = range === 0 ? 0 : aggregatesFor(func)
     const own = new SampleColumns(0)
-    return rest.joined(buckets).map(({ labels, parts: [samples, old] }) => ({
+    return samples.joined(buckets).map(({ labels, parts: [samples, buckets] }) => ({
       labels,
       read: lent => {
         const into = lent === true ? own : new SampleColumns(0)
         into.wanted = wanted
-        return readTier(step, old, samples, { from, begin, to }, into)
+        return readBuckets(step, stretches, { buckets, samples, after, to }, into)
       },
     }))
   }
@@ -125,13 +133,14 @@ export class Questions implements Store {
   }
 
   async #indexes(from: number, to: number): Promise<LabelIndex[]> {
+    const blocks = this.#contents.blocks.filter(({ first, last }) => last > from && first <= to)
+    const heads = this.#contents.heads.filter(({ maxTime, minTime }) => maxTime > from && minTime <= to)
+    // They are read one after the other, and may be merged and deleted until then.
+    using held = new DisposableStack()
+    for (const block of blocks) held.use(block.use())
     const indexes: LabelIndex[] = []
-    for (const block of this.#contents.blocks.filter(({ first, last }) => last > from && first <= to)) {
-      using _ = block.use()
-      indexes.push(await block.index())
-    }
-    for (const head of this.#contents.heads) if (head.maxTime > from && head.minTime <= to) indexes.push(head.index)
-    return indexes
+    for (const block of blocks) indexes.push(await block.index())
+    return [...indexes, ...heads.map(({ index }) => index)]
   }
 
   async metadata(name?: string): Promise<ReadonlyMap<string, readonly Metadata[]>> {
@@ -160,22 +169,44 @@ export class Questions implements Store {
   }
 }
 
-/** Buckets up to `begin`, and from there on samples that become buckets. */
-function readTier(
+/** What is in (from, to] is buckets, or `raw`: samples that become buckets. */
+interface Stretch {
+  readonly from: number
+  readonly to: number
+  readonly raw: boolean
+}
+
+/** From a border of buckets on to `to`, by turns. */
+function stretchesOf(blocks: readonly Block[], step: number, after: number, to: number): Stretch[] {
+  const stretches: Stretch[] = []
+  let at = bucketEnd(after, step) === after ? after : bucketEnd(after, step) - step
+  for (const { name } of blocks.toSorted(byAge)) {
+    if (name.to <= at || name.from >= to) continue
+    if (name.from > at) stretches.push({ from: at, to: name.from, raw: true })
+    stretches.push({ from: Math.max(at, name.from), to: Math.min(to, name.to), raw: false })
+    at = Math.min(to, name.to)
+  }
+  if (at < to) stretches.push({ from: at, to, raw: true })
+  return stretches
+}
+
+/** The buckets that end in (after, to], and one that is not over at `to`. */
+function readBuckets(
   step: number,
-  old: readonly Found[],
-  samples: readonly Found[],
-  { from, begin, to }: { readonly from: number; readonly begin: number; readonly to: number },
+  stretches: readonly Stretch[],
+  of: { readonly buckets: readonly Found[]; readonly samples: readonly Found[]; readonly after: number; readonly to: number },
   into: SampleColumns,
 ): Samples {
-  const all = readAll(old, from, to, into)
-  const buckets = all.beginAggregates()
-  if (samples.length > 0) thin(readAll(samples, begin, to), step, lastNumber(all), all, to)
-  all.keep(0, from, to)
-  const [first, min, max, sum, count, increase] = (all.aggregates ?? buckets).map((column, k) =>
-    ((all.wanted >> k) & 1) === 0 ? unread : column.subarray(0, all.length),
-  ) as Six
-  return toSamples(all, { step, first, min, max, sum, count, increase })
+  into.clear()
+  for (const { from, to, raw } of stretches) {
+    if (!raw) appendAll(of.buckets, from, to, into)
+    else if (of.samples.length > 0) thin(readAll(of.samples, from, to), step, lastNumber(into), into, of.to)
+  }
+  into.keep(0, of.after, of.to)
+  const [first, min, max, sum, count, increase] = into
+    .beginAggregates()
+    .map((column, k) => (((into.wanted >> k) & 1) === 0 ? unread : column.subarray(0, into.length))) as Six
+  return toSamples(into, { step, first, min, max, sum, count, increase })
 }
 const unread = new Float64Array(0)
 type Six = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, Float64Array]

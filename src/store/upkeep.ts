@@ -8,7 +8,7 @@ import type { BlockIndex } from './block-index.ts'
 import { SampleColumns } from './chunk.ts'
 import type { Contents } from './contents.ts'
 import { type Found, readAll } from './found.ts'
-import { HOUR, type Job, nextJob } from './plan.ts'
+import { DAY, type Job, nextJob } from './plan.ts'
 import type { Retention } from './settings.ts'
 import { joinBuckets, lastNumber, thin } from './thin.ts'
 
@@ -114,8 +114,8 @@ async function thinBlocks(
   const all = [...before, ...blocks, ...late]
   const firstLate = before.length + blocks.length
   const fill = async (adds: readonly Add[]) => {
-    for await (const { labels, parts } of everySeries(contents, all, from - HOUR, to)) {
-      const last = lastNumber(readAll(present(parts.slice(0, before.length)), from - HOUR, from, samples))
+    for await (const { labels, parts } of everySeries(contents, all, from - DAY, to)) {
+      const last = lastNumber(readAll(present(parts.slice(0, before.length)), from - DAY, from, samples))
       readAll(present(parts.slice(before.length, firstLate)), from, to, samples)
       for (const [i, add] of adds.entries()) {
         buckets.clear()

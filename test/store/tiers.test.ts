@@ -172,7 +172,7 @@ describe('days go by', () => {
     )
 
     const from = D + 6 * HOUR
-    const old = (await store.select([{ name: '__name__', op: '=', value: 'c' }], hints(from, now)))[0]!.read()
+    const old = (await store.select([{ name: '__name__', op: '=', value: 'c' }], hints(from, now, { range: HOUR })))[0]!.read()
     expect(old.tier!.step).toBe(MINUTE)
     checkBuckets(old, raw, from, now)
   })
@@ -180,7 +180,7 @@ describe('days go by', () => {
   test('beyond minutes there are hours', async () => {
     const { store, raw, clock } = await lived(4.5, 61_000, { retention: { rawMs: DAY, minuteMs: 2 * DAY, hourMs: 30 * DAY, maxBytes: 0 } })
     const now = clock.now()
-    const all = (await store.select([{ name: '__name__', op: '=', value: 'c' }], hints(D, now)))[0]!.read()
+    const all = (await store.select([{ name: '__name__', op: '=', value: 'c' }], hints(D, now, { range: HOUR })))[0]!.read()
     expect(all.tier!.step).toBe(HOUR)
     checkBuckets(all, raw, D, now)
     const later = (await store.select([{ name: '__name__', op: '=', value: 'c' }], hints(D + 2.5 * DAY, now)))[0]!.read()
@@ -289,13 +289,13 @@ describe('merging and thinning out, interrupted', () => {
   })
 })
 
-/** Every bucket in (from, to] against the samples themselves. */
+/** Every bucket in (from - step, to] against the samples themselves. */
 function checkBuckets({ time, value, tier }: Samples, raw: readonly (readonly [number, number])[], from: number, to: number): void {
   const { step, first, min, max, sum, count, increase } = tier!
   const buckets = Map.groupBy(raw, ([t]) => Math.ceil(t / step) * step)
   const wanted = [...buckets]
     .map(([end, samples]) => [end <= to ? end : samples.at(-1)![0], samples] as const)
-    .filter(([end]) => end > from && end <= to)
+    .filter(([end]) => end > from - step && end <= to)
   expect(Array.from(time)).toEqual(wanted.map(([end]) => end))
   wanted.forEach(([, samples], i) => {
     const values = samples.map(([, v]) => v)

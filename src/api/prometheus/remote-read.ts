@@ -64,7 +64,7 @@ async function answerQuery(
     rest -= columns.time.length
     if (rest < 0) throw new ApiError('execution', `exceeded sample limit (${left})`, { status: 400 })
     const labels = [...Labels.of([...Object.entries(external), ...series.labels])] as readonly Label[]
-    answer.series({ labels, ...split(columns), exemplars: [], metadata: undefined })
+    answer.series({ labels, ...split(columns, start), exemplars: [], metadata: undefined })
   }
   return rest
 }
@@ -88,9 +88,11 @@ const withoutExternal = (matchers: readonly Matcher[], external: Readonly<Record
     matcher.op === '=' && matcher.value !== '' && external[matcher.name] === matcher.value ? { ...matcher, value: '' } : matcher,
   )
 
-function split({ time, value, stale, histograms }: Samples): { samples: RemoteSample[]; histograms: RemoteHistogram[] } {
+/** @param start epoch ms: of a coarser tier there may be one that is older */
+function split({ time, value, stale, histograms }: Samples, start: number): { samples: RemoteSample[]; histograms: RemoteHistogram[] } {
   const out: { samples: RemoteSample[]; histograms: RemoteHistogram[] } = { samples: [], histograms: [] }
   for (let i = 0; i < time.length; i++) {
+    if (time[i]! < start) continue
     const histogram = histograms?.[i]
     if (histogram === undefined) out.samples.push({ time: time[i]!, start: 0, stale: stale?.[i] === 1, value: value[i]! })
     else out.histograms.push({ time: time[i]!, start: 0, stale: false, histogram })

@@ -224,7 +224,8 @@ export class Planner {
     const from = bounds.from[0]! - (modifier === undefined ? 0 : lookback)
     const to = bounds.to.at(-1)! + (modifier === 'smoothed' ? lookback : 0)
     const hints = { from, to, step: this.#hintStep(grid), range: bounds.range, func }
-    return new RangeSelector(this.#cx, grid, this.#selected(selector, hints), bounds, modifier, this.#tally)
+    const reader = { func, at: selector.position, tally: this.#tally }
+    return new RangeSelector(this.#cx, grid, this.#selected(selector, hints), bounds, reader, modifier)
   }
 
   /** @param bare it is no function's */

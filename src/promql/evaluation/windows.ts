@@ -1,4 +1,6 @@
-import type { Samples, SelectedSeries } from '../../model/query.ts'
+import type { Samples, SelectedSeries, TierColumns } from '../../model/query.ts'
+import { infoRangeOfTier } from '../annotations.ts'
+import type { Position } from '../ast.ts'
 import type { Windows } from '../kernel.ts'
 import type { Grid } from '../value.ts'
 import type { Evaluation } from './operator.ts'
@@ -52,6 +54,13 @@ export function locate(time: Float64Array, { from, to }: Bounds, lo: Int32Array,
   return samples
 }
 
+/** The function that reads a range, empty for none, where the selector is, and what counts the samples. */
+export interface Reader {
+  readonly func: string
+  readonly at: Position
+  readonly tally: Tally
+}
+
 /** A range selector over a store. */
 export class RangeSelector implements MatrixOperator {
   readonly grid: Grid
@@ -59,24 +68,26 @@ export class RangeSelector implements MatrixOperator {
   readonly #cx: Evaluation
   readonly #series: Promise<readonly SelectedSeries[]>
   readonly #bounds: Bounds
+  readonly #reader: Reader
+  /** the same for every series, for a selection is of one tier */
+  #ofBuckets: Bounds | undefined
   readonly #modifier: 'anchored' | 'smoothed' | undefined
-  readonly #tally: Tally
 
   constructor(
     cx: Evaluation,
     grid: Grid,
     selection: { readonly series: Promise<readonly SelectedSeries[]>; readonly oneName: boolean },
     bounds: Bounds,
+    reader: Reader,
     modifier: 'anchored' | 'smoothed' | undefined,
-    tally: Tally,
   ) {
     this.grid = grid
     this.oneName = selection.oneName
     this.#cx = cx
     this.#series = selection.series
     this.#bounds = bounds
+    this.#reader = reader
     this.#modifier = modifier
-    this.#tally = tally
   }
 
   async each(visit: (windows: Windows, dropName: boolean) => void, keep: boolean): Promise<void> {
@@ -87,8 +98,9 @@ export class RangeSelector implements MatrixOperator {
     for (const series of await this.#series) {
       const samples = withoutStale(startTimestamps ? series.read(!keep) : withoutStart(series.read(!keep)))
       budget.hold(samples.time.length)
-      const seen = locate(samples.time, this.#bounds, lo, hi)
-      this.#tally.windows(samples, lo, hi, this.#bounds, seen, true)
+      const bounds = this.#boundsIn(samples.tier)
+      const seen = locate(samples.time, bounds, lo, hi)
+      this.#reader.tally.windows(samples, lo, hi, bounds, seen, true)
       visit({ grid: this.grid, labels: series.labels, samples, lo, hi, ...this.#bounds, modifier: this.#modifier }, false)
       if (keep) {
         lo = new Int32Array(steps)
@@ -96,6 +108,18 @@ export class RangeSelector implements MatrixOperator {
       } else budget.release(samples.time.length)
       if (budget.due) await budget.pause()
     }
+  }
+
+  /** A range that is shorter than the buckets of a coarser tier sees the last one: a lookback is at least the tier's step, too. */
+  #boundsIn(tier: TierColumns | undefined): Bounds {
+    const { func, at } = this.#reader
+    const { to, range } = this.#bounds
+    if (tier === undefined || tier.step <= range || func === '') return this.#bounds
+    if (this.#ofBuckets === undefined) {
+      infoRangeOfTier(this.#cx.annotations, func, range, tier.step, at)
+      this.#ofBuckets = { from: to.map(end => end - tier.step), to, range }
+    }
+    return this.#ofBuckets
   }
 }
 

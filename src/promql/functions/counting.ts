@@ -1,23 +1,31 @@
-import type { MutableRow, WindowFunction, Windows } from '../kernel.ts'
+import type { FunctionContext, MutableRow, WindowFunction, Windows } from '../kernel.ts'
 import { FLOAT, HISTOGRAM } from '../value.ts'
+import { noteTier, shareOfBucket } from './tiers.ts'
 
 /** What needs no more of a window than which samples it has: how many, whether any, the first, the last, and their times. Floats and histograms alike. */
 export const countOverTime: WindowFunction = each((windows, step, out) => {
   const { tier } = windows.samples
-  out.value[step] = tier === undefined ? windows.hi[step]! - windows.lo[step]! : countOf(tier.count, windows, step)
+  const { lo, hi } = windows
+  out.value[step] = tier === undefined ? hi[step]! - lo[step]! : countOf(tier.count, windows, step) * shareOfBucket(windows)
 })
 
 export const presentOverTime: WindowFunction = each((_, step, out) => {
   out.value[step] = 1
 })
 
-export const tsOfFirstOverTime: WindowFunction = each(({ samples, lo }, step, out) => {
-  out.value[step] = samples.time[lo[step]!]! / 1000
-})
+export const tsOfFirstOverTime: WindowFunction = each(
+  ({ samples, lo }, step, out) => {
+    out.value[step] = samples.time[lo[step]!]! / 1000
+  },
+  (windows, cx) => noteTier('ts_of_first_over_time', windows, cx, false),
+)
 
-export const tsOfLastOverTime: WindowFunction = each(({ samples, hi }, step, out) => {
-  out.value[step] = samples.time[hi[step]! - 1]! / 1000
-})
+export const tsOfLastOverTime: WindowFunction = each(
+  ({ samples, hi }, step, out) => {
+    out.value[step] = samples.time[hi[step]! - 1]! / 1000
+  },
+  (windows, cx) => noteTier('ts_of_last_over_time', windows, cx, false),
+)
 
 /** Keeps the metric's name: it is the metric, as it was. */
 export const lastOverTime: WindowFunction = {
@@ -26,25 +34,32 @@ export const lastOverTime: WindowFunction = {
 }
 
 export const firstOverTime: WindowFunction = {
-  ...each((windows, step, out) => {
-    const { tier, value } = windows.samples
-    pick(windows, windows.lo[step]!, tier?.first ?? value, step, out)
-  }),
+  ...each(
+    (windows, step, out) => {
+      const { tier, value } = windows.samples
+      pick(windows, windows.lo[step]!, tier?.first ?? value, step, out)
+    },
+    (windows, cx) => noteTier('first_over_time', windows, cx, true),
+  ),
   dropName: false,
 }
 
 /** @param fill writes the value at a step whose window isn't empty */
-function each(fill: (windows: Windows, step: number, out: MutableRow) => void): WindowFunction {
+function each(
+  fill: (windows: Windows, step: number, out: MutableRow) => void,
+  note: (windows: Windows, cx: FunctionContext) => void = () => {},
+): WindowFunction {
   return {
     kind: 'window',
     dropName: true,
-    run(windows, out) {
+    run(windows, out, cx) {
       const { lo, hi } = windows
       for (let step = 0; step < lo.length; step++) {
         if (hi[step]! <= lo[step]!) continue
         out.kind[step] = FLOAT
         fill(windows, step, out)
       }
+      note(windows, cx)
     },
   }
 }

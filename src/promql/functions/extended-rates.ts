@@ -11,7 +11,7 @@ import { type Floats, type Histograms, split } from './split.ts'
  * the samples around them. Neighbours are at most the lookback away.
  */
 export function extendedRate(windows: Windows, kind: RateKind, out: MutableRow, cx: FunctionContext): void {
-  const reach = reachOf(windows, cx.lookback)
+  const reach = reachOf(windows, Math.max(cx.lookback, windows.samples.tier?.step ?? 0))
   const { floats, histograms } = split(reach)
   const growth = windows.modifier === 'smoothed' ? smoothedGrowth : anchoredGrowth
   const seconds = windows.range / 1000

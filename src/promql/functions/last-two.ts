@@ -1,8 +1,9 @@
-import { infoTierRead, warnMixedFloatsHistograms } from '../annotations.ts'
+import { warnMixedFloatsHistograms } from '../annotations.ts'
 import { lastTwoHistograms } from '../histogram/rate.ts'
 import type { WindowFunction } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { startsAnew } from './start-times.ts'
+import { noteTier } from './tiers.ts'
 
 /** irate and idelta: the last two samples of a window. After a reset a counter has grown by what it shows. */
 export const irate: WindowFunction = lastTwo('irate', true)
@@ -12,8 +13,9 @@ function lastTwo(name: string, counter: boolean): WindowFunction {
   return {
     kind: 'window',
     dropName: true,
-    run({ samples, lo, hi, labels }, out, cx) {
-      const { time, value, start, histograms, tier } = samples
+    run(windows, out, cx) {
+      const { samples, lo, hi, labels } = windows
+      const { time, value, start, histograms } = samples
       for (let step = 0; step < lo.length; step++) {
         const last = hi[step]! - 1
         if (last <= lo[step]!) continue
@@ -34,7 +36,7 @@ function lastTwo(name: string, counter: boolean): WindowFunction {
         out.kind[step] = FLOAT
         out.value[step] = counter ? grown / seconds : grown
       }
-      if (tier !== undefined) infoTierRead(cx.annotations, name, tier.step, cx.positions[0]!)
+      noteTier(name, windows, cx, false)
     },
   }
 }

@@ -1,6 +1,6 @@
-import { infoTierRead } from '../annotations.ts'
 import type { FunctionContext, MutableRow, WindowFunction } from '../kernel.ts'
 import { type Floats, noteIgnored, split } from './split.ts'
+import { noteTier } from './tiers.ts'
 
 /** Fills `out` from the floats of each window; a window without any has no result. */
 export type FloatKernel = (floats: Floats, out: MutableRow, cx: FunctionContext) => void
@@ -12,10 +12,9 @@ export function overFloats(name: string, kernel: FloatKernel): WindowFunction {
     dropName: true,
     run(windows, out, cx) {
       const both = split(windows)
-      const { tier } = both.floats
       kernel(both.floats, out, cx)
       noteIgnored(windows, both, cx)
-      if (tier !== undefined && !exactOnTiers.has(name)) infoTierRead(cx.annotations, name, tier.step, cx.positions[0]!)
+      noteTier(name, windows, cx, exactOnTiers.has(name))
     },
   }
 }

@@ -1,10 +1,11 @@
-import { infoPossibleNonCounter, infoTierRead, warnStartTimeOverlap } from '../annotations.ts'
+import { infoPossibleNonCounter, warnStartTimeOverlap } from '../annotations.ts'
 import { histogramRate } from '../histogram/rate.ts'
 import type { FunctionContext, MutableRow, WindowFunction, Windows } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { extendedRate } from './extended-rates.ts'
-import { type Floats, refuseMixed, split } from './split.ts'
+import { type Floats, type Histograms, refuseMixed, split } from './split.ts'
 import { startsAnew, startsWithin } from './start-times.ts'
+import { fromBucketBefore, noteTier } from './tiers.ts'
 
 /**
  * rate, increase and delta: what the samples of a window grew by, extended to the edges of the window where the samples come near to them.
@@ -28,15 +29,17 @@ function rateFunction(name: string, kind: RateKind): WindowFunction {
       if (windows.modifier === undefined) extrapolatedRate(windows, kind, out, cx)
       else extendedRate(windows, kind, out, cx)
       if (kind.counter) noteNonCounter(windows, out, cx)
-      else if (windows.samples.tier !== undefined) infoTierRead(cx.annotations, name, windows.samples.tier.step, cx.positions[0]!)
+      noteTier(name, windows, cx, kind.counter && windows.modifier === undefined)
     },
   }
 }
 
 function extrapolatedRate(windows: Windows, kind: RateKind, out: MutableRow, cx: FunctionContext): void {
   const { floats, histograms } = refuseMixed(windows, split(windows), cx)
-  floatRate(floats, windows, kind, out)
-  if (histograms !== undefined) histogramRate(histograms, windows, kind, out, cx)
+  const { tier } = windows.samples
+  const whole = <C extends Floats | Histograms>(columns: C): C => (tier === undefined ? columns : fromBucketBefore(columns, tier.step))
+  floatRate(whole(floats), windows, kind, out)
+  if (histograms !== undefined) histogramRate(whole(histograms), windows, kind, out, cx)
   if (!kind.counter) return
   for (const each of [floats, histograms]) if (each?.start !== undefined) noteOverlaps(each, windows, cx)
 }

@@ -3,6 +3,7 @@ import type { MutableRow, WindowFunction } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { SlidingSum, slidingCapacity } from './sliding-sum.ts'
 import { type Floats, refuseMixed, split } from './split.ts'
+import { noteTier, shareOfBucket } from './tiers.ts'
 
 /**
  * sum_over_time and avg_over_time, with the compensated summation of Kahan in Neumaier's form: `lost` is what the sum had no digits for.
@@ -15,6 +16,9 @@ export const sumOverTime: WindowFunction = {
     const { floats, histograms } = refuseMixed(windows, split(windows), cx)
     if (histograms !== undefined) histogramsOverTime('sum', histograms, windows, out, cx)
     sums(floats.tier?.sum ?? floats.value, floats, out)
+    const share = shareOfBucket(windows)
+    if (share < 1) for (let step = 0; step < out.value.length; step++) out.value[step]! *= share
+    noteTier('sum_over_time', windows, cx, true)
   },
 }
 
@@ -29,6 +33,7 @@ export const avgOverTime: WindowFunction = {
       sums(floats.tier.sum, floats, out)
       divideByCounts(floats.tier.count, floats, out)
     }
+    noteTier('avg_over_time', windows, cx, true)
   },
 }
 

@@ -1,10 +1,10 @@
 import type { Samples } from '../../model/query.ts'
-import { infoTierRead } from '../annotations.ts'
 import { equal } from '../histogram/arithmetic.ts'
 import { detectReset } from '../histogram/reset.ts'
 import type { FunctionContext, WindowFunction, Windows } from '../kernel.ts'
 import { FLOAT } from '../value.ts'
 import { startsAnew } from './start-times.ts'
+import { noteTier } from './tiers.ts'
 
 /**
  * changes and resets. Whether a sample differs from the one before doesn't depend on the window, so it is asked once of every sample,
@@ -30,7 +30,7 @@ function turns(name: string, isTurn: Turn): WindowFunction {
         out.kind[step] = FLOAT
         out.value[step] = counts[hi[step]! - 1]! - counts[first]!
       }
-      if (samples.tier !== undefined) infoTierRead(cx.annotations, name, samples.tier.step, cx.positions[0]!)
+      noteTier(name, windows, cx, false)
     },
   }
 }
