@@ -12,7 +12,6 @@ import {
 } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
-import { NodeSDK } from '@opentelemetry/sdk-node'
 import type { Sampler } from '@opentelemetry/sdk-trace'
 import { systemClock } from '../lib/clock.ts'
 import { keepBudget, libraries, Restartable } from './budget.ts'
@@ -20,13 +19,14 @@ import { watchConsole } from './console.ts'
 import { type Embedding, withEmbedding } from './embedding.ts'
 import { onEnding } from './endings.ts'
 import { hookModules } from './hooks.ts'
-import { watchHttp } from './http.ts'
+import { type Contexts, watchHttp } from './http.ts'
 import { type Found, findInstrumentations, noInstrumentations } from './instrumentations.ts'
 import { Outages } from './outages.ts'
 import { everyUnheld, readJson, say } from './outside.ts'
 import type { Part } from './overhead.ts'
 import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
-import { type RequestTracer, requestTracer } from './request-span.ts'
+import { provide } from './providers.ts'
+import type { RequestTracer } from './request-span.ts'
 import { application, describe } from './resource.ts'
 import type { Settings } from './settings.ts'
 import { openSignals, type Signals } from './signals.ts'
@@ -59,23 +59,21 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
   const own = new OwnSdk()
   const tracing = signals.spanProcessors.length > 0
   const sampler = tracing ? await samplerFor(settings, service, problems) : undefined
-  const sdk = new NodeSDK({
+  await provide({
+    settings,
     resource,
-    autoDetectResources: false,
-    contextManager: manager,
-    textMapPropagator: await propagator(settings.propagators),
-    spanProcessors: signals.spanProcessors,
-    logRecordProcessors: signals.logProcessors,
-    metricReaders: signals.readers,
+    signals,
+    manager,
+    propagator: await propagator(settings.propagators),
     instrumentations: found.instrumentations.map(({ instrumentation }) => instrumentation),
-    ...(sampler !== undefined && { sampler }),
+    sampler,
   })
-  sdk.start()
   const measuring = signals.readers.length > 0
+  const tracer = tracing ? await tracerOfRequests(settings, version) : undefined
   let budget: ReturnType<typeof keepBudget> | undefined
   const spending = settings.overheadMs === undefined ? undefined : new Spending(systemClock.monotonic, ms => budget?.record(ms))
   const http = (traced: boolean) =>
-    new Restartable(() => watchHttp({ ...httpOptions(settings, manager, traced, measuring, version), spending }))
+    new Restartable(() => watchHttp({ ...httpOptions(settings, manager, traced ? tracer : undefined, measuring, version), spending }))
   let requests = http(tracing)
   const ends: Disposable[] = [{ [Symbol.dispose]: () => requests.off() }]
   const how = await hookModules([...found.instrumentations, { instrumentation: own, from: import.meta.url }])
@@ -124,13 +122,13 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
 
 const about = () => ({ pid: process.pid, execPath: process.execPath, argv: process.argv, version: process.version })
 
-function httpOptions(settings: Settings, manager: AsyncLocalStorageContextManager, tracing: boolean, measuring: boolean, version: string) {
+function httpOptions(settings: Settings, contexts: Contexts, tracer: RequestTracer | undefined, measuring: boolean, version: string) {
   const exact = new Set(settings.ignoredPaths.filter(path => !path.endsWith('*')))
   const prefixes = settings.ignoredPaths.filter(path => path.endsWith('*')).map(path => path.slice(0, -1))
   return {
     meter: measuring ? metrics.getMeter('thalamus/http', version) : undefined,
-    tracer: tracing ? tracerOfRequests(settings, version) : undefined,
-    contexts: manager,
+    tracer,
+    contexts,
     tracingHeaders: tracingHeaders(settings.propagators),
     monotonic: systemClock.monotonic,
     ignores: (path: string) => exact.has(path) || prefixes.some(prefix => path.startsWith(prefix)),
@@ -138,10 +136,12 @@ function httpOptions(settings: Settings, manager: AsyncLocalStorageContextManage
 }
 
 /** The SDK's own where it counts its spans, of which ours know nothing. */
-function tracerOfRequests({ sdkMetrics }: Settings, version: string): RequestTracer {
+async function tracerOfRequests({ sdkMetrics }: Settings, version: string): Promise<RequestTracer> {
   const provider = trace.getTracerProvider()
   const tracer = (provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider).getTracer('thalamus/http', version)
-  return sdkMetrics ? tracer : requestTracer(tracer, systemClock)
+  if (sdkMetrics) return tracer
+  const { requestTracer } = await import('./request-span.ts')
+  return requestTracer(tracer, systemClock)
 }
 
 /** Without one of these there is nothing to read. Of the other propagators some read headers that they do not name. */

@@ -68,6 +68,8 @@ export interface Settings {
   readonly embed: Embed | undefined
   /** [ms] what instrumentation may take of a request, p99; undefined: it is not timed */
   readonly overheadMs: number | undefined
+  /** of the SDK's own words */
+  readonly logLevel: string | undefined
   /** the SDK counts its own spans */
   readonly sdkMetrics: boolean
   /** say what was instrumented */
@@ -152,6 +154,7 @@ export function readSettings(env: Environment): Settings {
       .filter(Boolean),
     embed,
     overheadMs: text('THALAMUS_OVERHEAD_P99_MS') === undefined ? undefined : number('THALAMUS_OVERHEAD_P99_MS', 1, 0.001),
+    logLevel: text('OTEL_LOG_LEVEL'),
     sdkMetrics: text('OTEL_NODE_EXPERIMENTAL_SDK_METRICS')?.toLowerCase() === 'true',
     startLine: !['none', 'error', 'warn'].includes(level),
     warnings: level !== 'none',

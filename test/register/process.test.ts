@@ -215,6 +215,51 @@ describe('metrics that are pulled', () => {
   )
 })
 
+test.each<[string, Readonly<Record<string, string>>, boolean]>([
+  ['metrics alone', { OTEL_TRACES_EXPORTER: 'none', OTEL_LOGS_EXPORTER: 'none' }, false],
+  ['traces too', {}, true],
+])('what nobody asks for is not loaded: %s', async (_, env, loaded) => {
+  project.write('loads.cjs', "console.log(Object.keys(require.cache).some(path => path.includes('@grpc/grpc-js')))")
+  const { stdout } = await project.run('loads.cjs', toSink(env))
+  expect(stdout).toBe(`${loaded}\n`)
+  expect(metricsOf(sink).get('nodejs.eventloop.utilization')?.points).toHaveLength(1)
+})
+
+test("the SDK's own metrics of spans count the request's", async () => {
+  project.write('counted.mjs', apps['app.mjs'])
+  await project.run('counted.mjs', toSink({ OTEL_NODE_EXPERIMENTAL_SDK_METRICS: 'true' }))
+  const points = metricsOf(sink).get('otel.sdk.span.started')?.points ?? []
+  expect(points.reduce((sum, { value }) => sum + Number(value), 0)).toBe(spansOf(sink).length)
+})
+
+test("spans of the application are below the request's, and what it says of the request's is told", async () => {
+  project.link('@opentelemetry/api')
+  project.write(
+    'within.mjs',
+    `import { createServer } from 'node:http'
+     import { trace } from '@opentelemetry/api'
+     const tracer = trace.getTracer('app')
+     const server = createServer((_, response) => {
+       trace.getActiveSpan().setAttribute('cart.size', 3).addEvent('seen', { by: 'app' })
+       tracer.startActiveSpan('outer', outer => setTimeout(() => tracer.startActiveSpan('inner', inner => {
+         inner.end()
+         outer.end()
+         response.end('ok')
+       })))
+     })
+     server.listen(0, async () => {
+       await (await fetch('http://127.0.0.1:' + server.address().port)).text()
+       server.close()
+       server.closeAllConnections()
+     })`,
+  )
+  await project.run('within.mjs', toSink({ OTEL_LOGS_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' }))
+  const spans = new Map(spansOf(sink).map(span => [span.kind === 2 ? 'server' : span.name, span]))
+  const parent = (name: string) => [...spans].find(([, { spanId }]) => spanId === spans.get(name)?.parentSpanId)?.[0]
+  expect(['inner', 'outer', 'server'].map(parent)).toEqual(['outer', 'server', 'GET'])
+  expect(spans.get('server')).toMatchObject({ attributes: { 'cart.size': 3 }, events: [{ name: 'seen' }] })
+})
+
 test.each(['otlp', 'prometheus'])('typed instruments go where the metrics go: %s', async exporter => {
   project.write(
     'typed.mjs',
