@@ -82,7 +82,7 @@ export const quote = (text: string): string => `"${text.replace(/["\\]|\p{C}|(?!
 
 function escapeOf(char: string): string {
   const code = char.codePointAt(0)!
-  // How a byte that is no UTF-8 is kept in a text (promql/literals.ts).
+  // How a byte that is no UTF-8 is kept in a text (go-literal.ts).
   if (code > 0xdc7f && code < 0xdd00) return `\\x${(code - 0xdc00).toString(16)}`
   if (code < 0x80) return short[char] ?? `\\x${code.toString(16).padStart(2, '0')}`
   return code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`

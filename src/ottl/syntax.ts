@@ -3,6 +3,8 @@
  * All of its conditions can be read; what cannot be evaluated is refused where it is compiled (compile.ts), by name.
  */
 
+import { unescaped } from '../lib/go-literal.ts'
+
 /** What is wrong in a condition, and where: `1:14: unknown function "IsMath"`. */
 export class OttlError extends Error {
   override readonly name = 'OttlError'
@@ -338,29 +340,9 @@ function integer(text: string, at: number): number | bigint {
   return Number.isSafeInteger(near) ? near : value
 }
 
-const escapes: Readonly<Record<string, string>> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  '"': '"',
-  "'": "'",
-}
-
 /** As Go unquotes a string in double quotes. */
-function unquoted(text: string, at: number): string {
-  const pattern = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))/gs
-  return text.slice(1, -1).replaceAll(pattern, (_, hex, short, long, octal, letter: string | undefined, offset: number) => {
-    const code = hex ?? short ?? long
-    if (code !== undefined) return String.fromCodePoint(Number.parseInt(code, 16))
-    if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8))
-    const char = escapes[letter ?? '']
-    if (char === undefined || letter === "'")
-      throw new OttlError(`unknown escape ${JSON.stringify(`\\${letter}`)}`, at + 1 + offset, 'write a backslash twice')
-    return char
-  })
+function unquoted(literal: string, at: number): string {
+  const text = unescaped(literal.slice(1, -1), '"')
+  if (typeof text === 'string') return text
+  throw new OttlError(`unknown escape ${JSON.stringify(text.escape)}`, at + 1 + text.at, 'write a backslash twice')
 }

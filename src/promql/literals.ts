@@ -1,3 +1,4 @@
+import { unescaped } from '../lib/go-literal.ts'
 import { quote } from '../lib/go-text.ts'
 
 /** A literal that is none; the message is Prometheus's. */
@@ -88,54 +89,11 @@ export function formatDuration(ms: number): string {
   return text
 }
 
-const simple: Readonly<Record<string, number>> = { a: 7, b: 8, f: 12, n: 10, r: 13, t: 9, v: 11 }
-const encoder = new TextEncoder()
-
 /**
- * The text that a string literal stands for; its quotes and escapes are known to be right. `\xC3` and `\303` are bytes of UTF-8, as in Go;
- * a byte that is no UTF-8 becomes a lone surrogate, U+DC00 and the byte, so that such a text is not well-formed and is printed as it was written.
+ * The text that a string literal stands for; its quotes and escapes are known to be right. Bytes that are no UTF-8 are kept in a text that is
+ * not well-formed, and is printed as it was written.
  */
 export function unquote(literal: string): string {
   const inner = literal.slice(1, -1)
-  if (literal[0] === '`' || !inner.includes('\\')) return inner
-  if (!/\\[0-7x]/.test(inner)) return inner.replace(escapes, (_, written: string) => String.fromCodePoint(characterOf(written)))
-  const bytes: number[] = []
-  for (const [part, written] of inner.matchAll(/\\(x..|u.{4}|U.{8}|[0-7]{3}|.)|[^\\]+/gsu)) {
-    if (written !== undefined && /^[x0-7]/.test(written)) bytes.push(characterOf(written))
-    else for (const byte of encoder.encode(written === undefined ? part : String.fromCodePoint(characterOf(written)))) bytes.push(byte)
-  }
-  return decode(Uint8Array.from(bytes))
-}
-
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function decode(bytes: Uint8Array): string {
-  const whole = decoded(bytes)
-  if (whole !== undefined) return whole
-  let text = ''
-  for (let at = 0; at < bytes.length; ) {
-    const lead = bytes[at]!
-    const length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
-    const char = decoded(bytes.subarray(at, at + length))
-    text += char ?? String.fromCharCode(0xdc00 + lead)
-    at += char === undefined ? 1 : length
-  }
-  return text
-}
-
-function decoded(bytes: Uint8Array): string | undefined {
-  try {
-    return strict.decode(bytes)
-  } catch {
-    return undefined
-  }
-}
-
-const escapes = /\\(u.{4}|U.{8}|.)/gsu
-
-function characterOf(written: string): number {
-  const first = written[0]!
-  if (first === 'x' || first === 'u' || first === 'U') return Number.parseInt(written.slice(1), 16)
-  if (first >= '0' && first <= '7') return Number.parseInt(written, 8)
-  return simple[first] ?? first.codePointAt(0)!
+  return literal[0] === '`' ? inner : (unescaped(inner, literal[0]!) as string)
 }

@@ -331,7 +331,8 @@ class Parser {
   #character({ at, text }: Token): NumberNode {
     const char = unquote(text)
     if (char === undefined || [...char].length !== 1) return this.#fail(`malformed character constant: ${text}`)
-    const code = char.codePointAt(0)!
+    // A byte is the character of its number here.
+    const code = char.isWellFormed() ? char.codePointAt(0)! : char.charCodeAt(0) - 0xdc00
     return { kind: 'number', at, literal: text, int: BigInt(code), float: code }
   }
 

@@ -1,19 +1,6 @@
 /** String literals of Go, read and written. */
+import { unescaped } from '../lib/go-literal.ts'
 import { quote } from '../lib/go-text.ts'
-
-const escapes: Readonly<Record<string, string>> = {
-  a: '\x07',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-}
-const sequence = /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))/gsu
 
 /** The text of a literal in double quotes, back quotes or, one character, single quotes; undefined where it is none. */
 export function unquote(literal: string): string | undefined {
@@ -21,19 +8,8 @@ export function unquote(literal: string): string | undefined {
   const inside = literal.slice(1, -1)
   if (literal.length < 2 || literal.at(-1) !== quote) return undefined
   if (quote === '`') return inside.replaceAll('\r', '')
-  if (!inside.includes('\\')) return inside
-  let valid = true
-  const text = inside.replaceAll(sequence, (_, byte, short, long, octal, letter: string | undefined) => {
-    const code = octal === undefined ? Number.parseInt(byte ?? short ?? long ?? '0', 16) : Number.parseInt(octal, 8)
-    if (letter === undefined) {
-      valid &&= code <= 0x10ffff && !(code >= 0xd800 && code < 0xe000)
-      return valid ? String.fromCodePoint(code) : ''
-    }
-    const other = quote === '"' ? "'" : '"'
-    valid &&= letter in escapes && letter !== other
-    return escapes[letter] ?? ''
-  })
-  return valid ? text : undefined
+  const text = unescaped(inside, quote!)
+  return typeof text === 'string' ? text : undefined
 }
 
 /** As `strconv.QuoteToASCII`: what is beyond ASCII is escaped too. */

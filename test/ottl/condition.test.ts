@@ -266,6 +266,7 @@ describe('refuses', () => {
     ['name == "a" xor true', 12, 'unexpected "xor"', undefined],
     ['(name == "a"', 12, 'the condition ends too early, ")" is expected', undefined],
     ['name == "\\d"', 9, 'unknown escape "\\\\d"', 'write a backslash twice'],
+    ['name == "a\\U99999999"', 10, 'unknown escape "\\\\U99999999"', 'write a backslash twice'],
     ['nam == "a"', 0, 'span has no path "nam" here', 'did you mean "name"?'],
     ['status.kode == 1', 0, 'span has no path "status.kode" here', 'did you mean "status.code"?'],
     ['name["a"] == 1', 0, '"name" cannot be indexed', undefined],
