@@ -12,7 +12,7 @@ import { commandHelp, commands, helpText } from './commands/index.ts'
 import { ConfigError, StartError } from './component/errors.ts'
 import { nodeDisk } from './disk.ts'
 import { firstFree } from './embed/ports.ts'
-import { systemClock } from './lib/clock.ts'
+import { every, systemClock } from './lib/clock.ts'
 import { closest } from './lib/distance.ts'
 import { packageManifest, packageVersion, systemLog, systemWorld } from './world.ts'
 
@@ -169,12 +169,32 @@ const lingerMs = 1_000
 
 function stopSignals(run: (signal: string) => void): Disposable {
   const listening = onSignals(['SIGTERM', 'SIGINT'], run)
+  const abandoned = onAbandoned(() => run('SIGTERM'))
   return {
     [Symbol.dispose]() {
       listening[Symbol.dispose]()
+      abandoned[Symbol.dispose]()
       void wait(lingerMs, undefined, { ref: false }).then(() => process.exit())
     },
   }
+}
+
+/** [ms] */
+const lookForParentMs = 500
+
+/**
+ * npm runs a script in a shell and sends signals to that shell only, which dies of them and leaves us behind, on our ports: `npm start` that
+ * was told to stop would go on. So with npm above us we stop when the shell is gone.
+ */
+function onAbandoned(run: () => void): Disposable {
+  const parent = process.ppid
+  if (process.env['npm_lifecycle_event'] === undefined) return { [Symbol.dispose]() {} }
+  const watch = every(systemClock, lookForParentMs, () => {
+    if (process.ppid === parent) return
+    watch[Symbol.dispose]()
+    run()
+  })
+  return watch
 }
 
 function onSignals(names: readonly NodeJS.Signals[], run: (signal: string) => void): Disposable {

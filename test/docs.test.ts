@@ -62,6 +62,7 @@ const elsewhere = [
   'Node … is too old: …',
   'more than … values',
   'no permission to read it',
+  'there are other files here, and no queues',
   'stopped: not everything was delivered',
   '… is another word for …',
   '… is not a private key in PEM',

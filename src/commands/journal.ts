@@ -80,6 +80,6 @@ function timeOf(flag: string, text: string | undefined, what = 'a time'): number
 function cannot(directory: string, error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error
   const code = codeOf(error)
-  const what = { ENOENT: 'there is no such folder', ENOTDIR: 'this is no folder', EACCES: 'no permission to read it' }[code] ?? code
+  const what = { ENOENT: 'there is no such directory', ENOTDIR: 'this is no directory', EACCES: 'no permission to read it' }[code] ?? code
   return new UsageError(`${directory}: ${what}`, 'name the directory of a journal')
 }

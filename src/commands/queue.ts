@@ -43,7 +43,7 @@ async function verify(directory: string, outside: Outside, json: boolean): Promi
 
 async function stats(directory: string, outside: Outside, json: boolean): Promise<number> {
   const reports = await read(directory, outside)
-  outside.print(json ? JSON.stringify(reports.map(sums), null, 2) : reports.flatMap(describe).join('\n') || `${directory}: no queues`)
+  outside.print(json ? JSON.stringify(reports.map(sums), null, 2) : shown(directory, reports).join('\n'))
   return reports.some(hasDamage) ? DAMAGED : 0
 }
 
@@ -95,15 +95,23 @@ async function lockOf(directory: string, disk: Disk) {
 
 async function read(directory: string, { disk }: Outside): Promise<QueueReport[]> {
   try {
-    return await inspect(disk, directory)
+    const reports = await inspect(disk, directory)
+    if (reports.length > 0 || (await mayHaveQueues(directory, disk))) return reports
   } catch (error) {
     throw cannot(directory, error)
   }
+  throw new UsageError(`${directory}: there are other files here, and no queues`, 'name the directory of a file_storage')
+}
+
+async function mayHaveQueues(directory: string, disk: Disk): Promise<boolean> {
+  const names = await disk.list(directory)
+  return names.length === 0 || names.includes(lockName) || directory.includes('exporter.')
 }
 
 function cannot(directory: string, error: unknown): UsageError {
+  if (error instanceof UsageError) return error
   const code = codeOf(error)
-  const what = { ENOENT: 'there is no such folder', ENOTDIR: 'this is no folder', EACCES: 'no permission to read it' }[code] ?? code
+  const what = { ENOENT: 'there is no such directory', ENOTDIR: 'this is no directory', EACCES: 'no permission to read it' }[code] ?? code
   return new UsageError(`${directory}: ${what}`, 'name the directory of a file_storage')
 }
 
@@ -136,11 +144,16 @@ function describe(report: QueueReport): string[] {
     `  waiting    ${waiting.rows} rows in ${batches(waiting.batches)}, ${showBytes(waiting.bytes)}`,
     ...(waiting.batches > 0 ? [`  written    ${when(oldest)} to ${when(newest)}`] : []),
     ...(begun.batches > 0 ? [`  under way  ${begun.rows} rows in ${batches(begun.batches)}: the destination may have them already`] : []),
-    ...(hasDamage(report) ? ['  damaged    see: thalamus queue verify'] : []),
   ]
 }
 
+function shown(directory: string, reports: readonly QueueReport[]): string[] {
+  if (reports.length === 0) return [`${directory}: no queues`]
+  return reports.flatMap(report => [...describe(report), ...(hasDamage(report) ? ['  damaged    see: thalamus queue verify'] : [])])
+}
+
 function verdict(directory: string, reports: readonly QueueReport[]): string[] {
+  if (reports.length === 0) return [`${directory}: no queues`]
   const lines = reports.flatMap(report => [
     ...describe(report),
     ...report.segments.flatMap(segment => {
@@ -154,7 +167,7 @@ function verdict(directory: string, reports: readonly QueueReport[]): string[] {
   const more = lost.some(one => one.rows === undefined) ? ' at least' : ''
   return [
     ...lines,
-    `${directory}: damaged,${more} ${rows} rows are lost; a start delivers what is whole, and so does thalamus queue repair keep it`,
+    `${directory}: damaged,${more} ${rows} rows are lost; what is whole is delivered at the next start, and kept by thalamus queue repair`,
   ]
 }
 

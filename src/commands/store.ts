@@ -77,7 +77,7 @@ async function read({ directory }: Asked, { disk }: Outside): Promise<FileReport
 
 function cannot(directory: string, error: unknown): UsageError {
   const code = codeOf(error)
-  const what = { ENOENT: 'there is no such folder', ENOTDIR: 'this is no folder', EACCES: 'no permission to read it' }[code] ?? code
+  const what = { ENOENT: 'there is no such directory', ENOTDIR: 'this is no directory', EACCES: 'no permission to read it' }[code] ?? code
   return new UsageError(`${directory}: ${what}`, 'name the directory of a store')
 }
 

@@ -1,5 +1,6 @@
 /** The command line as a process of its own. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -69,6 +70,21 @@ test('runs, serves, and ends with 0 on SIGTERM', async () => {
   )
   expect(out).toMatch(/\nstopped: all that was held was delivered\n$/)
   expect(code).toBe(0)
+})
+
+test('ends when the shell that npm ran it in was ended, since npm tells nobody else', async () => {
+  const node = join(root, 'node_modules/.bin/node')
+  const script = '"$0" "$1" --config "$2"; true'
+  const env = { ...process.env, npm_lifecycle_event: 'start' }
+  const shell = spawn('sh', ['-c', script, node, join(root, 'bin/thalamus.js'), config], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+  let out = ''
+  shell.stdout.on('data', chunk => {
+    out += chunk
+    if (out.includes('SDK ')) shell.kill('SIGTERM')
+  })
+  // Closed by the last that writes to it, which is not the shell.
+  await once(shell.stdout, 'close')
+  expect(out).toMatch(/\nstopped: all that was held was delivered\n$/)
 })
 
 test.runIf(existsSync('/dev/full'))('a log that cannot be written, because the disk is full, ends nothing', async () => {

@@ -70,7 +70,15 @@ test('a directory without queues', async () => {
   disk = new MemoryDisk()
   await disk.makeFolder(directory)
   expect(await thalamus('stats', directory)).toEqual({ code: 0, out: `${directory}: no queues\n`, err: '' })
-  expect(await thalamus('verify', directory)).toEqual({ code: 0, out: `${directory}: all is whole\n`, err: '' })
+  expect(await thalamus('verify', directory)).toEqual({ code: 0, out: `${directory}: no queues\n`, err: '' })
+})
+test.each(['stats', 'verify', 'repair'])('%s of a directory that is something else', async verb => {
+  disk = new MemoryDisk()
+  await disk.makeFolder('/var')
+  await disk.makeFolder('/var/home')
+  disk.put('/var/home/notes.txt', Buffer.from('milk'))
+  const err = '/var/home: there are other files here, and no queues\n  name the directory of a file_storage\n'
+  expect(await thalamus(verb, '/var/home')).toEqual({ code: 1, out: '', err })
 })
 
 describe('a queue that is damaged', () => {
@@ -81,10 +89,9 @@ describe('a queue that is damaged', () => {
     expect(out.split('\n').slice(1)).toEqual([
       '  waiting    30 rows in 1 batch, 30B',
       '  written    2023-11-14T22:13:22.000Z to 2023-11-14T22:13:22.000Z',
-      '  damaged    see: thalamus queue verify',
       `  ${segment}`,
       '    at byte 90: 60 bytes are damaged: 1 batch with 20 rows lost, written 2023-11-14T22:13:21.000Z',
-      `${directory}: damaged, 20 rows are lost; a start delivers what is whole, and so does thalamus queue repair keep it`,
+      `${directory}: damaged, 20 rows are lost; what is whole is delivered at the next start, and kept by thalamus queue repair`,
       '',
     ])
   })
