@@ -22,7 +22,21 @@ export const annotationText = ({ text, position }: Annotation, query: string): s
  * whole keeps the place.
  */
 export class Annotations {
-  readonly #all = new Map<string, Entry>()
+  #all = new Map<string, Entry>()
+
+  /** Keeps apart what `run` says, which is said again later by what this resolves to: where a side is worked out before another one that Prometheus works out before it. */
+  async later(run: () => Promise<void>): Promise<() => void> {
+    const before = this.#all
+    const said = new Map<string, Entry>()
+    this.#all = said
+    await run()
+    this.#all = before
+    return () => {
+      for (const [text, { severity, position, detail, show, merge }] of said)
+        if (show === undefined) this.add(severity, text, position)
+        else this.detailed(severity, text, position!, detail, merge!, show)
+    }
+  }
 
   add(severity: Severity, text: string, position?: Position): void {
     const known = this.#all.get(text)?.position
@@ -47,7 +61,13 @@ export class Annotations {
     show: (detail: T) => string,
   ): void {
     const known = this.#all.get(text)?.detail as T | undefined
-    this.#all.set(text, { severity, position, detail: known === undefined ? detail : merge(known, detail), show: show as Entry['show'] })
+    this.#all.set(text, {
+      severity,
+      position,
+      detail: known === undefined ? detail : merge(known, detail),
+      show: show as Entry['show'],
+      merge: merge as Entry['merge'],
+    })
   }
 
   get size(): number {
@@ -68,6 +88,7 @@ interface Entry {
   readonly position: Position | undefined
   readonly detail?: unknown
   readonly show?: ((detail: unknown) => string) | undefined
+  readonly merge?: ((old: unknown, now: unknown) => unknown) | undefined
 }
 
 /** What was done to histograms when they disagreed. */

@@ -91,9 +91,9 @@ export interface FunctionContext {
   /** Names stay until the whole expression is known; else the engine takes them from every row that says `dropName`. */
   readonly delayedNameRemoval: boolean
   /**
-   * An instant selector over the samples of (from, to] at every step of the grid, or at the one time `at` [epoch ms] for all steps, whose values are
-   * the times [epoch ms] of the samples in place of their values: what info() tells the newest of several info series by. Of a sample that is a histogram
-   * it says so (HISTOGRAM) and gives its time, too.
+   * An instant selector at every step of the grid, or at the time that the first argument's selectors share where they share one, whose values are the times [epoch ms] of
+   * the samples in place of their values: what info() tells the newest of several info series by. Of a sample that is a histogram it says so (HISTOGRAM) and gives its
+   * time, too.
    */
-  selectTimes(matchers: readonly Matcher[], from: number, to: number, at?: number): Promise<readonly Row[]>
+  selectTimes(matchers: readonly Matcher[]): Promise<readonly Row[]>
 }

@@ -29,6 +29,8 @@ const TELEMETRYGEN = 'github.com/open-telemetry/opentelemetry-collector-contrib/
 const JAEGER = 'github.com/jaegertracing/jaeger@v1.76.0'
 const PROMETHEUS = 'github.com/prometheus/prometheus@v0.314.0'
 const PROMETHEUS_VERSION = '3.14.0'
+/** Whose PromQL is that of the suite that we pass: it was changed after 3.14.0. */
+const PROMQL = 'github.com/prometheus/prometheus@v0.315.0'
 const ALERTMANAGER = 'github.com/prometheus/alertmanager@v0.34.1'
 const ALERTMANAGER_VERSION = '0.34.1'
 /** No cloud discovery: files, HTTP and static targets stay. */
@@ -65,6 +67,16 @@ const tools: readonly Tool[] = [
       const flags = ['-mod=mod', '-tags', PROMETHEUS_TAGS, ...SMALL.with(-1, `-s -w ${version(PROMETHEUS_VERSION)}`), '-o', into]
       insideModule(PROMETHEUS, work, module => go(['build', ...flags, './cmd/prometheus', './cmd/promtool'], module))
     },
+  },
+  {
+    name: 'promqltest',
+    recipe: PROMQL + text('./promqltest/main.go'),
+    programs: ['promqltest'],
+    install: (into, work) =>
+      insideModule(PROMQL, work, module => {
+        cpSync(here('./promqltest'), join(module, 'cmd/promqltest'), { recursive: true })
+        go(['build', '-mod=mod', ...SMALL, '-o', into, './cmd/promqltest'], module)
+      }),
   },
   {
     name: 'alertmanager',
@@ -145,6 +157,7 @@ export type Program =
   | 'jaeger'
   | 'prometheus'
   | 'promtool'
+  | 'promqltest'
   | 'alertmanager'
   | 'amtool'
   | 'loader'

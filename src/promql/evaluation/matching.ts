@@ -3,7 +3,7 @@ import type { VectorMatching } from '../ast.ts'
 import { QueryError } from '../query-error.ts'
 import { ABSENT, FLOAT, type Grid } from '../value.ts'
 import { mergeAlike } from './merge.ts'
-import type { Operation, Side } from './operation.ts'
+import type { LastWords, Operation, Side } from './operation.ts'
 import type { Evaluation, VectorOperator } from './operator.ts'
 import { type FlowingRow, type Sink, withoutName } from './rows.ts'
 import { showLabels } from './show-labels.ts'
@@ -19,14 +19,23 @@ export class VectorMatch implements VectorOperator {
   readonly oneName = false
   readonly #cx: Evaluation
   readonly #operation: Operation
+  readonly #words: LastWords
   readonly #matching: VectorMatching
   readonly #left: VectorOperator
   readonly #right: VectorOperator
 
-  constructor(cx: Evaluation, operation: Operation, matching: VectorMatching, left: VectorOperator, right: VectorOperator) {
+  constructor(
+    cx: Evaluation,
+    operation: Operation,
+    words: LastWords,
+    matching: VectorMatching,
+    left: VectorOperator,
+    right: VectorOperator,
+  ) {
     this.grid = left.grid
     this.#cx = cx
     this.#operation = operation
+    this.#words = words
     this.#matching = matching
     this.#left = left
     this.#right = right
@@ -46,8 +55,9 @@ export class VectorMatch implements VectorOperator {
     if ((many.length === 0 || one.length === 0) && !fills) return
     const groups = grouped(many, one, signature)
     this.#refuseDuplicates(groups, many, one, fills)
-    const pairing = new Pairing(this.#cx, this.#operation, this.#matching, this.grid.steps)
+    const pairing = new Pairing(this.#cx, this.#operation, this.#words, this.#matching, this.grid.steps)
     for (const group of groups.values()) await pairing.pair(group)
+    this.#words.tell(this.#cx.annotations)
     for (const row of mergeAlike(pairing.rows, pool, 'merge')) {
       if (pool.charge(row)) sink(row)
       else pool.give(row)
@@ -127,6 +137,7 @@ class Pairing {
   readonly rows: FlowingRow[] = []
   readonly #cx: Evaluation
   readonly #operation: Operation
+  readonly #words: LastWords
   readonly #matching: VectorMatching
   readonly #steps: number
   readonly #manySide: 'left' | 'right'
@@ -136,9 +147,10 @@ class Pairing {
   readonly #resultLabels: (many: Labels, one: Labels) => Labels
   readonly #matched: (labels: Labels) => Labels
 
-  constructor(cx: Evaluation, operation: Operation, matching: VectorMatching, steps: number) {
+  constructor(cx: Evaluation, operation: Operation, words: LastWords, matching: VectorMatching, steps: number) {
     this.#cx = cx
     this.#operation = operation
+    this.#words = words
     this.#matching = matching
     this.#steps = steps
     const swapped = matching.cardinality === 'one-to-many'
@@ -222,7 +234,10 @@ class Pairing {
     const any = uniqueness.any
     for (let i = 0; i < unmatched.length; i++) if (any[i] !== 0) unmatched[i] = ABSENT
     const present: Side = { kind: unmatched, value: row.value, histograms: row.histograms }
+    // These come after all pairs.
+    this.#words.turn = 1
     this.#result(constant(fill, this.#steps), present, this.#resultLabels(this.#matched(row.labels), row.labels), undefined, uniqueness)
+    this.#words.turn = 0
   }
 
   /** @param into the many side's own row where nobody needs it any more */

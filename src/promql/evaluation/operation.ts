@@ -1,5 +1,5 @@
 import type { FloatHistogram } from '../../model/float-histogram.ts'
-import { type Annotations, infoIncompatibleTypes } from '../annotations.ts'
+import { type Annotation, Annotations, infoIncompatibleTypes, type Severity } from '../annotations.ts'
 import type { BinaryExpr, BinaryOp, Position } from '../ast.ts'
 import { isCustom } from '../histogram/layout.ts'
 import { ABSENT, FLOAT, HISTOGRAM } from '../value.ts'
@@ -19,6 +19,25 @@ export interface MutableSide {
   histograms: (FloatHistogram | undefined)[] | undefined
 }
 
+/** What an operation between two vectors says, of which at each step the last is told: as Prometheus does, where samples are paired step by step. */
+export class LastWords extends Annotations {
+  step = 0
+  /** Those of a higher one come later. */
+  turn = 0
+  /** [by step] */
+  readonly #last = new Map<number, Annotation & { readonly turn: number }>()
+
+  override add(severity: Severity, text: string, position?: Position): void {
+    const known = this.#last.get(this.step)
+    if (known === undefined || known.turn <= this.turn) this.#last.set(this.step, { severity, text, position, turn: this.turn })
+  }
+
+  tell(annotations: Annotations): void {
+    for (const { severity, text, position } of this.#last.values()) annotations.add(severity, text, position)
+    this.#last.clear()
+  }
+}
+
 /** What a binary operator does with two samples; set operators ask only whether there are any, and are not here. */
 export class Operation {
   readonly op: BinaryOp
@@ -29,6 +48,7 @@ export class Operation {
   readonly dropsName: boolean
   readonly #ofFloats: boolean
   readonly #annotations: Annotations
+  readonly #words: LastWords | undefined
 
   constructor(expr: Pick<BinaryExpr, 'op' | 'bool' | 'position'>, annotations: Annotations) {
     this.op = expr.op
@@ -37,6 +57,7 @@ export class Operation {
     this.dropsName = isArithmetic(expr.op)
     this.#ofFloats = isArithmetic(expr.op) || isComparison(expr.op)
     this.#annotations = annotations
+    this.#words = annotations instanceof LastWords ? annotations : undefined
   }
 
   /**
@@ -106,6 +127,7 @@ export class Operation {
         out.kind[i] = ABSENT
         continue
       }
+      if (this.#words !== undefined) this.#words.step = i
       const result = this.sample(sampleAt(left, i), sampleAt(right, i), kept)
       if (result === undefined) out.kind[i] = ABSENT
       else if (typeof result === 'number') {

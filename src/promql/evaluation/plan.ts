@@ -36,10 +36,11 @@ import {
 import { type Streamed, streamed } from './columns.ts'
 import { CountValues } from './count-values.ts'
 import { resolveDuration } from './durations.ts'
+import { infoTimes } from './info-times.ts'
 import { InstantSelector, type Wanted } from './instant.ts'
 import { VectorMatch } from './matching.ts'
 import { Merged } from './merge.ts'
-import { Operation } from './operation.ts'
+import { LastWords, Operation } from './operation.ts'
 import type { Evaluation, ScalarOperator, VectorOperator } from './operator.ts'
 import { Quantile } from './quantiles.ts'
 import { Ranked } from './ranking.ts'
@@ -103,7 +104,7 @@ export class Planner {
   readonly #cx: Evaluation
   readonly #selections = new Map<string, Selection>()
   readonly #shared = new Map<string, Shared>()
-  readonly #calls = new Map<string, { readonly shared: Shared; readonly evaluation: Repeated }>()
+  readonly #calls = new Map<string, { readonly call: PlannedCall; readonly shared: Shared; readonly evaluation: Repeated }>()
   /** where what is being planned counts its samples */
   #tally: Tally
 
@@ -276,9 +277,13 @@ export class Planner {
 
   /** epoch ms: what the first step looks at */
   #time({ offset, at }: { readonly offset: Duration; readonly at: At | undefined }, grid: Grid): number {
+    return (at === undefined ? grid.start : this.#at(at)) - this.#duration(offset, true)
+  }
+
+  /** epoch ms */
+  #at(at: At): number {
     const { start, end } = this.#plan
-    const time = at === undefined ? grid.start : at === 'start' ? start : at === 'end' ? end : at
-    return time - this.#duration(offset, true)
+    return at === 'start' ? start : at === 'end' ? end : at
   }
 
   #duration(duration: Duration, mayBeNegative: boolean): number {
@@ -298,7 +303,8 @@ export class Planner {
       const [a, b] = [this.vector(expr.left, grid), this.vector(expr.right, grid)]
       const { op } = expr
       if (op === 'and' || op === 'or' || op === 'unless') return new SetOperator(cx, op, expr.matching!, a, b)
-      return new VectorMatch(cx, new Operation(expr, cx.annotations), expr.matching!, a, b)
+      const words = new LastWords()
+      return new VectorMatch(cx, new Operation(expr, words), words, expr.matching!, a, b)
     }
     const operation = new Operation(expr, cx.annotations)
     const operator =
@@ -345,8 +351,11 @@ export class Planner {
       if (matrix === undefined) throw new QueryError('internal', `${expr.func}() has no range vector`)
       const operator = new WindowCall(call, func, matrix.operator)
       if (!plain) return func.dropName ? this.#nameless(operator, 'refuse') : operator
-      known = { shared: new Shared(operator), evaluation: new Repeated(tally) }
+      known = { call, shared: new Shared(operator), evaluation: new Repeated(tally) }
       this.#calls.set(key, known)
+    } else {
+      // Annotations are about the last of them, as if each had been evaluated.
+      Object.assign(known.call.context, { position: expr.position, positions: args.map(positionOf) })
     }
     const operator = new CountedAgain(known.shared.use(), known.evaluation, this.#tally)
     return func.dropName ? this.#nameless(operator, 'refuse') : operator
@@ -410,7 +419,7 @@ export class Planner {
         args,
         instant: grid.steps === 1 && (start === end || invariant(expr)),
         delayedNameRemoval: cx.delayedNameRemoval,
-        selectTimes: (matchers, from, to, at) => this.#selectTimes(matchers, from, to, at, grid, expr.func, tally),
+        selectTimes: matchers => this.#selectTimes(matchers, args[0]!, grid, expr.func, tally),
       },
     }
   }
@@ -434,18 +443,18 @@ export class Planner {
     }
   }
 
-  async #selectTimes(
-    matchers: readonly Matcher[],
-    from: number,
-    to: number,
-    at: number | undefined,
-    grid: Grid,
-    func: string,
-    tally: Tally,
-  ) {
+  async #selectTimes(matchers: readonly Matcher[], expr: Expr, grid: Grid, func: string, tally: Tally) {
     const { lookback } = this.#cx
-    const selection = this.select(matchers, { from, to, step: this.#hintStep(grid), range: 0, func })
-    const look = at === undefined ? { first: grid.start, step: grid.step, lookback } : { first: at, step: 0, lookback }
+    const { at, offset } = infoTimes(expr, {
+      typeOf: this.#plan.typeOf,
+      offset: duration => this.#duration(duration, true),
+      at: at => this.#at(at),
+    })
+    const first = (at ?? grid.start) - offset
+    const step = at === undefined ? grid.step : 0
+    const look = { first, step, lookback }
+    const hints = { from: first - lookback, to: first + step * (grid.steps - 1), step: this.#hintStep(grid), range: 0, func }
+    const selection = this.select(matchers, hints)
     const rows: Parameters<Parameters<VectorOperator['run']>[0]>[0][] = []
     const selector = new InstantSelector(this.#cx, grid, selection, look, 'milliseconds')
     await new Counted(selector, tally).run(row => rows.push(row))
@@ -496,7 +505,8 @@ export function invariant(expr: Expr): boolean {
       return invariant(expr.left) && invariant(expr.right)
     case 'call':
       if (expr.func === 'timestamp') return expr.args.every(arg => bare(arg).kind === 'vector_selector' && invariant(arg))
-      return !ofTheTime.has(expr.func) && expr.args.every(invariant)
+      // Where the argument's selectors share no time, info series are looked at at each step.
+      return !ofTheTime.has(expr.func) && expr.func !== 'info' && expr.args.every(invariant)
   }
 }
 

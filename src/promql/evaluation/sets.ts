@@ -31,12 +31,14 @@ export class SetOperator implements VectorOperator {
 
   /** Of the right side only the presence is kept. */
   async #filter(sink: Sink, wanted: boolean): Promise<void> {
-    const { pool } = this.#cx
+    const { pool, annotations } = this.#cx
     const present = new Map<string, Uint8Array>()
-    await this.#right.run(row => {
-      this.#mark(present, row)
-      pool.give(row)
-    })
+    const say = await annotations.later(() =>
+      this.#right.run(row => {
+        this.#mark(present, row)
+        pool.give(row)
+      }),
+    )
     await this.#left.run(row => {
       const other = present.get(this.#signature(row.labels))
       if (other === undefined && !wanted) return sink(row)
@@ -46,6 +48,7 @@ export class SetOperator implements VectorOperator {
       if (pool.charge(own)) sink(own)
       else pool.give(own)
     })
+    say()
   }
 
   /** Everything of the left, and of the right what matches nothing there. */

@@ -2,7 +2,7 @@ import type { FloatHistogram } from '../../model/float-histogram.ts'
 import type { SelectedSeries } from '../../model/query.ts'
 import { infoMismatchedCustomBuckets, warnMixedExponentialCustomHistograms, warnMixedFloatsHistograms } from '../annotations.ts'
 import type { Position } from '../ast.ts'
-import { add, multiply, subtract } from '../histogram/arithmetic.ts'
+import { add, difference, multiply } from '../histogram/arithmetic.ts'
 import { isCustom } from '../histogram/layout.ts'
 import { detectReset } from '../histogram/reset.ts'
 import { FLOAT, type Grid, HISTOGRAM } from '../value.ts'
@@ -96,9 +96,9 @@ export class SmoothedSelector implements VectorOperator {
     }
     const counter = before.resetHint !== 'gauge' || after.resetHint !== 'gauge'
     if (counter && detectReset(after, before)) return multiply(after, fraction)
-    const difference = subtract(after, before)!
-    if (difference.reconciled) infoMismatchedCustomBuckets(annotations, 'subtraction', this.#position)
-    const sum = add(multiply(difference.histogram, fraction), before)!
+    const grown = difference(after, before)!
+    if (grown.reconciled) infoMismatchedCustomBuckets(annotations, 'subtraction', this.#position)
+    const sum = add(multiply(grown.histogram, fraction), before)!
     if (sum.reconciled) infoMismatchedCustomBuckets(annotations, 'addition', this.#position)
     return sum.histogram
   }

@@ -1,10 +1,10 @@
 import { quote } from '../../lib/go-text.ts'
 import { Labels } from '../../model/labels.ts'
 import { type Matcher, valueTest } from '../../model/matcher.ts'
-import type { Expr, VectorSelector } from '../ast.ts'
+import type { Expr } from '../ast.ts'
 import type { FunctionContext, MutableRow, WholeFunction } from '../kernel.ts'
 import { QueryError } from '../query-error.ts'
-import { ABSENT, FLOAT, type Grid, HISTOGRAM, type Row, timeOf } from '../value.ts'
+import { ABSENT, FLOAT, type Grid, HISTOGRAM, type Row } from '../value.ts'
 import { emptyRow } from './rows.ts'
 
 /**
@@ -59,15 +59,13 @@ interface InfoSeries {
 }
 
 async function infoSeries(base: readonly Row[], wanted: Wanted, cx: FunctionContext): Promise<readonly InfoSeries[]> {
-  const matchers = identifying.flatMap(name => {
-    const values = new Set(base.map(({ labels }) => labels.get(name)))
-    values.delete('')
-    const value = [...values].map(quoteMeta).join('|')
-    return values.size === 0 ? [] : [{ name, op: '=~', value } as const]
+  if (!base.some(({ labels }) => isIdentified(labels))) return []
+  const matchers = identifying.map(name => {
+    const values = new Set(base.filter(({ labels }) => isIdentified(labels)).map(({ labels }) => labels.get(name)))
+    return { name, op: '=~', value: [...values].map(quoteMeta).join('|') } as const
   })
-  if (matchers.length === 0) return []
-  const { from, to, at } = reachOf(cx)
-  const rows = await cx.selectTimes([...matchers, ...wanted.data, ...wanted.names], from, to, at)
+  const found = await cx.selectTimes([...matchers, ...wanted.data, ...wanted.names])
+  const rows = found.filter(({ labels }) => isIdentified(labels))
   return [...Map.groupBy(rows, ({ labels }) => labels.name)].map(([name, of]) => ({
     name,
     byIdentity: Map.groupBy(of, ({ labels }) => identityOf(labels)),
@@ -77,59 +75,10 @@ async function infoSeries(base: readonly Row[], wanted: Wanted, cx: FunctionCont
 const identifyingSet: ReadonlySet<string> = new Set(identifying)
 const identityOf = (labels: Labels): string => labels.keep(identifyingSet).key
 
+/** What has neither label is joined with nothing. */
+const isIdentified = (labels: Labels): boolean => identifying.some(name => labels.has(name))
+
 const quoteMeta = (text: string): string => text.replace(/[\\.+*?()|[\]{}^$]/g, '\\$&')
-
-/** Which samples of info series may count: as the first selector of the argument looks back, and pinned by `@` where it is. */
-function reachOf({ args, grid, lookback }: FunctionContext): { from: number; to: number; at?: number } {
-  const { offset, at } = args[0] === undefined ? nowhere : (placeOf(args[0], nowhere, grid) ?? nowhere)
-  if (at !== undefined) return { from: at - lookback, to: at, at }
-  return { from: grid.start - lookback - offset, to: timeOf(grid, grid.steps - 1) - offset }
-}
-
-interface Place {
-  /** [ms] */
-  readonly offset: number
-  /** epoch ms, offsets reckoned in */
-  readonly at: number | undefined
-}
-
-const nowhere: Place = { offset: 0, at: undefined }
-
-/** Where the first selector of an expression looks. */
-function placeOf(expr: Expr, outer: Place, grid: Grid): Place | undefined {
-  switch (expr.kind) {
-    case 'vector_selector':
-      return shifted(expr, outer, grid)
-    case 'matrix_selector':
-      return shifted(expr.selector, outer, grid)
-    case 'subquery': {
-      const place = shifted(expr, outer, grid)
-      return placeOf(expr.expr, place.at === undefined ? outer : place, grid)
-    }
-    case 'paren':
-    case 'unary':
-      return placeOf(expr.expr, outer, grid)
-    case 'binary':
-      return placeOf(expr.left, outer, grid) ?? placeOf(expr.right, outer, grid)
-    case 'aggregate':
-      return placeOf(expr.expr, outer, grid)
-    case 'call':
-      for (const arg of expr.args) {
-        const place = placeOf(arg, outer, grid)
-        if (place !== undefined) return place
-      }
-      return undefined
-    default:
-      return undefined
-  }
-}
-
-function shifted({ offset, at }: Pick<VectorSelector, 'offset' | 'at'>, outer: Place, grid: Grid): Place {
-  // Durations are worked out before anything is evaluated.
-  const ms = typeof offset === 'number' ? offset : 0
-  const pinned = at === 'start' ? grid.start : at === 'end' ? timeOf(grid, grid.steps - 1) : (at ?? outer.at)
-  return { offset: ms, at: pinned === undefined ? undefined : pinned - ms }
-}
 
 /** A series with the labels of its info series, as many rows as there are combinations of these. */
 function withInfo(row: Row, infos: readonly InfoSeries[], wanted: Wanted, grid: Grid): readonly Row[] {

@@ -1,7 +1,7 @@
 import type { CounterResetHint, FloatHistogram, Span } from '../../model/float-histogram.ts'
 import { coarsen } from './columns.ts'
 import { bucketsOf, compact, isCustom, sameBounds, sameShape, withBuckets } from './layout.ts'
-import { HistogramSum, sidesOf } from './sum.ts'
+import { HistogramSum, reachesIntoZero, sidesOf } from './sum.ts'
 
 /** Two histograms as one, and what is to be said about it. */
 export interface Combined {
@@ -26,9 +26,12 @@ export const add = (left: FloatHistogram, right: FloatHistogram): Combined | und
 /** The difference is a gauge. Undefined where one has exponential and the other custom buckets. */
 export const subtract = (left: FloatHistogram, right: FloatHistogram): Combined | undefined => combine(left, right, -1, 'gauge')
 
+/** The difference with the hint of a sum: a step on the way to something else. Undefined where one has exponential and the other custom buckets. */
+export const difference = (left: FloatHistogram, right: FloatHistogram): Combined | undefined => combine(left, right, -1)
+
 /** `left - right` as a gauge, with empty buckets; undefined where the two are not of one shape. What windows with nothing special in them need. */
 export function alignedDifference(left: FloatHistogram, right: FloatHistogram): FloatHistogram | undefined {
-  if (!sameShape(left, right)) return undefined
+  if (!sameShape(left, right) || reachesIntoZero(right)) return undefined
   return {
     ...left,
     count: left.count - right.count,

@@ -1,6 +1,6 @@
 import type { CounterResetHint, FloatHistogram } from '../../model/float-histogram.ts'
 import { isCustom, sameBounds } from './layout.ts'
-import { detectReset } from './reset.ts'
+import { anythingFewer, detectReset } from './reset.ts'
 import { emptyHistogram } from './text.ts'
 
 /**
@@ -20,7 +20,7 @@ function continues(current: FloatHistogram, previous: FloatHistogram): boolean {
     current.schema === previous.schema &&
     current.zeroThreshold === previous.zeroThreshold &&
     (!isCustom(current) || sameBounds(current.customBounds, previous.customBounds)) &&
-    !detectReset({ ...current, resetHint: 'unknown' }, previous)
+    !anythingFewer(current, previous)
   )
 }
 

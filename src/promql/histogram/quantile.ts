@@ -34,9 +34,11 @@ export function histogramQuantile(q: number, histogram: FloatHistogram): Quantil
   const count = Math.min(counted, histogram.count)
   if (count < rank) return hasNaN ? { value: Number.NaN, nan: 'nan' } : plain(bucket.upper)
 
-  const fraction = (upwards ? rank - (count - bucket.count) : count - rank) / bucket.count
+  const within = upwards ? rank - (count - bucket.count) : count - rank
+  // As Prometheus does: having counted on to the last bucket it interpolates in that one.
+  const last = hasNaN && at + 1 < buckets.length ? buckets.at(buckets.length - 1) : bucket
   const nan = hasNaN && sumOf(buckets, at + 1, count) < histogram.count ? 'skewed' : undefined
-  return { value: interpolate(bucket, fraction, isCustom(histogram)), nan }
+  return { value: interpolate(last, within / last.count, isCustom(histogram)), nan }
 }
 
 interface Found {

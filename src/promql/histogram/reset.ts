@@ -1,7 +1,7 @@
 import type { FloatHistogram } from '../../model/float-histogram.ts'
 import { type Columns, coarsen, rebound } from './columns.ts'
 import { isCustom, sameBounds, sameShape } from './layout.ts'
-import { dropWithin, sharedBounds, sidesOf, widened } from './sum.ts'
+import { dropWithin, reachesIntoZero, sharedBounds, sidesOf, widened } from './sum.ts'
 
 /**
  * Whether a counter has begun anew between two histograms: anything it counts has become fewer, a populated bucket is gone, or its shape has changed as it only does
@@ -11,7 +11,7 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
   if (current.resetHint === 'reset') return true
   if (current.resetHint === 'not_reset') return false
   if (current.count < previous.count) return true
-  if (sameShape(current, previous)) return anyFewer(current, previous)
+  if (sameShape(current, previous) && !reachesIntoZero(current)) return anyFewer(current, previous)
   if (isCustom(current)) return isCustom(previous) ? customReset(current, previous) : true
   if (current.schema > previous.schema || current.zeroThreshold < previous.zeroThreshold) return true
 
@@ -27,6 +27,13 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
     coarsen(before[side], previous.schema - current.schema)
     return fewer(now[side], before[side])
   })
+}
+
+/** Whether anything that `previous` holds, in whatever bucket, has become fewer. Both have one schema, zero threshold and bounds. */
+export function anythingFewer(current: FloatHistogram, previous: FloatHistogram): boolean {
+  if (current.count < previous.count || current.zeroCount < previous.zeroCount) return true
+  const [now, before] = [sidesOf(current), sidesOf(previous)]
+  return fewer(now.positive, before.positive) || fewer(now.negative, before.negative)
 }
 
 function anyFewer(current: FloatHistogram, previous: FloatHistogram): boolean {

@@ -160,14 +160,15 @@ export class HistogramSum {
     this.#addSide(this.#negative, other.negativeSpans, other.negativeCounts, other.schema, factor)
   }
 
-  /** Buckets that end within the zero bucket are left out: they are counted there. */
+  /** Buckets that end within the zero bucket, at the resolution of the sum, are left out: they are counted there. */
   #addSide(columns: Columns, spans: readonly Span[], counts: readonly number[], schema: number, factor: number): void {
     if (counts.length === 0) return
     const clear = exponentialBound(spans[0]!.offset, schema) > this.zeroThreshold
     if (clear && schema === this.schema && addInPlace(columns, spans, counts, factor)) return
     const other = columnsOf(spans, counts)
-    if (!clear) dropWithin(other, schema, this.zeroThreshold)
+    // As Prometheus does: of a finer bucket that a coarser one takes beyond the zero bucket both hold what it holds.
     if (schema > this.schema) coarsen(other, schema - this.schema)
+    dropWithin(other, this.schema, this.zeroThreshold)
     addColumns(columns, other, factor)
   }
 
@@ -251,6 +252,12 @@ export function dropWithin(columns: Columns, schema: number, threshold: number):
   if (from === 0) return
   for (const column of [columns.index, columns.count, columns.lost]) column.splice(0, from)
   columns.spans = undefined
+}
+
+/** Whether it has a bucket that ends within its zero bucket: such a one is not looked at where histograms are added to others or compared. */
+export function reachesIntoZero({ schema, zeroThreshold, positiveSpans, negativeSpans }: FloatHistogram): boolean {
+  if (zeroThreshold === 0) return false
+  return [positiveSpans, negativeSpans].some(([first]) => first !== undefined && exponentialBound(first.offset, schema) <= zeroThreshold)
 }
 
 /** Bounds that both have; both are ascending. */

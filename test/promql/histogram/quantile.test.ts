@@ -36,7 +36,8 @@ describe('histogram_quantile', () => {
 
   test('with NaN observations counts them as largest, and says so', () => {
     const histogram = h('count:10 sum:NaN offset:1 buckets:[5 1]')
-    expect(histogramQuantile(0.25, histogram)).toEqual({ value: Math.SQRT2, nan: 'skewed' })
+    // Half of the way into the bucket (1, 2], where 2.5 of 10 lie, goes 2.5 times as far through (2, 4], the last one, as Prometheus goes.
+    expect(histogramQuantile(0.25, histogram)).toEqual({ value: 8 * Math.SQRT2, nan: 'skewed' })
     expect(histogramQuantile(0.7, histogram)).toEqual({ value: nan, nan: 'nan' })
     // -Inf and +Inf make NaN too: then all observations are in buckets.
     expect(histogramQuantile(0.25, h('count:10 sum:NaN offset:1 buckets:[5 5]')).nan).toBeUndefined()
