@@ -62,4 +62,22 @@ function calculated(op: '+' | '-' | '*' | '/' | '%' | '^', left: number, right: 
   }
 }
 
-const refused = ({ start, end }: Position, what: string): QueryError => new QueryError('bad_data', `${start}:${end}: ${what}`)
+const refused = (position: Position, what: string): RefusedDuration => new RefusedDuration(position, what)
+
+/** A duration of an expression that comes to none. */
+export class RefusedDuration extends QueryError {
+  readonly #position: Position
+  readonly #what: string
+  constructor(position: Position, what: string) {
+    super('bad_data', what)
+    this.#position = position
+    this.#what = what
+  }
+
+  /** With its place in a query, in bytes from 0, as Prometheus tells it. */
+  in(query: string): QueryError {
+    const { start, end } = this.#position
+    const bytes = (at: number): number => new TextEncoder().encode(query.slice(0, at)).length
+    return new QueryError('bad_data', `${bytes(start)}:${bytes(end)}: ${this.#what}`)
+  }
+}

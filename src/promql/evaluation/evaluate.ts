@@ -9,6 +9,7 @@ import { QueryError } from '../query-error.ts'
 import { ABSENT, type Grid, type QueryValue, type Row, type Series } from '../value.ts'
 import { Budget } from './budget.ts'
 import { bare } from './calls.ts'
+import { RefusedDuration } from './durations.ts'
 import { extended } from './extended.ts'
 import { mergeAlike, sameLabelset } from './merge.ts'
 import type { Evaluation } from './operator.ts'
@@ -67,7 +68,7 @@ interface Asked {
 async function evaluated(
   options: EngineOptions,
   queryable: Queryable,
-  { signal, stats = 'total' }: Pick<InstantQuery, 'signal' | 'stats'>,
+  { text, signal, stats = 'total' }: Pick<InstantQuery, 'text' | 'signal' | 'stats'>,
   { expr, start, end, step, grid }: Asked,
   evaluate: (planner: Planner, cx: Evaluation) => Promise<QueryValue>,
 ): Promise<QueryResult> {
@@ -96,7 +97,7 @@ async function evaluated(
     tally,
   })
   budget.check()
-  const value = await evaluate(planner, cx).catch(failed)
+  const value = await evaluate(planner, cx).catch(cause => failed(cause, text))
   budget.check()
   return {
     value,
@@ -160,7 +161,8 @@ function cut({ samples, lo, hi }: Windows): Omit<Series, 'labels'> {
 }
 
 /** What nobody foresaw: a store that cannot be read, a fault of ours. */
-function failed(cause: unknown): never {
+function failed(cause: unknown, query: string): never {
+  if (cause instanceof RefusedDuration) throw cause.in(query)
   if (cause instanceof QueryError) throw cause
   throw new QueryError('internal', `unexpected error: ${cause instanceof Error ? cause.message : cause}`, { cause })
 }

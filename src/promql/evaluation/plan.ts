@@ -381,15 +381,16 @@ export class Planner {
 
   #timestamp(func: 'timestamp' | 'start_timestamp', arg: Expr, grid: Grid): VectorOperator {
     const cx = this.#cx
-    const ofSample = arg.kind === 'vector_selector'
+    // Of a selector the samples themselves are asked, whatever lies between them.
+    const sampled = arg.kind === 'vector_selector' ? { ...arg, modifier: undefined } : undefined
     if (func === 'timestamp') {
-      const vector = ofSample ? this.#selector(arg, grid, 'seconds', func) : this.vector(arg, grid)
-      return this.#nameless(new Timestamp(cx, vector, ofSample), 'merge')
+      const vector = sampled === undefined ? this.vector(arg, grid) : this.#selector(sampled, grid, 'seconds', func)
+      return this.#nameless(new Timestamp(cx, vector, sampled !== undefined), 'merge')
     }
     // Only of a selector, and only where start timestamps are used, is there anything to tell.
-    if (!ofSample) return new Nothing(cx, this.vector(arg, grid))
+    if (sampled === undefined) return new Nothing(cx, this.vector(arg, grid))
     if (!cx.startTimestamps) return { grid, oneName: true, run: async () => {} }
-    return this.#nameless(new Timestamp(cx, this.#selector(arg, grid, 'start', func), true), 'merge')
+    return this.#nameless(new Timestamp(cx, this.#selector(sampled, grid, 'start', func), true), 'merge')
   }
 
   #function(name: string): PromqlFunction {

@@ -185,7 +185,7 @@ class Writer {
       case 'label_join':
         return `label_join(${this.#vector(depth)}, "${this.#pick(['to', 'job', '__name__'])}", "${this.#pick(['', '-'])}", "job", "${this.#pick(labels)}")`
       case 'histogram_quantiles':
-        return `${name}(${this.#vector(depth)}, "${this.#pick(['q', 'job'])}", ${this.#pick(['0.5', '0.9, 0.1', '-1, 0.5, 2', '1', 'NaN', '0.5, 0.5'])})`
+        return `${name}(${this.#vector(depth)}, "${this.#pick(['q', 'job'])}", ${this.#pick(['0.5', '0.9, 0.1', '-1, 0.5, 2', '1', 'NaN', '0.99, 0.5, 0.25, 0'])})`
       case 'histogram_quantile':
         return `${name}(${this.#pick(['0', '0.5', '0.9', '0.25', '1', '-1', '2', 'NaN', this.#scalar(1)])}, ${this.#vector(depth)})`
       case 'sort_by_label':
