@@ -3,7 +3,7 @@
  * read); 2, something is damaged and lost; 3, a running process has the directory, and so nothing was touched.
  */
 import { parseTime } from '../api/prometheus/times.ts'
-import { codeOf } from '../component/disk.ts'
+import { codeOf, type Lock } from '../component/disk.ts'
 import { StartError } from '../component/errors.ts'
 import { showFloat } from '../exposition/number.ts'
 import { ExpositionError } from '../exposition/read.ts'
@@ -14,7 +14,8 @@ import { closest } from '../lib/distance.ts'
 import type { Matcher } from '../model/matcher.ts'
 import { parseSelector } from '../promql/parse.ts'
 import { show } from '../promql/testing/memory.ts'
-import { type FileReport, inspectStore, repairBlock } from '../store/inspect.ts'
+import { type FileReport, inspectRings, inspectStore, repairBlock } from '../store/inspect.ts'
+import { type RecordsReport, repairRecords } from '../store/inspect-records.ts'
 import { PrometheusBlockError } from '../store/prometheus/block.ts'
 import { type StoreSettings, TimeSeriesStore } from '../store/store.ts'
 import { type Command, type Outside, UsageError } from './command.ts'
@@ -67,9 +68,15 @@ export const store: Command = {
   },
 }
 
-async function read({ directory }: Asked, { disk }: Outside): Promise<FileReport[]> {
+interface Found {
+  readonly samples: readonly FileReport[]
+  readonly records: readonly RecordsReport[]
+}
+type Report = FileReport | RecordsReport
+
+async function read({ directory }: Asked, { disk }: Outside): Promise<Found> {
   try {
-    return await inspectStore(disk, directory)
+    return { samples: await inspectStore(disk, directory), records: await inspectRings(disk, directory) }
   } catch (error) {
     throw cannot(directory, error)
   }
@@ -82,25 +89,28 @@ function cannot(directory: string, error: unknown): UsageError {
 }
 
 async function verify(asked: Asked, outside: Outside): Promise<number> {
-  const reports = await read(asked, outside)
+  const { samples, records } = await read(asked, outside)
+  const reports = [...samples, ...records]
   const damaged = reports.filter(isDamaged)
   if (asked.json) outside.print(JSON.stringify(reports, null, 2))
   else {
-    const lines = reports.flatMap(({ path, problems, torn }) => [
-      ...problems.map(problem => `${path}: ${problem}`),
-      ...(torn > 0 ? [`${path}: ${torn} bytes at its end are no whole record: not acknowledged, or damaged`] : []),
-    ])
     const count = `${reports.length} ${reports.length === 1 ? 'file' : 'files'}`
     const verdict = damaged.length === 0 ? 'all is whole' : `${damaged.length} damaged; thalamus store repair keeps what is whole`
-    outside.print([...lines, `${asked.directory}: ${count}, ${verdict}`].join('\n'))
+    outside.print([...reports.flatMap(saidOf), `${asked.directory}: ${count}, ${verdict}`].join('\n'))
   }
   return damaged.length > 0 ? DAMAGED : 0
 }
 
-const isDamaged = ({ problems }: FileReport): boolean => problems.length > 0
+const saidOf = (report: Report): string[] => [
+  ...report.problems.map(problem => `${report.path}: ${problem}`),
+  ...('remarks' in report ? report.remarks : []).map(remark => `${report.path}: ${remark}`),
+  ...(report.torn > 0 ? [`${report.path}: ${report.torn} bytes at its end are no whole record: not acknowledged, or damaged`] : []),
+]
+
+const isDamaged = ({ problems }: Report): boolean => problems.length > 0
 
 async function stats(asked: Asked, outside: Outside): Promise<number> {
-  const reports = await read(asked, outside)
+  const { samples: reports, records } = await read(asked, outside)
   const tiers = [
     { what: 'raw', of: reports.filter(({ kind, step }) => kind === 'block' && step === 0) },
     { what: 'minute', of: reports.filter(({ step }) => step === 60_000) },
@@ -118,9 +128,32 @@ async function stats(asked: Asked, outside: Outside): Promise<number> {
       last: Math.max(...filled.map(({ last }) => last)),
     }
   })
-  if (asked.json) outside.print(JSON.stringify(tiers, null, 2))
-  else outside.print([`${asked.directory}:`, ...tiers.filter(({ files }) => files > 0).map(describe)].join('\n'))
-  return reports.some(isDamaged) ? DAMAGED : 0
+  const rings = ringKinds.map(kind => sumOf(kind, records)).filter(({ files }) => files > 0)
+  if (asked.json) outside.print(JSON.stringify([...tiers, ...rings], null, 2))
+  else
+    outside.print([`${asked.directory}:`, ...tiers.filter(({ files }) => files > 0).map(describe), ...rings.map(describeRing)].join('\n'))
+  return [...reports, ...records].some(isDamaged) ? DAMAGED : 0
+}
+
+const ringKinds = ['spans', 'logs', 'journal'] as const
+
+function sumOf(what: (typeof ringKinds)[number], records: readonly RecordsReport[]) {
+  const of = records.filter(({ kind }) => kind === what)
+  const sum = (pick: (report: RecordsReport) => number) => of.reduce((total, report) => total + pick(report), 0)
+  const filled = of.filter(({ records }) => records > 0)
+  return {
+    what,
+    ...{ files: of.length, bytes: sum(({ size }) => size), records: sum(({ records }) => records), rows: sum(({ rows }) => rows) },
+    first: Math.min(...filled.map(({ first }) => first)),
+    last: Math.max(...filled.map(({ last }) => last)),
+  }
+}
+
+function describeRing({ what, files, bytes, records, rows, first, last }: ReturnType<typeof sumOf>): string {
+  const head = `  ${what.padEnd(7)} ${files} ${files === 1 ? 'file' : 'files'}, ${showBytes(bytes)}`
+  if (records === 0) return head
+  const held = what === 'journal' ? `${records} entries` : `${rows} rows in ${records} batches`
+  return `${head}, ${held}, written ${new Date(first).toISOString()} to ${new Date(last).toISOString()}`
 }
 
 function describe(tier: {
@@ -140,30 +173,43 @@ function describe(tier: {
 }
 
 async function repair(asked: Asked, outside: Outside): Promise<number> {
-  const { disk } = outside
   const { directory } = asked
-  const damaged = (await read(asked, outside)).filter(isDamaged)
-  const lock = await disk.lock(`${directory}/lock`).catch((error: unknown) => {
-    throw cannot(directory, error)
-  })
-  if (lock === undefined) return inUse(directory, outside)
+  const { samples, records } = await read(asked, outside)
+  const damaged = [...samples, ...records].filter(isDamaged)
+  const folders = [...new Set([directory, ...damaged.map(({ path }) => folderOf(path))])]
+  const held: Lock[] = []
   try {
-    const lines: string[] = []
-    for (const { path, kind, version, problems } of damaged) {
-      if (kind === 'log' || version !== undefined) {
-        const whole = version === undefined ? '; what is whole of it is read by the next start' : ''
-        lines.push(`${path}: not repaired: ${problems[0]}${whole}`)
-        continue
-      }
-      const { aside, kept, lostSeries } = await repairBlock(disk, directory, path, outside.now())
-      const lost = lostSeries === undefined ? 'what is lost nobody can tell' : `${lostSeries} series are lost`
-      lines.push(`${path}: ${kept} samples are kept, ${lost}; the damaged file is ${aside}`)
+    for (const folder of folders) {
+      const lock = await outside.disk.lock(`${folder}/lock`).catch((error: unknown) => {
+        throw cannot(directory, error)
+      })
+      if (lock === undefined) return inUse(folder, outside)
+      held.push(lock)
     }
+    const lines: string[] = []
+    for (const report of damaged) lines.push(`${report.path}: ${await repairOne(report, directory, outside)}`)
     outside.print(lines.join('\n') || `${directory}: nothing to repair`)
     return damaged.length > 0 ? DAMAGED : 0
   } finally {
-    await lock.release()
+    for (const lock of held) await lock.release()
   }
+}
+
+const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/'))
+
+/** @returns what was done */
+async function repairOne(report: Report, directory: string, { disk, now }: Outside): Promise<string> {
+  const { path, kind, problems, version } = report
+  if (version !== undefined) return `not repaired: ${problems[0]}`
+  if ('remarks' in report) return repairRecords(disk, folderOf(path), report, now())
+  if (kind === 'log') return `not repaired: ${problems[0]}; what is whole of it is read by the next start`
+  if (kind === 'notes') {
+    await disk.rename(path, `${path}.damaged`)
+    return `put aside as ${path}.damaged: metadata and exemplars come again with the next batches`
+  }
+  const { aside, kept, lostSeries } = await repairBlock(disk, directory, path, now())
+  const lost = lostSeries === undefined ? 'what is lost nobody can tell' : `${lostSeries} series are lost`
+  return `${kept} samples are kept, ${lost}; the damaged file is ${aside}`
 }
 
 function inUse(directory: string, outside: Outside): number {

@@ -3,12 +3,14 @@ import { codeOf, type Disk } from '../component/disk.ts'
 import { Block, BlockError, type BlockName, BlockWriter, IndexCache, parseBlockFile } from './block.ts'
 import { SampleColumns } from './chunk.ts'
 import { type Incoming, readBody, type SeriesHandle } from './incoming.ts'
+import { inspectRecords, type RecordsReport } from './inspect-records.ts'
+import { inspectNotes, notesName } from './notes-file.ts'
 import { WAL_HEADER, walName, walNumber } from './wal.ts'
 import { readWal, WalVersionError } from './wal-reader.ts'
 
 export interface FileReport {
   readonly path: string
-  readonly kind: 'block' | 'log'
+  readonly kind: 'block' | 'log' | 'notes'
   /** [bytes] */
   readonly size: number
   /** of blocks: [ms] of the tier, 0 for samples as they came */
@@ -34,8 +36,35 @@ export async function inspectStore(disk: Disk, directory: string): Promise<FileR
     const number = walNumber(file)
     if (name !== undefined) reports.push(await inspectBlock(disk, directory, file, name))
     else if (number !== undefined) reports.push(await inspectLog(disk, directory, number))
+    else if (file === notesName) reports.push(await inspectNotesFile(disk, directory))
   }
   return reports
+}
+
+/** Spans, log records and a journal, in the directory itself or in folders of it. */
+export async function inspectRings(disk: Disk, directory: string): Promise<RecordsReport[]> {
+  const reports: RecordsReport[] = []
+  for (const file of (await disk.list(directory)).sort()) {
+    const report = await inspectRecords(disk, directory, file)
+    if (report !== undefined) reports.push(report)
+    if (file.includes('.')) continue
+    const folder = `${directory}/${file}`
+    // Most names without a dot are files: then there is nothing in them.
+    for (const inside of (await disk.list(folder).catch((): string[] => [])).sort()) {
+      const found = await inspectRecords(disk, folder, inside)
+      if (found !== undefined) reports.push(found)
+    }
+  }
+  return reports
+}
+
+async function inspectNotesFile(disk: Disk, directory: string): Promise<FileReport> {
+  const base = { path: `${directory}/${notesName}`, kind: 'notes' as const, step: 0, size: 0, ...nothing }
+  try {
+    return { ...base, ...(await inspectNotes(disk, directory)) }
+  } catch (error) {
+    return { ...base, problems: [`it cannot be read: ${codeOf(error)}`] }
+  }
 }
 
 const nothing = { series: 0, samples: 0, first: 0, last: 0, torn: 0 }

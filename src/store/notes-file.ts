@@ -17,7 +17,8 @@ import type { Notes } from './notes.ts'
 const VERSION = 1
 const HEADER = 20
 const magic = Buffer.from('THALNOTE', 'latin1')
-const fileOf = (directory: string) => `${directory}/notes`
+export const notesName = 'notes'
+const fileOf = (directory: string) => `${directory}/${notesName}`
 
 export async function writeNotes(disk: Disk, directory: string, notes: Notes): Promise<void> {
   const body = new ByteWriter(4096)
@@ -49,33 +50,52 @@ export async function writeNotes(disk: Disk, directory: string, notes: Notes): P
   await disk.syncFolder(directory)
 }
 
+type Notebook =
+  | { readonly is: 'whole'; readonly body: Buffer }
+  | { readonly is: 'damaged' }
+  | { readonly is: 'later'; readonly version: number }
+
+function openNotes(bytes: Buffer): Notebook {
+  if (bytes.length < HEADER || !bytes.subarray(0, 8).equals(magic)) return { is: 'damaged' }
+  if (bytes.readUInt16LE(10) !== 0) return { is: 'damaged' }
+  if (bytes.readUInt16LE(8) !== VERSION) return { is: 'later', version: bytes.readUInt16LE(8) }
+  const body = bytes.subarray(HEADER)
+  const whole = body.length === bytes.readUInt32LE(12) && crc32(body) === bytes.readUInt32LE(16)
+  return whole ? { is: 'whole', body } : { is: 'damaged' }
+}
+
+async function readFile(disk: Disk, path: string): Promise<Buffer> {
+  const file = await disk.open(path, 'read')
+  try {
+    const bytes = Buffer.alloc(await file.size())
+    await file.read(bytes, 0)
+    return bytes
+  } finally {
+    await file.close()
+  }
+}
+
 /** Damaged notes are left out, and said: they come again with the next batches. @throws {StartError} where they are of a later version */
 export async function readNotes(disk: Disk, directory: string, notes: Notes, log: Logger): Promise<void> {
   const path = fileOf(directory)
   let bytes: Buffer
   try {
-    const file = await disk.open(path, 'read')
-    try {
-      bytes = Buffer.alloc(await file.size())
-      await file.read(bytes, 0)
-    } finally {
-      await file.close()
-    }
+    bytes = await readFile(disk, path)
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') log.warn({ path, error: codeOf(error) }, 'metadata and exemplars cannot be read')
     return
   }
-  const whole = bytes.length >= HEADER && bytes.subarray(0, 8).equals(magic)
-  if (whole && bytes.readUInt16LE(8) !== VERSION) {
-    throw new StartError(`${JSON.stringify(path)} is of version ${bytes.readUInt16LE(8)}, which this program does not know`, {
+  const found = openNotes(bytes)
+  if (found.is === 'later') {
+    throw new StartError(`${JSON.stringify(path)} is of version ${found.version}, which this program does not know`, {
       remedy: 'run the version that has written it, or a later one',
     })
   }
-  const body = bytes.subarray(HEADER)
-  if (!whole || body.length !== bytes.readUInt32LE(12) || crc32(body) !== bytes.readUInt32LE(16)) {
-    log.warn({ path }, 'metadata and exemplars are damaged, and left out')
-    return
-  }
+  if (found.is === 'damaged') log.warn({ path }, 'metadata and exemplars are damaged, and left out')
+  else take(found.body, notes)
+}
+
+function take(body: Buffer, notes: Notes): void {
   const from = new ByteReader(body)
   for (let left = from.varint(); left > 0; left--) {
     const [family, type, unit, help] = [from.text(), from.text() as Metadata['type'], from.text(), from.text()]
@@ -84,4 +104,14 @@ export async function readNotes(disk: Disk, directory: string, notes: Notes, log
   for (let left = from.varint(); left > 0; left--) {
     notes.keep({ time: from.f64(), value: from.f64(), series: readLabels(from), labels: readLabels(from) })
   }
+}
+
+/** From outside. @throws as the disk does */
+export async function inspectNotes(disk: Disk, directory: string): Promise<{ size: number; problems: string[]; version?: number }> {
+  const bytes = await readFile(disk, fileOf(directory))
+  const found = openNotes(bytes)
+  const size = bytes.length
+  if (found.is === 'later')
+    return { size, problems: [`it is of version ${found.version}, and this program knows ${VERSION}`], version: found.version }
+  return { size, problems: found.is === 'whole' ? [] : ['metadata and exemplars are damaged: the next start goes on without them'] }
 }

@@ -55,7 +55,7 @@ test('stats', async () => {
 })
 
 test('verify of what is whole', async () => {
-  expect(await thalamus(['verify', '/store/'])).toEqual({ code: 0, out: '/store: 2 files, all is whole\n', err: '' })
+  expect(await thalamus(['verify', '/store/'])).toEqual({ code: 0, out: '/store: 3 files, all is whole\n', err: '' })
 })
 
 describe('what is damaged', () => {
@@ -65,7 +65,7 @@ describe('what is damaged', () => {
     const { code, out } = await thalamus(['verify', '/store'])
     expect([code, out]).toEqual([
       2,
-      `${path}: {__name__="up", job="a"}: the chunk at byte 64 is damaged\n/store: 2 files, 1 damaged; thalamus store repair keeps what is whole\n`,
+      `${path}: {__name__="up", job="a"}: the chunk at byte 64 is damaged\n/store: 3 files, 1 damaged; thalamus store repair keeps what is whole\n`,
     ])
     expect(await thalamus(['repair', '/store'])).toEqual({
       code: 2,
@@ -88,7 +88,7 @@ describe('what is damaged', () => {
     expect((await thalamus(['repair', '/store'])).out).toBe(
       `${path}: 0 samples are kept, what is lost nobody can tell; the damaged file is ${path}.damaged\n`,
     )
-    expect((await thalamus(['verify', '/store'])).out).toBe('/store: 1 file, all is whole\n')
+    expect((await thalamus(['verify', '/store'])).out).toBe('/store: 2 files, all is whole\n')
   })
   test('the end of a log', async () => {
     const path = [...disk.files.keys()].find(name => name.endsWith('.wal'))!

@@ -18,7 +18,7 @@ import {
 import { walk } from '../segments/walk.ts'
 import { type Keys, SealedKeys } from './keys.ts'
 
-const indexFormat: FileFormat = { magic: 'THALJIDX', version: 1 }
+export const indexFormat: FileFormat = { magic: 'THALJIDX', version: 1 }
 
 export interface SegmentFacts {
   /** [bytes] of the segment's file */

@@ -26,7 +26,7 @@ export const formatOf: Readonly<Record<RecordSignal, FileFormat>> = {
   traces: { magic: 'THALSPAN', version: 1 },
   logs: { magic: 'THALLOGS', version: 1 },
 }
-const indexFormat: FileFormat = { magic: 'THALRIDX', version: 1 }
+export const indexFormat: FileFormat = { magic: 'THALRIDX', version: 1 }
 
 export interface Extent {
   readonly from: number
