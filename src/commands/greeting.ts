@@ -1,4 +1,4 @@
-/** The five lines at start: what runs, where it listens, and what to try next. */
+/** The lines at start: what runs, where it listens, and what to try next. */
 import type { App, Listening } from '../app.ts'
 import type { LoadedConfiguration } from '../component/config.ts'
 import { type Signal, signals } from '../model/signal.ts'
@@ -36,17 +36,22 @@ function places(listening: readonly Listening[]): { receives: string; serves: st
 const isReceiver = ({ kind }: Listening) => kind === 'receiver'
 const isExporter = ({ kind }: Listening) => kind === 'exporter'
 
-/** One curl and one SDK line, of what really listens. */
+/** What to try, to ask and to send, of what really listens. */
 function next(listening: readonly Listening[], configuration: LoadedConfiguration): string[] {
   const page =
     listening.find(isExporter) ??
     listening.find(({ component }) => component === 'telemetry') ??
     listening.find(({ component }) => component === 'api')
+  const api = listening.find(({ component }) => component === 'api')
+  const kept = [...configuration.exporters.keys()].some(id => id.split('/')[0] === 'store')
   const http = listening.find(place => isReceiver(place) && /http/i.test(place.what))
   return [
     page === undefined
       ? ''
       : `  try       curl -s ${reachable(page)}${isExporter(page) && configuration.receivers.has('host') ? ' | grep system_cpu' : ''}`,
+    api === undefined || !kept
+      ? ''
+      : `  ask       curl -s ${reachable(api)}/api/v1/query -d 'query=count({__name__!=""})'   # PromQL; in Grafana a data source of type Prometheus`,
     http === undefined
       ? ''
       : `  SDK       OTEL_EXPORTER_OTLP_ENDPOINT=${reachable(http)} node app.js   # any OpenTelemetry SDK, any language`,

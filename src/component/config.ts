@@ -74,8 +74,12 @@ export function typesNamed(
   const written = readAll(sources, { ...options, factories: [] }, [])
   if (written === undefined) return []
   const types = typesIn(substitute(written, options, []), aliases ?? {})
-  const byFlag = [forward && forwardTo(forward), store && storeIn(store)].flatMap(flag => (flag ? [flag.id.split('/')[0]!] : []))
-  return [...types, ...byFlag.map(type => ({ kind: 'exporter' as const, type }))]
+  const flags = [forward && forwardTo(forward), store && storeIn(store)].flatMap(flag => flag || [])
+  return [
+    ...types,
+    ...flags.map(({ id }) => ({ kind: 'exporter' as const, type: id.split('/')[0]! })),
+    ...flags.flatMap(({ extension }) => (extension === undefined ? [] : { kind: 'extension' as const, type: extension.id })),
+  ]
 }
 
 /**

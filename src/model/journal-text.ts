@@ -18,7 +18,8 @@ const by = (name: string | undefined) => name && `by ${name}`
 
 type Lines = { readonly [K in EntryKind]: (data: EntryOf<K>['data']) => readonly [subject: string, detail: string] }
 const lines: Lines = {
-  alert: ({ alert, labels: of, from, to, value }) => [alert + labels(of), words(`${from} -> ${to}`, value)],
+  // Its name is among its labels, too.
+  alert: ({ alert, labels: { alertname: _, ...of }, from, to, value }) => [alert + labels(of), words(`${from} -> ${to}`, value)],
   notice: ({ receiver, outcome, reason, group, firing, resolved, attempt }) => [
     words(receiver, outcome),
     words(reason, labels(group), `${firing} firing`, `${resolved} resolved`, attempt && `attempt ${attempt}`),

@@ -18,7 +18,7 @@ export interface AlertTransition {
   readonly annotations?: EntryLabels
   readonly from: AlertState
   readonly to: AlertState
-  /** of the expression; null where it has none any more */
+  /** of the expression; null where it has none any more, or none that JSON can say */
   readonly value: number | null
   /** ms, since when the expression has had it */
   readonly activeAt: number

@@ -28,7 +28,7 @@ function entryOf(group: string, name: string, { alert, from, to }: Transition, t
       ...{ alert: name, group, from, to, activeAt: alert.activeAt },
       labels: alert.labels.toJSON(),
       annotations: Object.fromEntries(alert.annotations),
-      value: Number.isFinite(alert.value) ? alert.value : null,
+      value: to !== 'inactive' && Number.isFinite(alert.value) ? alert.value : null,
     },
   }
 }

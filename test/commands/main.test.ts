@@ -301,10 +301,26 @@ service: { pipelines: { metrics: { receivers: [otlp], exporters: [prometheus, ot
   test('--store keeps what the store takes, beside --forward', async () => {
     const outside = new TestOutside()
     await outside.thalamus('--forward', 'http://collector:4318', '--store', 'data')
-    const { service, exporters } = outside.started[0]!
+    const { service, exporters, extensions } = outside.started[0]!
     expect(exporters.get('store')!.settings).toMatchObject({ directory: 'data' })
+    expect(extensions.get('journal')!.settings).toMatchObject({ directory: 'data/journal' })
+    expect(service.extensions).toEqual(['health_check', 'journal'])
     const metrics = service.pipelines.find(({ signal }) => signal === 'metrics')!
     expect(metrics.exporters).toEqual(['prometheus', 'otlp_http/forward', 'store'])
+  })
+
+  test('--store leaves the journal that a file has where it is', async () => {
+    const outside = new TestOutside()
+    outside.files['good.yaml'] = good.replace('service:', 'extensions: { journal/mine: { directory: mine } }\nservice:')
+    await outside.thalamus('--config', 'good.yaml', '--store', 'data/')
+    expect([...outside.started[0]!.extensions.keys()]).toEqual(['journal/mine'])
+  })
+
+  test('says how to ask what is kept', async () => {
+    const outside = new TestOutside()
+    outside.app = { listening: [{ component: 'api', what: 'api', url: 'http://0.0.0.0:2242' }] }
+    const { out } = await outside.thalamus('--store', 'data')
+    expect(out).toContain(`\n  ask       curl -s http://127.0.0.1:2242/api/v1/query -d 'query=count({__name__!=""})'   # PromQL`)
   })
 })
 

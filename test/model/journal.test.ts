@@ -6,7 +6,14 @@ const lines: readonly (readonly [NewEntry, string])[] = [
   [
     {
       kind: 'alert',
-      data: { alert: 'CartBurn', labels: { service: 'cart', az: '1' }, from: 'inactive', to: 'pending', value: 14.9, activeAt: 0 },
+      data: {
+        alert: 'CartBurn',
+        labels: { alertname: 'CartBurn', service: 'cart', az: '1' },
+        from: 'inactive',
+        to: 'pending',
+        value: 14.9,
+        activeAt: 0,
+      },
     },
     'alert CartBurn{az="1",service="cart"} inactive -> pending 14.9',
   ],

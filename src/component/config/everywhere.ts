@@ -10,17 +10,22 @@ export interface Everywhere {
   readonly id: string
   /** of the exporter */
   readonly settings: Readonly<Record<string, string>>
+  /** what runs beside it, unless there is one of its type already */
+  readonly extension?: { readonly id: string; readonly settings: Readonly<Record<string, string>> }
 }
 
 export const forwardFlag = '--forward'
 export const storeFlag = '--store'
 export const forwardTo = (endpoint: string): Everywhere => ({ flag: forwardFlag, id: 'otlp_http/forward', settings: { endpoint } })
 /** Without a name of its own, so that it is the one that a file has, if a file has one. */
-export const storeIn = (directory: string): Everywhere => ({ flag: storeFlag, id: 'store', settings: { directory } })
+export const storeIn = (directory: string): Everywhere => ({
+  ...{ flag: storeFlag, id: 'store', settings: { directory } },
+  extension: { id: 'journal', settings: { directory: `${directory.replace(/(?<=.)\/+$/, '')}/journal` } },
+})
 
 /** Adds the exporter to every pipeline, and a pipeline for each signal that has none and that a receiver gives. */
-export function addEverywhere(root: Located, { flag, id, settings }: Everywhere, factories: readonly AnyFactory[]): Located {
-  const { text, list, map } = writtenAs(flag)
+export function addEverywhere(root: Located, { flag, id, settings, extension }: Everywhere, factories: readonly AnyFactory[]): Located {
+  const { list, map, texts } = writtenAs(flag)
   const taken = signalsOf(id, factories)
   const pipelines = find(root, ['service', 'pipelines'])?.value
   const written = pipelines?.is === 'map' ? pipelines : map({})
@@ -36,8 +41,23 @@ export function addEverywhere(root: Located, { flag, id, settings }: Everywhere,
     more.set(signal, { keyAt: positionOf(flag), value })
   }
   const everywhere: LocatedMap = { is: 'map', at: written.at, entries: more }
-  const values = map(Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, text(value)])))
-  return merge(root, map({ exporters: map({ [id]: values }), service: map({ pipelines: everywhere }) }))
+  const whole = merge(root, map({ exporters: map({ [id]: texts(settings) }), service: map({ pipelines: everywhere }) }))
+  return extension === undefined ? whole : withExtension(whole, extension, flag, factories)
+}
+
+function withExtension(
+  root: Located,
+  { id, settings }: NonNullable<Everywhere['extension']>,
+  flag: string,
+  factories: readonly AnyFactory[],
+): Located {
+  const { text, map, texts } = writtenAs(flag)
+  const known = factories.some(({ kind, type }) => kind === 'extension' && type === id)
+  if (!known || keys(root, ['extensions']).some(other => other.split('/')[0] === id)) return root
+  const written = find(root, ['service', 'extensions'])?.value
+  const items = written?.is === 'list' ? written.items : []
+  const extensions: Located = { is: 'list', at: written?.at ?? positionOf(flag), items: [...items, text(id)] }
+  return merge(root, map({ extensions: map({ [id]: texts(settings) }), service: map({ extensions }) }))
 }
 
 function withExporter(pipeline: Located, id: string, flag: string): Located {
@@ -85,5 +105,7 @@ function writtenAs(flag: string) {
     at,
     entries: new Map(Object.entries(entries).map(([key, value]) => [key, { keyAt: at, value }])),
   })
-  return { text, list, map }
+  const texts = (values: Readonly<Record<string, string>>) =>
+    map(Object.fromEntries(Object.entries(values).map(([name, value]) => [name, text(value)])))
+  return { text, list, map, texts }
 }
