@@ -93,12 +93,11 @@ async function run(): Promise<void> {
   if (!ending) await end(0)
 }
 
-/** Of nothing that is kept: spans become metrics, and that is all. */
+/** Without Jaeger nothing is sent on: Thalamus keeps it. */
 const withNowhereToGo = [
-  '--set=service.pipelines.traces.exporters=[span_metrics, service_graph]',
-  '--set=service.pipelines.metrics.exporters=[prometheus]',
-  '--set=service.pipelines.logs.exporters=[debug]',
-  '--set=exporters.debug={}',
+  '--set=service.pipelines.traces.exporters=[span_metrics, service_graph, store]',
+  '--set=service.pipelines.metrics.exporters=[prometheus, store]',
+  '--set=service.pipelines.logs.exporters=[store]',
 ]
 
 function find(name: 'jaeger' | 'otelcol' | 'alertmanager' | 'prometheus'): string | undefined {
@@ -227,10 +226,19 @@ async function whereToLook(local: Local, installed: ReadonlyMap<string, string>)
     ['metrics', `${local.url('thalamus', 9464)}/metrics  of the services, this host, and spans (traces_span_metrics_…)`],
     ['ledger', `${local.url('thalamus', 2242)}/debug/ledger  or: npx thalamus top --url ${local.url('thalamus', 2242)}`],
   ]
+  rows.push([
+    'ask',
+    `${local.url('thalamus', 2242)}/api/v1/query?query=http_server_request_duration_seconds_count  PromQL over what Thalamus keeps`,
+  ])
+  rows.push(['failures', `${local.url('thalamus', 2242)}/api/v1/traces?status=error&limit=1  of the traces that it keeps`])
   if (installed.has('jaeger')) {
     const page = await pageOr(local.url('jaeger', 16686), '/search', '/api/traces?service=gateway')
     rows.push(['traces', `${page}  Jaeger${installed.has('prometheus') ? '; its Monitor shows what span_metrics makes of them' : ''}`])
-  } else rows.push(['traces', 'not kept: Jaeger is not installed (npm run peers -- --install)'])
+  } else
+    rows.push([
+      'traces',
+      `${local.url('thalamus', 2242)}/api/v1/traces?service=gateway&limit=1  kept by Thalamus: Jaeger is not installed (npm run peers -- --install)`,
+    ])
   if (installed.has('prometheus')) {
     rows.push(['queries', `${await pageOr(local.url('prometheus', 9090), '/query', '/api/v1/query?query=up')}  Prometheus`])
   }

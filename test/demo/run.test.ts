@@ -38,7 +38,7 @@ const childrenOf = ({ pid }: ChildProcess) =>
 test.runIf(process.platform === 'linux')('it runs until Ctrl-C, and takes all with it', { timeout: 90_000 }, async () => {
   const { child, folder, says } = startDemo('--rate', '50')
   const said = await says('Ctrl-C ends all of it.')
-  expect(said).toContain('not kept: Jaeger is not installed')
+  expect(said).toContain('kept by Thalamus: Jaeger is not installed')
   const metrics = /metrics +(http:\S+)/.exec(said)![1]!
   const wanted = ['gateway', 'orders', 'stock'].flatMap(name => [
     new RegExp(`^http_server_request_duration_seconds_count{.*job="shop/${name}"`, 'm'),
@@ -47,6 +47,9 @@ test.runIf(process.platform === 'linux')('it runs until Ctrl-C, and takes all wi
   for (let page = ''; !wanted.every(pattern => pattern.test(page)); await later(200)) page = await (await fetch(metrics)).text()
   const { imbalance } = (await (await fetch(/ledger +(http:\S+)/.exec(said)![1]!)).json()) as { imbalance: number }
   expect(imbalance).toBe(0)
+  const ask = async (what: string) => (await fetch(new RegExp(`${what} +(http:\\S+)`).exec(said)![1]!)).text()
+  expect(await ask('ask')).toContain('"status":"success"')
+  expect(await ask('traces')).toContain('"stringValue":"gateway"')
   await says(' requests; ')
 
   const children = childrenOf(child)
