@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import * as module from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { Garbage } from './garbage.js'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 22 || (major === 22 && minor < 15)) {
@@ -14,21 +15,31 @@ if (major < 22 || (major === 22 && minor < 15)) {
 
 // Bodies live outside the heap, a gigabyte of them a second. V8 13 collects the whole heap whenever 32 MB of such memory have come and
 // gone, a third of all CPU time under load. With these it weighs them as part of the heap, as later versions do by themselves; the young
-// generation, in which bodies wait for their end, stays small; and the heap is collected when what came in ten seconds may be garbage: 20 MB at
-// the least, and 80 MB, or half of what is live, at the most. docs/decisions/garbage-collection.md has the figures.
+// generation, in which bodies wait for their end, stays small; and how far a heap grows before it is collected goes by what is measured each
+// second (garbage.js). docs/decisions/garbage-collection.md has the figures.
 if (process.versions.v8.startsWith('13.')) {
   setFlagsFromString('--external-memory-accounted-in-global-limit')
   setFlagsFromString('--semi-space-growth-factor=1')
-  let before = Number.POSITIVE_INFINITY
-  let growth = 0
+  const garbage = new Garbage()
+  const workers = new Set()
   const allowGarbage = () => {
-    const { used_heap_size, external_memory } = getHeapStatistics()
-    const used = used_heap_size + external_memory
-    growth = Math.max(used - before, 0.8 * growth)
-    before = used
-    const garbage = Math.min(Math.max(80e6, used / 2), Math.max(20e6, 10 * growth))
-    setFlagsFromString(`--heap-growing-percent=${Math.min(300, Math.ceil((100 * garbage) / used))}`)
+    garbage.measure(process, getHeapStatistics())
+    // A thread answers when it can. One that has not begun, or has ended, does not.
+    for (const worker of workers) {
+      worker.getHeapStatistics().then(
+        statistics => workers.has(worker) && garbage.measure(worker, statistics),
+        () => {},
+      )
+    }
+    setFlagsFromString(`--heap-growing-percent=${garbage.percent}`)
   }
+  process.on('worker', worker => {
+    workers.add(worker)
+    worker.on('exit', () => {
+      workers.delete(worker)
+      garbage.forget(worker)
+    })
+  })
   allowGarbage()
   setInterval(allowGarbage, 1000).unref()
 }
