@@ -74,10 +74,13 @@ function routesOf({ server, rules, targets: scraped }: PrometheusApi): Record<st
 }
 
 const base = '/api/v1/'
+/** Remote reads that are answered at one time, as with Prometheus. */
+const maxReads = 10
 
 /** Path and handler of every question. */
 export function prometheusApi(api: PrometheusApi): readonly (readonly [path: string, handler: Handler])[] {
   const gate = new Gate(() => api.settings().maxConcurrency)
+  const reads = new Gate(() => maxReads)
   const handlerOf = (route: Route): Handler => {
     return (request, response) => void new Exchange(api, gate, route, request, response).run()
   }
@@ -93,7 +96,10 @@ export function prometheusApi(api: PrometheusApi): readonly (readonly [path: str
   return [
     ...Object.entries(routesOf(api)).map(([path, route]) => [base + path, handlerOf(route)] as const),
     [`${base}label/`, valuesOf],
-    [`${base}read`, whole(['POST'], remoteRead)],
+    [
+      `${base}read`,
+      whole(['POST'], (sources, request, response, signal) => reads.pass(signal, () => remoteRead(sources, request, response, signal))),
+    ],
     ['/federate', whole(getting, federate)],
   ]
 }

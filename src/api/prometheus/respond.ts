@@ -31,6 +31,16 @@ export async function send(
   out.end()
 }
 
+/** Pieces that are made as they are sent, as they are. Resolves when all of them were handed to the connection, or the client has gone away. */
+export async function sendAll(response: ServerResponse, type: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  response.writeHead(200, { 'content-type': type })
+  for await (const piece of pieces) {
+    if (response.destroyed) return
+    await write(response, response, piece)
+  }
+  response.end()
+}
+
 const toBytes = (piece: Piece): Uint8Array => (typeof piece === 'string' ? Buffer.from(piece) : piece)
 
 /** The fastest level: the client waits, and nothing keeps what is sent. */

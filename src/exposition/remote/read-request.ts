@@ -1,10 +1,11 @@
 /** Remote read: prometheus.ReadRequest, read from decompressed bytes, and prometheus.ReadResponse. */
 import type { Matcher } from '../../model/matcher.ts'
 import { BYTES, Cursor, readText, VARINT } from '../../otlp/wire.ts'
+import type { Label } from '../labels.ts'
 import { ProtoWriter } from '../proto-writer.ts'
 import { int64Of, numbersOf } from './read.ts'
 import type { RemoteSeries } from './series.ts'
-import { writeTimeSeries } from './write.ts'
+import { writeLabel, writeTimeSeries } from './write.ts'
 
 export interface ReadQuery {
   /** epoch ms, both inclusive */
@@ -67,10 +68,43 @@ function matcherOf(field: Cursor): Matcher {
 /** [bytes] to begin with */
 const initialBytes = 64 * 1024
 
+/** A part of a series in Prometheus's own encoding. */
+export interface ReadChunk {
+  /** epoch ms */
+  readonly from: number
+  readonly to: number
+  /** Prometheus's number of it */
+  readonly encoding: number
+  readonly data: Uint8Array
+}
+
+/** prometheus.ChunkedReadResponse of one series: a frame of a streamed answer. @param query which of the request's it answers */
+export function writeChunkedSeries(query: number, labels: readonly Label[], chunks: readonly ReadChunk[]): Uint8Array {
+  const out = new ProtoWriter(1024 + chunks.reduce((sum, { data }) => sum + data.length + 32, 0))
+  const series = out.begin(1)
+  for (const label of labels) writeLabel(out, label)
+  for (const { from, to, encoding, data } of chunks) {
+    const chunk = out.begin(2)
+    out.int64(1, from)
+    out.int64(2, to)
+    out.varintField(3, encoding)
+    out.bytes(4, data)
+    out.end(chunk)
+  }
+  out.end(series)
+  if (query > 0) out.varintField(2, query)
+  return out.take()
+}
+
 /** An answer that is put together series by series. */
 export class ReadResponse {
   readonly #out = new ProtoWriter(initialBytes)
   #query = 0
+
+  /** [bytes] so far */
+  get size(): number {
+    return this.#out.length
+  }
 
   beginQuery(): void {
     this.#query = this.#out.begin(1)

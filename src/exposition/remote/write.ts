@@ -96,7 +96,7 @@ class Symbols {
   }
 }
 
-function writeLabel(out: ProtoWriter, [name, value]: Label): void {
+export function writeLabel(out: ProtoWriter, [name, value]: Label): void {
   const from = out.begin(1)
   out.text(1, name)
   out.text(2, value)

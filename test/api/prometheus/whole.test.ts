@@ -6,8 +6,14 @@ import { readProtobufPage } from '../../../src/exposition/read-protobuf.ts'
 import { readWriteV1 } from '../../../src/exposition/remote/read.ts'
 import type { RemoteSeries } from '../../../src/exposition/remote/series.ts'
 import { snappyDecode, snappyEncode } from '../../../src/lib/snappy.ts'
+import { Labels } from '../../../src/model/labels.ts'
 import type { Matcher } from '../../../src/model/matcher.ts'
+import type { SelectedSeries } from '../../../src/model/query.ts'
+import { Cursor } from '../../../src/otlp/wire.ts'
 import { createEngine } from '../../../src/promql/engine.ts'
+import { SampleColumns } from '../../../src/store/chunk.ts'
+import { chunkReaders } from '../../../src/store/prometheus/chunk.ts'
+import { crc32c } from '../../../src/store/prometheus/crc32c.ts'
 import { MemoryStore } from '../../kit/memory-store.ts'
 import { now, type Served, serve } from './serving.ts'
 
@@ -147,6 +153,53 @@ async function read(...args: Parameters<typeof readRequest>): Promise<RemoteSeri
   return results
 }
 
+/** Of a streamed answer: those that have come whole. Their sums are right. */
+function framesOf(bytes: Buffer) {
+  const frames: { size: number; query: number; labels: Record<string, string>; columns: SampleColumns }[] = []
+  for (let at = 0; at < bytes.length; ) {
+    let size = 0
+    for (let shift = 1; ; shift *= 128) {
+      const byte = bytes[at++] ?? 0
+      size += (byte & 127) * shift
+      if (byte < 128) break
+    }
+    const message = bytes.subarray(at + 4, at + 4 + size)
+    if (message.length < size) break
+    expect(bytes.readUInt32BE(at)).toBe(crc32c(message))
+    at += 4 + size
+    frames.push({ size, ...frameOf(message) })
+  }
+  return frames
+}
+
+function frameOf(message: Buffer) {
+  let query = 0
+  const labels: Record<string, string> = {}
+  const columns = new SampleColumns()
+  const text = (field: Cursor) => message.toString('utf8', field.start, field.end)
+  for (const field = new Cursor(message, 0, message.length, 'frame', 'frame'); field.next(); ) {
+    if (field.number === 2) query = Number(field.uint64)
+    if (field.number !== 1) continue
+    for (const part = field.message('series'); part.next(); ) {
+      if (part.number === 1) {
+        let [name, value] = ['', '']
+        for (const label = part.message('label'); label.next(); ) {
+          if (label.number === 1) name = text(label)
+          else value = text(label)
+        }
+        labels[name] = value
+        continue
+      }
+      let encoding = 0
+      for (const chunk = part.message('chunk'); chunk.next(); ) {
+        if (chunk.number === 3) encoding = Number(chunk.uint64)
+        if (chunk.number === 4) chunkReaders[encoding]!(message.subarray(chunk.start, chunk.end), columns)
+      }
+    }
+  }
+  return { query, labels, columns }
+}
+
 const eq = (name: string, value: string): Matcher => ({ name, op: '=', value })
 
 describe('remote read', () => {
@@ -176,7 +229,12 @@ describe('remote read', () => {
   test.each<[string, Uint8Array, string]>([
     ['no Snappy', Buffer.from([5, 0]), 'the body is not taken: as Snappy it'],
     ['no message', snappyEncode(Buffer.from([0x0a, 0x7f])), 'remote read: truncated read request'],
-    ['chunks alone', snappyEncode(readRequest([], [1])), 'server does not support any of the requested response types'],
+    ['types of tomorrow', snappyEncode(readRequest([], [7])), 'server does not support any of the requested response types: 7'],
+    [
+      'no expression, and chunks',
+      snappyEncode(readRequest([{ start: 0, end: 1, matchers: [{ name: 'a', op: '=~', value: '(' }] }], [1, 0])),
+      'has a "(" without its ")"',
+    ],
     [
       'no expression',
       snappyEncode(readRequest([{ start: 0, end: 1, matchers: [{ name: 'a', op: '=~', value: '(' }] }])),
@@ -187,6 +245,78 @@ describe('remote read', () => {
     expect(response.status).toBe(400)
     expect(await response.text()).toContain(problem)
   })
+  test('chunks, where they are asked for first: a frame for each series', async () => {
+    const matchers: Matcher[] = [{ name: '__name__', op: '=~', value: 'up|h' }]
+    const none = [eq('region', 'us'), eq('__name__', 'up')]
+    const body = snappyEncode(
+      readRequest(
+        [none, matchers].map(all => ({ start: begin + step, end: now, matchers: all })),
+        [7, 1, 0],
+      ),
+    )
+    const response = await post(body)
+    expect([response.status, response.headers.get('content-type'), response.headers.get('content-encoding')]).toEqual([
+      ...[200, 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse', null],
+    ])
+    const frames = framesOf(Buffer.from(await response.arrayBuffer()))
+    expect(frames.map(({ query, labels }) => [query, labels])).toEqual([
+      [1, { __name__: 'h', job: 'a', region: 'eu' }],
+      [1, { __name__: 'up', instance: 'i:1', job: 'a', region: 'eu' }],
+      [1, { __name__: 'up', job: 'b', region: 'eu' }],
+    ])
+    expect(frames[0]!.columns.histograms).toMatchObject(new Array(3).fill({ count: 4, sum: 5, positiveCounts: [1, 2, 1] }))
+    const { columns } = frames[2]!
+    expect(Array.from({ length: columns.length }, (_, i) => [columns.time[i], columns.isStale(i)])).toEqual([
+      [begin + step, false],
+      [begin + 2 * step, false],
+      [now, true],
+    ])
+  })
+
+  test('a long series is cut into frames of a mebibyte or so, and read no faster than it is taken', async () => {
+    let seed = 1
+    const noise = () => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647
+    const size = 400_000
+    const columns = {
+      time: Float64Array.from({ length: size }, (_, i) => i * 1000),
+      value: Float64Array.from({ length: size }, noise),
+      ...{ stale: undefined, histograms: undefined, start: undefined },
+    }
+    let read = 0
+    const series = (i: number): SelectedSeries => ({
+      labels: Labels.from({ __name__: 'x', i: String(i) }),
+      read: () => {
+        read++
+        return columns
+      },
+    })
+    await using long = await serve(
+      new Proxy(store, {
+        get: (of, name) => (name === 'select' ? async () => Array.from({ length: 50 }, (_, i) => series(i)) : of[name as 'select']),
+      }),
+      createEngine,
+    )
+    const body = snappyEncode(readRequest([{ start: 0, end: now, matchers: [eq('__name__', 'x')] }], [1]))
+    const gone = new AbortController()
+    const response = await fetch(`${long.url}/api/v1/read`, {
+      ...{ method: 'POST', body: body as Uint8Array<ArrayBuffer>, signal: gone.signal },
+    })
+    const taken = response.body!.getReader()
+    const chunks: Uint8Array[] = []
+    for (let size = 0; size < 6 * 2 ** 20; ) {
+      const { value } = await taken.read()
+      chunks.push(value!)
+      size += value!.length
+    }
+    const frames = framesOf(Buffer.concat(chunks))
+    expect(frames.length).toBeGreaterThan(3)
+    expect(frames[0]!.columns.length).toBeLessThan(size)
+    expect(Math.max(...frames.map(frame => frame.size))).toBeLessThan(1.05 * 2 ** 20)
+    // What the connection holds on both sides is some megabytes: it has not gone far ahead.
+    expect(read).toBeLessThan(25)
+    gone.abort()
+  })
+
   test('no more samples than a query may hold', async () => {
     await using narrow = await serve(store, createEngine, { maxSamples: 3 })
     const body = snappyEncode(readRequest([{ start: begin, end: now, matchers: [eq('__name__', 'up')] }]))
