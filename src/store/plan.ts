@@ -50,7 +50,7 @@ export function nextJob<B extends Planned>(blocks: readonly B[], retention: Rete
     merge(blocks, MINUTE, openMs, now) ??
     merge(blocks, HOUR, openMs, now) ??
     expired(blocks, retention, now) ??
-    tooMuch(blocks, retention)
+    tooMuch(blocks, retention, now)
   )
 }
 
@@ -143,28 +143,33 @@ function thinOut<B extends Planned>(blocks: readonly B[], retention: Retention, 
 
 function expired<B extends Planned>(blocks: readonly B[], retention: Retention, now: number): Job<B> | undefined {
   const age: Readonly<Record<number, number>> = { 0: retention.rawMs, [MINUTE]: retention.minuteMs, [HOUR]: retention.hourMs }
-  const old = blocks.filter(block => {
-    const { step, to } = block.name
-    if (to > now - (age[step] ?? 0)) return false
-    if (step > 0) return true
-    // Not before its buckets are made.
-    const day = start(block.name.from, DAY)
-    const raw = of(blocks, 0).filter(other => within(other, day, day + DAY))
-    return lacking(blocks, raw, day, day + DAY, retention, now).length === 0
-  })
+  const old = blocks.filter(block => block.name.to <= now - (age[block.name.step] ?? 0) && isInBuckets(blocks, block, retention, now))
   return old.length === 0 ? undefined : { is: 'delete', why: 'age', blocks: old }
 }
 
-function tooMuch<B extends Planned>(blocks: readonly B[], { maxBytes }: Retention): Job<B> | undefined {
-  if (maxBytes === 0) return undefined
-  let over = blocks.reduce((sum, { size }) => sum + size, 0) - maxBytes
+/** Of samples as they came: whether all tiers that are wanted have them. */
+function isInBuckets(blocks: readonly Planned[], { name }: Planned, retention: Retention, now: number): boolean {
+  if (name.step > 0) return true
+  const day = start(name.from, DAY)
+  const raw = of(blocks, 0).filter(other => within(other, day, day + DAY))
+  return lacking(blocks, raw, day, day + DAY, retention, now).length === 0
+}
+
+/**
+ * Samples that are in buckets, too, go first, then buckets of a minute; then whatever is oldest, for what is new would never come into buckets if it
+ * went before them.
+ */
+function tooMuch<B extends Planned>(blocks: readonly B[], retention: Retention, now: number): Job<B> | undefined {
+  if (retention.maxBytes === 0) return undefined
+  let over = blocks.reduce((sum, { size }) => sum + size, 0) - retention.maxBytes
+  const rank = (block: B): number => (block.name.step > 0 ? block.name.step : isInBuckets(blocks, block, retention, now) ? 0 : HOUR)
   const gone: B[] = []
-  for (const step of [0, MINUTE, HOUR]) {
-    for (const block of of(blocks, step)) {
-      if (over <= 0) break
-      gone.push(block)
-      over -= block.size
-    }
+  for (const { block } of blocks
+    .map(block => ({ block, rank: rank(block) }))
+    .sort((a, b) => a.rank - b.rank || a.block.name.to - b.block.name.to || a.block.name.generation - b.block.name.generation)) {
+    if (over <= 0) break
+    gone.push(block)
+    over -= block.size
   }
   return gone.length === 0 ? undefined : { is: 'delete', why: 'size', blocks: gone }
 }

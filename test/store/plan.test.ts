@@ -56,8 +56,11 @@ test.each<[string, string[], number, string | undefined, Partial<typeof retentio
   ['no tiers are kept', ['r:0-24#9@25'], 48, 'delete age: 9', { minuteMs: 0, hourMs: 0 }],
   ['buckets of a minute that are old', thinned, 24 * 31, 'delete age: 20'],
   ['buckets of an hour that are old', ['h:0-24#21'], 24 * 401, 'delete age: 21'],
-  ['too much: the oldest samples go first', ['r:0-2#1', 'r:2-4#2', 'h:-24-0#21'], 4, 'delete size: 1', { maxBytes: 200 }],
-  ['far too much: buckets, too', ['r:0-2#1', 'r:2-4#2', 'm:-24-0#20', 'h:-24-0#21'], 4, 'delete size: 1 2 20', { maxBytes: 100 }],
+  ['too much: samples that are in buckets go first', [day, ...thinned, 'r:24-26#30'], 30, 'delete size: 9', { maxBytes: 300 }],
+  ['then buckets of a minute', [day, ...thinned, 'r:24-26#30'], 30, 'delete size: 9 20', { maxBytes: 200 }],
+  ['then what is oldest', [day, ...thinned, 'r:24-26#30'], 30, 'delete size: 9 20 21', { maxBytes: 100 }],
+  ['far too much', ['r:0-2#1', 'r:2-4#2', 'm:-24-0#20', 'h:-24-0#21'], 4, 'delete size: 20 21 1', { maxBytes: 100 }],
+  ['too much, and no tiers are kept: the oldest', ['r:0-2#1', 'r:2-4#2'], 4, 'delete size: 1', { maxBytes: 100, minuteMs: 0, hourMs: 0 }],
 ])('%s', (_, blocks, hours, wanted, more) => {
   const job = nextJob(blocks.map(block), { ...retention, ...more }, open, D + hours * HOUR)
   const numbers = (of: readonly Planned[]) => of.map(({ name }) => name.generation).join(' ')

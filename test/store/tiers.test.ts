@@ -246,6 +246,19 @@ describe('days go by', () => {
   })
 })
 
+test('where little room is left, buckets of old days make it for samples of the day that is not over', async () => {
+  const maxBytes = 24_000
+  const { store, disk, clock } = await lived(3 + 22 / 24, 30_000, {
+    retention: { rawMs: DAY, minuteMs: 30 * DAY, hourMs: 400 * DAY, maxBytes },
+  })
+  expect(store.figures.blockBytes).toBeLessThanOrEqual(maxBytes)
+  expect(blocksOf(disk).filter(name => name.startsWith(`${MINUTE}-`))).toEqual([])
+  const today = await store.select([{ name: '__name__', op: '=', value: 'c' }], hints(D + 3 * DAY, clock.now()))
+  expect(today[0]!.read().time.length).toBe((22 * HOUR) / 30_000)
+  const ever = await store.select([{ name: '__name__', op: '=', value: 'c' }], hints(D, D + 3 * DAY, { range: HOUR }))
+  expect(Array.from(ever[0]!.read().tier!.count)).toEqual(new Array(72).fill(120))
+})
+
 describe('merging and thinning out, interrupted', () => {
   test('the nth operation of the disk fails, and the process is killed: every sample is there, and once', async () => {
     const begun = await lived(1, 300_000)

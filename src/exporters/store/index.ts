@@ -42,7 +42,7 @@ const config = z.strictObject({
       hour: duration().prefault('400d').describe('How long one bucket an hour is kept. 0: none are made.'),
       size: bytes()
         .prefault(0)
-        .describe('The most bytes that blocks take; past it the oldest are deleted, samples as they came first. 0: no bound.'),
+        .describe('The most bytes that blocks take; past it the oldest are deleted, samples that buckets were made of first. 0: no bound.'),
     })
     .prefault({})
     .describe('What is kept for how long. Whole blocks are deleted, so that some of it stays up to a day longer.'),
