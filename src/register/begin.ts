@@ -114,7 +114,7 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
     if (settings.warnings) say(`thalamus: ${service} registers an OpenTelemetry SDK of its own: it is left to it`)
   })
   onEnding(() => {
-    if (standing) signals.end(settings.warnings)
+    if (standing) signals.end(settings.warnings && !forked)
   })
   if (settings.startLine && !forked) say(startLine(service, found, { tracing, ...signals, how, problems, embedded }))
   else if (problems.length > 0 && settings.warnings && !forked) say(`thalamus: ${problems.join('; ')}`)

@@ -69,11 +69,14 @@ export class Outages {
       place.failing.delete(other)
       place.lost.set(other, (place.lost.get(other) ?? 0) + rows)
     }
-    const lost = [...place.lost].map(([of, rows]) => `${rows} ${rowNames[of]}`).join(', ')
+    const lost = [...place.lost].map(([of, rows]) => counted(rows, of)).join(', ')
     place.lost.clear()
     place.told = false
     this.#say(`thalamus: ${name} takes what is sent again; lost: ${lost}`)
   }
 }
 
-export const rowNames = { traces: 'spans', metrics: 'metric points', logs: 'log records' } as const satisfies Record<Signal, string>
+const rowNames = { traces: 'span', metrics: 'metric point', logs: 'log record' } as const satisfies Record<Signal, string>
+
+/** `1 span`, `2 log records` */
+export const counted = (rows: number, signal: Signal): string => `${rows} ${rowNames[signal]}${rows === 1 ? '' : 's'}`

@@ -8,7 +8,7 @@ import { cleanAttributes } from './clean.ts'
 import type { Delivery } from './delivery.ts'
 import type { SpanWay } from './exporters.ts'
 import { deliverNow, type LastLoad } from './last-words.ts'
-import { type Outages, rowNames } from './outages.ts'
+import { counted, type Outages } from './outages.ts'
 import { afterUnheld, everyUnheld, say } from './outside.ts'
 import { Waiting } from './queue.ts'
 import type { Destination, MetricsExporter, Settings } from './settings.ts'
@@ -162,8 +162,8 @@ class Opened implements Signals {
     const inside = this.#pipeline?.stopNow()
     const words = this.#tallies
       .filter(({ lost }) => lost > 0)
-      .map(({ lost, signal, destination, reason }) => `${lost} ${rowNames[signal]} to ${destination.url} (${reason})`)
-    for (const { signal, rows: left } of inside?.undelivered ?? []) words.push(`${left} ${rowNames[signal]} that the pipeline held`)
+      .map(({ lost, signal, destination, reason }) => `${counted(lost, signal)} to ${destination.url} (${reason})`)
+    for (const { signal, rows: left } of inside?.undelivered ?? []) words.push(`${counted(left, signal)} that the pipeline held`)
     if (inside?.late === true) words.push(`what the pipeline held: it was not done within ${patienceMs / 1000} s`)
     const dropped = this.#queues.reduce((sum, queue) => sum + queue.dropped, 0)
     if (dropped > 0) words.push(`${dropped} that found their queue full`)

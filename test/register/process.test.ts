@@ -137,21 +137,21 @@ describe('a destination that is not there', () => {
     const { code, stderr, stdout } = await project.run('lost.mjs', { env })
     expect([code, stdout]).toEqual([6, 'said\n'])
     const place = protocol === 'grpc' ? 'http://127.0.0.1:9' : 'http://127.0.0.1:9/v1/logs'
-    expect(stderr).toBe(`thalamus: not delivered: 1 log records to ${place} (no connection)\n`)
+    expect(stderr).toBe(`thalamus: not delivered: 1 log record to ${place} (no connection)\n`)
   })
 
   test('one that never answers is waited for two seconds', async () => {
     sink.answer = () => undefined
     project.write('lost.mjs', app)
     const { code, stderr } = await project.run('lost.mjs', toSink({ OTEL_LOG_LEVEL: 'error', OTEL_METRICS_EXPORTER: 'none' }))
-    expect([code, stderr]).toEqual([0, `thalamus: not delivered: 1 log records to ${sink.url}/v1/logs (no answer within 2 s)\n`])
+    expect([code, stderr]).toEqual([0, `thalamus: not delivered: 1 log record to ${sink.url}/v1/logs (no answer within 2 s)\n`])
   })
 
   test('one that refuses is told', async () => {
     sink.answer = () => ({ status: 400 })
     project.write('lost.mjs', app)
     const { stderr } = await project.run('lost.mjs', toSink({ OTEL_LOG_LEVEL: 'error', OTEL_METRICS_EXPORTER: 'none' }))
-    expect(stderr).toBe(`thalamus: not delivered: 1 log records to ${sink.url}/v1/logs (refused)\n`)
+    expect(stderr).toBe(`thalamus: not delivered: 1 log record to ${sink.url}/v1/logs (refused)\n`)
   })
 
   test('attempts under way do not hold a process that is done', async () => {
@@ -166,7 +166,7 @@ describe('a destination that is not there', () => {
       'done.mjs',
       toSink({ OTEL_BLRP_SCHEDULE_DELAY: '1', OTEL_METRICS_EXPORTER: 'none', OTEL_LOG_LEVEL: 'error' }),
     )
-    expect(stderr).toBe(`thalamus: not delivered: 1 log records to ${sink.url}/v1/logs (refused)\n`)
+    expect(stderr).toBe(`thalamus: not delivered: 1 log record to ${sink.url}/v1/logs (refused)\n`)
     expect(attempts).toBe(2)
   })
 })
@@ -327,6 +327,10 @@ describe('what is no plain service', () => {
     const { code, stdout, stderr } = await project.run('parent.mjs', toSink())
     expect([code, stdout]).toEqual([0, 'worker 2 0\nchild hello 0\n'])
     expect(stderr.split('\n').filter(Boolean)).toHaveLength(1)
+    // Where nothing is delivered their parent says so, and they do not.
+    const lost = await project.run('parent.mjs', { env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_LOG_LEVEL: 'error' } })
+    expect([lost.code, lost.stdout]).toEqual([0, 'worker 2 0\nchild hello 0\n'])
+    expect(lost.stderr).toMatch(/^thalamus: not delivered: .*\n$/)
   })
 
   test('the workers of a cluster each measure themselves', async () => {
