@@ -11,7 +11,13 @@ export class Trouble {
   readonly #clock: Clock
   readonly #log: Logger
   #problem: string | undefined
+  /** the problem that was said last, and when */
+  #said = ''
   #saidAt = Number.NEGATIVE_INFINITY
+  /** it has been said that there is one, and not that it is over */
+  #open = false
+  /** [times] it came again and was not said */
+  #suppressed = 0
   /** told when the store cannot go on by itself, and when it can again */
   onChange: (problem: string | undefined) => void = () => {}
 
@@ -29,10 +35,15 @@ export class Trouble {
   failed(what: string, error: unknown): string {
     const problem = `store ${JSON.stringify(this.#directory)}: ${what}: ${codeOf(error)}`
     const now = this.#clock.monotonic()
-    if (this.#problem !== problem || now - this.#saidAt >= quietMs) {
+    // A disk that is full takes little and refuses much: what comes and goes every second is said as seldom as what stays.
+    if (this.#said !== problem || now - this.#saidAt >= quietMs) {
+      const suppressed = this.#said === problem && this.#suppressed > 0 ? { suppressed: this.#suppressed } : {}
+      this.#log.error({ directory: this.#directory, error: codeOf(error), ...suppressed }, what)
+      this.#said = problem
       this.#saidAt = now
-      this.#log.error({ directory: this.#directory, error: codeOf(error) }, what)
-    }
+      this.#open = true
+      this.#suppressed = 0
+    } else this.#suppressed++
     if (this.#problem !== problem) this.onChange(problem)
     this.#problem = problem
     return problem
@@ -41,7 +52,8 @@ export class Trouble {
   worked(): void {
     if (this.#problem === undefined) return
     this.#problem = undefined
-    this.#log.info({ directory: this.#directory }, 'the store takes what comes again')
+    if (this.#open) this.#log.info({ directory: this.#directory }, 'the store takes what comes again')
+    this.#open = false
     this.onChange(undefined)
   }
 }
