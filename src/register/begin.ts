@@ -7,6 +7,7 @@ import {
   ProxyTracerProvider,
   propagation,
   type TextMapPropagator,
+  type Tracer,
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
@@ -26,7 +27,6 @@ import { everyUnheld, readJson, say } from './outside.ts'
 import type { Part } from './overhead.ts'
 import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
 import { provide } from './providers.ts'
-import type { RequestTracer } from './request-span.ts'
 import { application, describe } from './resource.ts'
 import type { Settings } from './settings.ts'
 import { openSignals, type Signals } from './signals.ts'
@@ -69,7 +69,9 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
     sampler,
   })
   const measuring = signals.readers.length > 0
-  const tracer = tracing ? await tracerOfRequests(settings, version) : undefined
+  const tracers = tracing ? await tracersOfOurs(settings) : undefined
+  if (tracers !== undefined) for (const { instrumentation } of found.instrumentations) instrumentation.setTracerProvider(tracers)
+  const tracer = tracers?.getTracer('thalamus/http', version)
   let budget: ReturnType<typeof keepBudget> | undefined
   const spending = settings.overheadMs === undefined ? undefined : new Spending(systemClock.monotonic, ms => budget?.record(ms))
   const http = (traced: boolean) =>
@@ -82,14 +84,13 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
     signals.logProcessors.length > 0 ? new Restartable(() => watchConsole(logs.getLogger('console'), console, spending)) : undefined
   if (printed !== undefined) ends.push(printed)
   if (settings.overheadMs !== undefined && spending !== undefined) {
-    const tracers = spending.tracers(trace.getTracerProvider())
-    const spansOfLibraries = libraries(found, tracers)
     const untraced = (traced: boolean) => {
       requests.off()
       requests = http(traced)
     }
     const parts: Part[] = []
-    if (tracing && found.instrumentations.length > 0) {
+    if (tracers !== undefined && found.instrumentations.length > 0) {
+      const spansOfLibraries = libraries(found, spending.tracers(tracers))
       spansOfLibraries.on()
       parts.push(spansOfLibraries)
     }
@@ -122,7 +123,7 @@ export async function begin(asked: Settings, embedding: Promise<Embedding> | und
 
 const about = () => ({ pid: process.pid, execPath: process.execPath, argv: process.argv, version: process.version })
 
-function httpOptions(settings: Settings, contexts: Contexts, tracer: RequestTracer | undefined, measuring: boolean, version: string) {
+function httpOptions(settings: Settings, contexts: Contexts, tracer: Tracer | undefined, measuring: boolean, version: string) {
   const exact = new Set(settings.ignoredPaths.filter(path => !path.endsWith('*')))
   const prefixes = settings.ignoredPaths.filter(path => path.endsWith('*')).map(path => path.slice(0, -1))
   return {
@@ -135,13 +136,13 @@ function httpOptions(settings: Settings, contexts: Contexts, tracer: RequestTrac
   }
 }
 
-/** The SDK's own where it counts its spans, of which ours know nothing. */
-async function tracerOfRequests({ sdkMetrics }: Settings, version: string): Promise<RequestTracer> {
-  const provider = trace.getTracerProvider()
-  const tracer = (provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider).getTracer('thalamus/http', version)
-  if (sdkMetrics) return tracer
-  const { requestTracer } = await import('./request-span.ts')
-  return requestTracer(tracer, systemClock)
+/** Of requests and of libraries; the SDK's own where it counts its spans, of which ours know nothing. */
+async function tracersOfOurs({ sdkMetrics }: Settings): Promise<TracerProvider> {
+  const registered = trace.getTracerProvider()
+  const provider = registered instanceof ProxyTracerProvider ? registered.getDelegate() : registered
+  if (sdkMetrics) return provider
+  const { lightTracers } = await import('./light-span.ts')
+  return lightTracers(provider, systemClock)
 }
 
 /** Without one of these there is nothing to read. Of the other propagators some read headers that they do not name. */

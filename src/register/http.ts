@@ -17,18 +17,18 @@ import {
   type Span,
   SpanKind,
   SpanStatusCode,
+  type Tracer,
   trace,
 } from '@opentelemetry/api'
 import { isTracingSuppressed, type RPCMetadata, RPCType, suppressTracing } from '@opentelemetry/core'
 import { cleanQuery, cleanUrl } from './clean.ts'
 import { RequestContext } from './request-context.ts'
-import type { RequestTracer } from './request-span.ts'
 import type { Cost, Spending } from './spending.ts'
 
 export interface HttpOptions {
   readonly meter: Meter | undefined
   /** none: nothing is traced, and no context made */
-  readonly tracer: RequestTracer | undefined
+  readonly tracer: Tracer | undefined
   readonly contexts: Contexts
   /** headers of which a request must have one to be part of somebody's trace; none: any may be */
   readonly tracingHeaders: readonly string[] | undefined
@@ -119,8 +119,8 @@ function serverChannels(options: HttpOptions, durations: Histogram | undefined):
   const { tracer, contexts, tracingHeaders, monotonic, ignores, spending } = options
   /** What a request's events find, bodies that arrive later among them: they come out of the connection, which knows no request. */
   const emitInside = (emitter: EventEmitter, of: Context | undefined, event: Parameters<EventEmitter['emit']>): boolean => {
-    // Most of a request's events come while it is handled, and are inside already.
-    if (of === undefined || contexts.active() === of) return Reflect.apply(plainEmit, emitter, event)
+    // Most of a request's events come while it is handled, and are inside already, or inside of what the application has begun there.
+    if (of === undefined || holds(of, contexts.active())) return Reflect.apply(plainEmit, emitter, event)
     return contexts.with(of, () => Reflect.apply(plainEmit, emitter, event))
   }
   const emitOf = (served: (emitter: never) => Served | undefined) => ({
@@ -224,6 +224,8 @@ function serverChannels(options: HttpOptions, durations: Histogram | undefined):
     },
   }
 }
+
+const holds = (of: Context, active: Context) => active === of || (of instanceof RequestContext && of.holds(active))
 
 const plainEmit = EventEmitter.prototype.emit
 

@@ -36,6 +36,11 @@ export class RequestContext implements Context {
     this.#metadata = metadata
   }
 
+  /** Whether it is this one, or was made of it: both are of the same request. */
+  holds(other: Context): boolean {
+    return other === this || (other instanceof RequestContext && other.#metadata === this.#metadata)
+  }
+
   getValue(key: symbol): unknown {
     if (key === spanKey) return this.#span
     if (key === metadataKey) return this.#metadata

@@ -55,3 +55,16 @@ test('has what the API\u2019s own has', () => {
     }
   }
 })
+
+test('knows what was made of it', () => {
+  const ours = new RequestContext(ROOT_CONTEXT, spans[0], metadata[0])
+  const within = suppressTracing(trace.setSpan(ours, spans[1]!))
+  const another = new RequestContext(ROOT_CONTEXT, spans[0], metadata[1])
+  expect([ours, within, another, trace.setSpan(ROOT_CONTEXT, spans[0]!), ROOT_CONTEXT].map(of => ours.holds(of))).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ])
+})

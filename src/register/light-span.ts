@@ -1,12 +1,13 @@
 /**
- * Spans of requests. To the application, to samplers and to span processors they are as the SDK's own: the same sampler, ids, limits, resource and
- * processors, and the same answers. But what is known to be an attribute is not looked at again: the SDK copies all attributes twice, with a
+ * Spans of requests and of libraries. To the application, to samplers and to span processors they are as the SDK's own: the same sampler, ids,
+ * limits, resource and processors, and the same answers. But a text or a number is taken as it is: the SDK copies all attributes twice, with a
  * WeakSet for each against circles, and those are what its pauses for garbage are made of.
  */
 import {
   type AnyValue,
   type Attributes,
   type Context,
+  context,
   type Exception,
   type HrTime,
   INVALID_SPAN_CONTEXT,
@@ -14,12 +15,14 @@ import {
   type Link,
   type Span,
   type SpanContext,
-  type SpanKind,
+  SpanKind,
+  type SpanOptions,
   type SpanStatus,
   SpanStatusCode,
   type TimeInput,
   TraceFlags,
   type Tracer,
+  type TracerProvider,
   trace,
 } from '@opentelemetry/api'
 import {
@@ -28,7 +31,6 @@ import {
   cleanAttributes,
   cleanSimpleAttributes,
   hrTimeDuration,
-  hrTimeToMilliseconds,
   type InstrumentationScope,
   isTimeInput,
   isTimeInputHrTime,
@@ -47,12 +49,6 @@ import {
   type TimedEvent,
 } from '@opentelemetry/sdk-trace'
 import type { Clock } from '../lib/clock.ts'
-
-/** Begins spans of requests; a tracer is one. */
-export interface RequestTracer {
-  /** `attributes` are the span's from here on; their values are texts, numbers and booleans. */
-  startSpan(name: string, options: { readonly kind: SpanKind; readonly attributes: Attributes }, within: Context): Span
-}
 
 type Time = Pick<Clock, 'now' | 'monotonic'>
 
@@ -75,8 +71,12 @@ interface Common {
   readonly time: Time
 }
 
-/** @returns `tracer` itself where it is built otherwise than is known; a test says so */
-export function requestTracer(tracer: Tracer, time: Time): RequestTracer {
+/** @returns tracers that make spans of ours; those of `provider` where they are built otherwise than is known, and a test says so */
+export function lightTracers(provider: TracerProvider, time: Time): TracerProvider {
+  return { getTracer: (...of) => lightTracer(provider.getTracer(...of), time) }
+}
+
+export function lightTracer(tracer: Tracer, time: Time): Tracer {
   const { instrumentationScope, _resource, _sampler, _spanLimits, _idGenerator, _spanProcessor } = tracer as Partial<Parts>
   const known =
     typeof instrumentationScope?.name === 'string' &&
@@ -87,56 +87,100 @@ export function requestTracer(tracer: Tracer, time: Time): RequestTracer {
     typeof _spanProcessor?.onEnd === 'function'
   if (!known) return tracer
   const common = { scope: instrumentationScope, resource: _resource, limits: _spanLimits, processor: _spanProcessor, time }
-  return new OwnTracer(common, _sampler, _idGenerator)
+  return new LightTracer(common, _sampler, _idGenerator)
 }
 
-/** [attributes] of a request are never more: with a lower limit each is counted */
-const manyAttributes = 32
-
-class OwnTracer implements RequestTracer {
+class LightTracer implements Tracer {
   readonly #common: Common
   readonly #sampler: Sampler
   readonly #ids: IdGenerator
-  readonly #limited: boolean
 
   constructor(common: Common, sampler: Sampler, ids: IdGenerator) {
     this.#common = common
     this.#sampler = sampler
     this.#ids = ids
-    const { attributeCountLimit, attributeValueLengthLimit } = common.limits
-    this.#limited = attributeCountLimit < manyAttributes || attributeValueLengthLimit !== Number.POSITIVE_INFINITY
   }
 
-  startSpan(name: string, { kind, attributes }: { readonly kind: SpanKind; readonly attributes: Attributes }, within: Context): Span {
+  startSpan(name: string, options: SpanOptions = {}, around: Context = context.active()): Span {
+    const within = options.root === true ? trace.deleteSpan(around) : around
     if (isTracingSuppressed(within)) return trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
-    const around = trace.getSpanContext(within)
-    const parent = around !== undefined && isSpanContextValid(around) ? around : undefined
+    const above = trace.getSpanContext(within)
+    const parent = above !== undefined && isSpanContextValid(above) ? above : undefined
     const spanId = this.#ids.generateSpanId()
     const traceId = parent?.traceId ?? this.#ids.generateTraceId()
-    const sampled = this.#sampler.shouldSample(within, traceId, name, kind, attributes, [])
+    const { kind = SpanKind.INTERNAL } = options
+    const { limits, processor } = this.#common
+    const given = copied(options.attributes)
+    const links = options.links?.map(link => linkWithin(limits, link)) ?? []
+    const sampled = this.#sampler.shouldSample(within, traceId, name, kind, given.attributes, links)
     const traceState = sampled.traceState ?? parent?.traceState
     const traceFlags = sampled.decision === SamplingDecision.RECORD_AND_SAMPLED ? TraceFlags.SAMPLED : TraceFlags.NONE
     const is: SpanContext = traceState === undefined ? { traceId, spanId, traceFlags } : { traceId, spanId, traceFlags, traceState }
     if (sampled.decision === SamplingDecision.NOT_RECORD) return trace.wrapSpanContext(is)
-    const span = new RequestSpan(this.#common, is, parent, name, kind, attributes)
-    if (sampled.attributes !== undefined || this.#limited) span.limit(sampled.attributes)
-    this.#common.processor.onStart(span, within)
+    const span = new LightSpan(this.#common, is, parent, name, kind, options.startTime)
+    span.has(given.attributes, given.count, given.dropped)
+    if (
+      sampled.attributes !== undefined ||
+      given.count > limits.attributeCountLimit ||
+      limits.attributeValueLengthLimit !== Number.POSITIVE_INFINITY
+    )
+      span.limit(sampled.attributes)
+    for (const link of links) span.keepLink(link)
+    processor.onStart(span, within)
     return span
   }
+
+  startActiveSpan<F extends (span: Span) => unknown>(name: string, run: F): ReturnType<F>
+  startActiveSpan<F extends (span: Span) => unknown>(name: string, options: SpanOptions, run: F): ReturnType<F>
+  startActiveSpan<F extends (span: Span) => unknown>(name: string, options: SpanOptions, around: Context, run: F): ReturnType<F>
+  startActiveSpan<F extends (span: Span) => unknown>(name: string, ...rest: unknown[]): ReturnType<F> {
+    const run = rest.pop() as F
+    const [options, around = context.active()] = rest as [SpanOptions?, Context?]
+    const span = this.startSpan(name, options, around)
+    return context.with(trace.setSpan(around, span), () => run(span) as ReturnType<F>)
+  }
+}
+/** Of texts, numbers and booleans a copy, with how many they are; everything else is looked at by the SDK. */
+function copied(given: Attributes | undefined): { readonly attributes: Attributes; readonly count: number; readonly dropped: number } {
+  let count = 0
+  for (const name in given) {
+    if (name === '' || !isPlain(given[name])) {
+      const { attributes = {}, droppedAttributesCount = 0 } = cleanAttributes(given, unlimited)
+      return { attributes, count: Object.keys(attributes).length, dropped: droppedAttributesCount }
+    }
+    count++
+  }
+  return { attributes: { ...given }, count, dropped: 0 }
 }
 
-class RequestSpan implements Span, ReadableSpan {
+const unlimited = { attributeCountLimit: Number.POSITIVE_INFINITY, attributeValueLengthLimit: Number.POSITIVE_INFINITY }
+
+const isPlain = (value: AnyValue | undefined): value is string | number | boolean =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+
+function linkWithin(limits: Required<SpanLimits>, { context: to, attributes }: Link): Link {
+  const { attributePerLinkCountLimit: attributeCountLimit, attributeValueLengthLimit } = limits
+  return { context: to, ...cleanAttributes(attributes, { attributeCountLimit, attributeValueLengthLimit }) }
+}
+
+class LightSpan implements Span, ReadableSpan {
   readonly #common: Common
   readonly #is: SpanContext
   /** [ms] */
   readonly #startMonotonic: number
+  /** [ms] from a reading of the clock that never goes back to one of the other, as it was at the beginning */
+  readonly #offset: number
+  /** its beginning was given: then what has no time is now, and not so much later than that */
+  readonly #startGiven: boolean
   readonly kind: SpanKind
   readonly parentSpanContext?: SpanContext
   readonly startTime: HrTime
   readonly links: Link[] = []
   readonly events: TimedEvent[] = []
+  /** [attributes] */
+  #count = 0
   name: string
-  attributes: Attributes
+  attributes: Attributes = {}
   status: SpanStatus = { code: SpanStatusCode.UNSET }
   endTime: HrTime = [0, 0]
   ended = false
@@ -144,15 +188,24 @@ class RequestSpan implements Span, ReadableSpan {
   droppedEventsCount = 0
   droppedLinksCount = 0
 
-  constructor(common: Common, is: SpanContext, parent: SpanContext | undefined, name: string, kind: SpanKind, attributes: Attributes) {
+  constructor(
+    common: Common,
+    is: SpanContext,
+    parent: SpanContext | undefined,
+    name: string,
+    kind: SpanKind,
+    startTime: TimeInput | undefined,
+  ) {
     this.#common = common
     this.#is = is
     this.#startMonotonic = common.time.monotonic()
+    this.#startGiven = startTime !== undefined
     this.kind = kind
     if (parent !== undefined) this.parentSpanContext = parent
-    this.startTime = millisToHrTime(common.time.now())
     this.name = name
-    this.attributes = attributes
+    const now = common.time.now()
+    this.#offset = now - this.#startMonotonic
+    this.startTime = startTime === undefined ? millisToHrTime(now) : this.#at(startTime)
   }
 
   get resource(): Resource {
@@ -171,32 +224,36 @@ class RequestSpan implements Span, ReadableSpan {
     return !this.ended
   }
 
+  /** What it begins with. */
+  has(attributes: Attributes, count: number, dropped: number): void {
+    this.attributes = attributes
+    this.#count = count
+    this.droppedAttributesCount = dropped
+  }
+
   /** Keeps what it began with within the limits, what the sampler adds among it. */
   limit(more: Readonly<Attributes> | undefined): void {
-    const { attributes = {}, droppedAttributesCount = 0 } = cleanAttributes({ ...this.attributes, ...more }, this.#common.limits)
-    this.attributes = attributes
-    this.droppedAttributesCount = droppedAttributesCount
+    const { attributes = {}, droppedAttributesCount = 0 } = cleanAttributes(Object.assign(this.attributes, more), this.#common.limits)
+    this.has(attributes, Object.keys(attributes).length, this.droppedAttributesCount + droppedAttributesCount)
   }
 
   setAttribute(key: string, value: AnyValue | undefined): this {
     if (this.ended) return this
     const { attributes } = this
     const { limits } = this.#common
-    const isPlain =
-      typeof value === 'number' ||
-      typeof value === 'boolean' ||
-      (typeof value === 'string' && value.length <= limits.attributeValueLengthLimit)
-    if (isPlain && Object.hasOwn(attributes, key)) {
+    const simple = isPlain(value) && (typeof value !== 'string' || value.length <= limits.attributeValueLengthLimit)
+    if (simple && Object.hasOwn(attributes, key)) {
       attributes[key] = value
       return this
     }
-    const currentAttributesCount = Object.keys(attributes).length
-    if (isPlain && key !== '' && currentAttributesCount < limits.attributeCountLimit) attributes[key] = value
-    else if (
-      maybeAddAttribute({ key, value: value as AnyValue, attributes, limits, currentAttributesCount }) ===
-      AddAttributeDecision.DROP_LIMIT_REACHED
-    )
-      this.droppedAttributesCount++
+    if (simple && key !== '' && this.#count < limits.attributeCountLimit) {
+      attributes[key] = value
+      this.#count++
+      return this
+    }
+    const how = maybeAddAttribute({ key, value: value as AnyValue, attributes, limits, currentAttributesCount: this.#count })
+    if (how === AddAttributeDecision.ADD_NEW) this.#count++
+    else if (how === AddAttributeDecision.DROP_LIMIT_REACHED) this.droppedAttributesCount++
     return this
   }
 
@@ -223,18 +280,19 @@ class RequestSpan implements Span, ReadableSpan {
     return this
   }
 
-  addLink({ context: to, attributes }: Link): this {
-    if (this.ended) return this
-    const { linkCountLimit, attributePerLinkCountLimit, attributeValueLengthLimit } = this.#common.limits
+  addLink(link: Link): this {
+    if (!this.ended) this.keepLink(linkWithin(this.#common.limits, link))
+    return this
+  }
+
+  /** The oldest makes room. */
+  keepLink(link: Link): void {
+    const { linkCountLimit } = this.#common.limits
     if (this.links.length >= linkCountLimit) {
       this.droppedLinksCount++
-      if (this.links.shift() === undefined) return this
+      if (this.links.shift() === undefined) return
     }
-    this.links.push({
-      context: to,
-      ...cleanAttributes(attributes, { attributeCountLimit: attributePerLinkCountLimit, attributeValueLengthLimit }),
-    })
-    return this
+    this.links.push(link)
   }
 
   addLinks(links: Link[]): this {
@@ -278,10 +336,10 @@ class RequestSpan implements Span, ReadableSpan {
 
   /** A small number is one of `performance.now()`. */
   #at(time: TimeInput | undefined): HrTime {
-    const { monotonic } = this.#common.time
-    if (time === undefined) return addHrTimes(this.startTime, millisToHrTime(monotonic() - this.#startMonotonic))
-    if (typeof time === 'number')
-      return millisToHrTime(time <= monotonic() ? hrTimeToMilliseconds(this.startTime) + time - this.#startMonotonic : time)
+    const { now, monotonic } = this.#common.time
+    if (time === undefined)
+      return this.#startGiven ? millisToHrTime(now()) : addHrTimes(this.startTime, millisToHrTime(monotonic() - this.#startMonotonic))
+    if (typeof time === 'number') return millisToHrTime(time <= monotonic() ? this.#offset + time : time)
     return isTimeInputHrTime(time) ? time : millisToHrTime((time as Date).getTime())
   }
 }

@@ -1,13 +1,15 @@
-/** Spans of requests against the SDK's own: the same is done to both, and the same is told of them. */
+/** Spans of ours against the SDK's own: the same is done to both, and the same is told of them. */
 import {
   type AnyValue,
   type Attributes,
   type Context,
   type Exception,
+  type Link,
   ROOT_CONTEXT,
   type Span,
   type SpanContext,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   type TimeInput,
   trace,
@@ -25,7 +27,7 @@ import {
   type TracerProviderOptions,
 } from '@opentelemetry/sdk-trace'
 import { expect, test } from 'vitest'
-import { requestTracer } from '../../src/register/request-span.ts'
+import { lightTracer, lightTracers } from '../../src/register/light-span.ts'
 import { pick, type Random } from '../kit/any-request.ts'
 import { seeded } from '../kit/context.ts'
 
@@ -49,6 +51,18 @@ const names = ['a', 'b', 'c', 'url.full', '', 'http.route']
 const some = (next: Random): Attributes =>
   Object.fromEntries(Array.from({ length: Math.floor(next() * 4) }, () => [pick(names, next), values(next) as AnyValue]))
 const plain = (next: Random): Attributes => Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map(name => [name, pick([1, 'text', true], next)]))
+const link = (next: Random): Link => ({ context: pick(parents, next), attributes: some(next) })
+
+/** How a span may be asked for. */
+function asking(next: Random): SpanOptions {
+  return {
+    ...pick<SpanOptions>([{}, { kind: SpanKind.SERVER }, { kind: SpanKind.CLIENT }], next),
+    ...pick<SpanOptions>([{}, { attributes: plain(next) }, { attributes: some(next) }], next),
+    ...pick<SpanOptions>([{}, {}, { links: [link(next), link(next)] }], next),
+    ...pick<SpanOptions>([{}, {}, { root: true }], next),
+    ...pick<SpanOptions>([{}, {}, { startTime: [1_600_000_000, 7] }, { startTime: 1_600_000_000_000 }], next),
+  }
+}
 
 const exceptions: Exception[] = [
   'it broke',
@@ -77,8 +91,8 @@ function anything(next: Random): (span: Span) => unknown {
       )
     },
     () => {
-      const link = { context: pick(parents, next), attributes: some(next) }
-      return pick([span => span.addLink(link), span => span.addLinks([link, link])], next)
+      const to = link(next)
+      return pick([span => span.addLink(to), span => span.addLinks([to, to])], next)
     },
     () => {
       const status = pick(
@@ -111,6 +125,7 @@ const told = (span: ReadableSpan) => ({
   events: span.events,
   links: span.links,
   status: span.status,
+  start: span.startTime[0] < 1_700_000_000 && span.startTime,
   end: span.endTime,
   ended: span.ended,
   resource: span.resource.attributes,
@@ -166,14 +181,10 @@ test.each<[string, TracerProviderOptions]>([
     const next = seeded(seed)
     const theirs = sdk(options)
     const ours = sdk(options)
-    const kind = pick([SpanKind.SERVER, SpanKind.CLIENT], next)
-    const attributes = plain(next)
+    const asked = asking(next)
     const parent = pick([undefined, ...parents], next)
     const within = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
-    const pair = [
-      theirs.tracer.startSpan('GET', { kind, attributes }, within),
-      requestTracer(ours.tracer, time).startSpan('GET', { kind, attributes: { ...attributes } }, within),
-    ] as const
+    const pair = [theirs.tracer.startSpan('GET', asked, within), lightTracer(ours.tracer, time).startSpan('GET', asked, within)] as const
     const done = Array.from({ length: Math.floor(next() * 8) }, () => anything(next))
     const late = anything(next)
     for (const span of pair) {
@@ -192,18 +203,41 @@ test.each<[string, TracerProviderOptions]>([
 
 test('a span that is recorded is ours', () => {
   const { tracer } = sdk({})
-  const span = requestTracer(tracer, time).startSpan('GET', { kind: SpanKind.SERVER, attributes: {} }, ROOT_CONTEXT)
+  const span = lightTracer(tracer, time).startSpan('GET', { kind: SpanKind.SERVER, attributes: {} }, ROOT_CONTEXT)
   expect(Object.getPrototypeOf(span)).not.toBe(Object.getPrototypeOf(tracer.startSpan('GET')))
 })
 
 test('a tracer that is built otherwise is used as it is', () => {
   const tracer = trace.getTracer('of nobody')
-  expect(requestTracer(tracer, time)).toBe(tracer)
+  expect(lightTracer(tracer, time)).toBe(tracer)
+})
+
+test('tracers are made of those of a provider', () => {
+  const provider = new TracerProvider()
+  const made = lightTracers(provider, time).getTracer('express', '1').startSpan('GET') as unknown as ReadableSpan
+  expect(made.instrumentationScope).toMatchObject({ name: 'express', version: '1' })
+  expect(Object.getPrototypeOf(made)).not.toBe(Object.getPrototypeOf(provider.getTracer('express').startSpan('GET')))
+})
+
+test('a span that is active while something runs', () => {
+  const { tracer } = sdk({})
+  const light = lightTracer(tracer, time)
+  const within = trace.setSpanContext(ROOT_CONTEXT, parents[1] as SpanContext)
+  const ran = [
+    light.startActiveSpan('a', span => span as unknown as ReadableSpan),
+    light.startActiveSpan('b', { kind: SpanKind.CLIENT }, span => span as unknown as ReadableSpan),
+    light.startActiveSpan('c', { kind: SpanKind.CLIENT }, within, span => span as unknown as ReadableSpan),
+  ]
+  expect(ran.map(({ name, kind, parentSpanContext }) => [name, kind, parentSpanContext?.spanId])).toEqual([
+    ['a', SpanKind.INTERNAL, undefined],
+    ['b', SpanKind.CLIENT, undefined],
+    ['c', SpanKind.CLIENT, 'b'.repeat(16)],
+  ])
 })
 
 test('where nothing is to be traced there is no span', () => {
   const { tracer, ended } = sdk({})
-  const span = requestTracer(tracer, time).startSpan('GET', { kind: SpanKind.SERVER, attributes: {} }, suppressTracing(ROOT_CONTEXT))
+  const span = lightTracer(tracer, time).startSpan('GET', { kind: SpanKind.SERVER, attributes: {} }, suppressTracing(ROOT_CONTEXT))
   span.end()
   expect([span.isRecording(), ended()]).toEqual([false, []])
 })
@@ -225,7 +259,7 @@ test('processors see it begin, with its context, and end', () => {
     ],
   })
   const within = trace.setSpanContext(ROOT_CONTEXT, parents[0] as SpanContext)
-  const span = requestTracer(tracer, time).startSpan(
+  const span = lightTracer(tracer, time).startSpan(
     'GET',
     { kind: SpanKind.SERVER, attributes: {} },
     trace.setSpanContext(within, parents[1] as SpanContext),
@@ -249,7 +283,7 @@ test.each<[string, TimeInput | undefined, ReadableSpan['endTime'], ReadableSpan[
   let monotonic = 5_000.25
   const { tracer } = sdk({})
   const clock = { now: time.now, monotonic: () => monotonic }
-  const span = requestTracer(tracer, clock).startSpan('GET', { kind: SpanKind.SERVER, attributes: {} }, ROOT_CONTEXT)
+  const span = lightTracer(tracer, clock).startSpan('GET', { kind: SpanKind.SERVER, attributes: {} }, ROOT_CONTEXT)
   monotonic += 500
   span.end(given)
   const { startTime, endTime, ...of } = span as unknown as ReadableSpan
