@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const server of servers) await server[Symbol.asyncDispose]()
   project.close()
-})
+}, 240_000)
 beforeEach(async () => {
   sink = await Sink.open()
 })
