@@ -7,10 +7,11 @@ import { print } from '../print.ts'
 import { difference, momentDifference } from './compare.ts'
 import { customBucketSeries } from './custom-buckets.ts'
 import type { AnnotationTests, Expectation, Points } from './expectation.ts'
-import { AppendError, MemoryStorage } from './memory.ts'
+import { AppendError, MemoryStorage, show } from './memory.ts'
 import { pinned } from './pinned.ts'
 import { type Evaluation, type Load, parseScript, type Statement } from './script.ts'
 import { MISSING, NATIVE, NUMBER, STALE } from './sequence.ts'
+import { invalid } from './valid.ts'
 
 /**
  * How much is asked of an instant query. 1: what is written. 2: a range query around its time has the same in its middle.
@@ -82,6 +83,9 @@ export function load(statement: Load, storage: MemoryStorage): string | undefine
     for (const { labels, values, starts } of series.values())
       for (let i = 0; i < values.length; i++) {
         if (values.kind[i] === MISSING) continue
+        if (labels.size === 0) return 'a sample without labels'
+        const wrong = values.kind[i] === NATIVE ? invalid(values.histograms[i]!) : undefined
+        if (wrong !== undefined) return `${show(labels)}: ${wrong}`
         const time = i * statement.interval
         storage.append(labels, time, {
           value: values.value[i]!,

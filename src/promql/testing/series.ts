@@ -73,6 +73,8 @@ function labelAt(text: string, from: number, labels: [string, string][]): number
   const name = labelName(text, from)
   const at = past(text, name.end, space)
   if (text[at] !== '=') {
+    // A name before the braces stands.
+    if (name.quoted && labels.some(([key]) => key === '__name__')) return name.end
     if (!name.quoted) throw new SeriesError(`expected "=" after ${JSON.stringify(name.value)}, got ${shown(text, at)}`, at)
     labels.push(['__name__', name.value])
     return name.end
