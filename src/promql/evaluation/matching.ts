@@ -54,9 +54,11 @@ export class VectorMatch implements VectorOperator {
     if (many.length === 0 && one.length === 0) return
     if ((many.length === 0 || one.length === 0) && !fills) return
     const groups = grouped(many, one, signature)
-    this.#refuseDuplicates(groups, many, one, fills)
-    const pairing = new Pairing(this.#cx, this.#operation, this.#words, this.#matching, this.grid.steps)
-    for (const group of groups.values()) await pairing.pair(group)
+    const refusals = new Refusals()
+    this.#findDuplicates(groups, many, one, fills, refusals)
+    const pairing = new Pairing(this.#cx, this.#operation, this.#words, this.#matching, this.grid.steps, refusals)
+    if (refusals.step > 0) for (const group of groups.values()) await pairing.pair(group)
+    refusals.raise()
     this.#words.tell(this.#cx.annotations)
     for (const row of mergeAlike(pairing.rows, pool, 'merge')) {
       if (pool.charge(row)) sink(row)
@@ -65,7 +67,13 @@ export class VectorMatch implements VectorOperator {
   }
 
   /** The one side must have one series in a group at each step, whether or not any of the many side is there to match. */
-  #refuseDuplicates(groups: ReadonlyMap<string, Group>, many: readonly FlowingRow[], one: readonly FlowingRow[], fills: boolean): void {
+  #findDuplicates(
+    groups: ReadonlyMap<string, Group>,
+    many: readonly FlowingRow[],
+    one: readonly FlowingRow[],
+    fills: boolean,
+    refusals: Refusals,
+  ): void {
     let anyMany: Uint8Array | undefined
     let first = this.grid.steps
     let among: readonly FlowingRow[] = []
@@ -88,10 +96,31 @@ export class VectorMatch implements VectorOperator {
       .filter(row => among.includes(row) && row.kind[first] !== ABSENT)
       .sort((a, b) => compareLabels(a.labels, b.labels))
     const { cardinality } = this.#matching
-    throw new QueryError(
-      'execution',
+    refusals.add(
+      first,
       `found duplicate series for the match group ${showLabels(matchLabels(this.#matching)(other!.labels))} on the ${cardinality === 'one-to-many' ? 'left' : 'right'} hand-side of the operation: [${showLabels(known!.labels)}, ${showLabels(other!.labels)}];many-to-many matching not allowed: matching labels must be unique on one side`,
     )
+  }
+}
+
+/** What fails a query is what comes first: at each step duplicates of the one side are found before anything is matched. */
+class Refusals {
+  /** of the first that is known */
+  step = Number.POSITIVE_INFINITY
+  #message = ''
+
+  get any(): boolean {
+    return this.#message !== ''
+  }
+
+  add(step: number, message: string): void {
+    if (step >= this.step) return
+    this.step = step
+    this.#message = message
+  }
+
+  raise(): void {
+    if (this.any) throw new QueryError('execution', this.#message)
   }
 }
 
@@ -146,8 +175,10 @@ class Pairing {
   readonly #fillMany: number | undefined
   readonly #resultLabels: (many: Labels, one: Labels) => Labels
   readonly #matched: (labels: Labels) => Labels
+  readonly #refusals: Refusals
 
-  constructor(cx: Evaluation, operation: Operation, words: LastWords, matching: VectorMatching, steps: number) {
+  constructor(cx: Evaluation, operation: Operation, words: LastWords, matching: VectorMatching, steps: number, refusals: Refusals) {
+    this.#refusals = refusals
     this.#cx = cx
     this.#operation = operation
     this.#words = words
@@ -167,7 +198,8 @@ class Pairing {
     // Without `fill` a group that one side lacks gives nothing.
     if (one.length === 0 && this.#fillOne === undefined) return this.#discard(many)
     if (many.length === 0 && this.#fillMany === undefined) return this.#discard(one)
-    const uniqueness = many.length > 1 || this.#fillMany !== undefined ? new Uniqueness(this.#matching, this.#steps) : undefined
+    const uniqueness =
+      many.length > 1 || this.#fillMany !== undefined ? new Uniqueness(this.#matching, this.#steps, this.#refusals) : undefined
     const others = this.#joined(one)
     for (const row of many) {
       this.#pairRow(row, others, uniqueness)
@@ -243,10 +275,12 @@ class Pairing {
   /** @param into the many side's own row where nobody needs it any more */
   #result(many: Side, one: Side, labels: Labels, into: FlowingRow | undefined, uniqueness: Uniqueness | undefined): void {
     const { pool } = this.#cx
-    const out = into ?? pool.take(labels, this.#steps)
     const operation = this.#operation
     const [left, right] = this.#manySide === 'left' ? [many, one] : [one, many]
     uniqueness?.add(left, right, labels, operation)
+    // Nothing comes of it any more; only whether something else was wrong before is to be found.
+    if (this.#refusals.any) return
+    const out = into ?? pool.take(labels, this.#steps)
     operation.apply(left, right, out)
     out.labels = labels
     out.dropName = operation.bool
@@ -271,8 +305,10 @@ class Uniqueness {
   readonly any: Uint8Array
   readonly #oneToOne: boolean
   readonly #byLabels = new Map<string, Uint8Array>()
+  readonly #refusals: Refusals
 
-  constructor(matching: VectorMatching, steps: number) {
+  constructor(matching: VectorMatching, steps: number, refusals: Refusals) {
+    this.#refusals = refusals
     this.any = new Uint8Array(steps)
     this.#oneToOne = matching.cardinality === 'one-to-one'
   }
@@ -280,15 +316,15 @@ class Uniqueness {
   add(left: Side, right: Side, labels: Labels, operation: Operation): void {
     const { any } = this
     const matched = this.#oneToOne ? any : this.#of(labels, any.length)
-    for (let i = 0; i < any.length; i++) {
+    const end = Math.min(any.length, this.#refusals.step)
+    for (let i = 0; i < end; i++) {
       if (!operation.goTogether(left, right, i)) continue
-      if (matched[i] === 1)
-        throw new QueryError(
-          'execution',
-          this.#oneToOne
-            ? 'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)'
-            : 'multiple matches for labels: grouping labels must ensure unique matches',
-        )
+      if (matched[i] === 1) {
+        const must = this.#oneToOne
+          ? 'many-to-one matching must be explicit (group_left/group_right)'
+          : 'grouping labels must ensure unique matches'
+        return this.#refusals.add(i, `multiple matches for labels: ${must}`)
+      }
       matched[i] = 1
       any[i] = 1
     }

@@ -37,8 +37,16 @@ export class Ranked implements VectorOperator {
     const { pool, annotations } = this.#cx
     const op = this.#expr.op as Ranking
     const param = await this.#param.values()
-    const any = op === 'limit_ratio' ? checkRatios(param, this.#expr, annotations) : checkCounts(param)
-    if (!any) return this.#from.run(row => pool.give(row))
+    let any = false
+    // Prometheus looks at the parameter when it has the vector.
+    const say = await annotations.later(async () => {
+      any = op === 'limit_ratio' ? checkRatios(param, this.#expr, annotations) : checkCounts(param)
+    })
+    await (any ? this.#rank(op, param, sink) : this.#from.run(row => pool.give(row)))
+    say()
+  }
+
+  #rank(op: Ranking, param: Float64Array, sink: Sink): Promise<void> {
     switch (op) {
       case 'topk':
       case 'bottomk':

@@ -191,7 +191,7 @@ const names: readonly { readonly name: string; readonly series: (chance: Chance)
 /** Samples that say when what they count began. */
 function started(chance: Chance): string[] {
   return ['a', 'b'].flatMap(job => {
-    const offsets = Array.from({ length: LENGTH }, () => chance.pick(['_', '-15s', '-1m', '-2m', '0s', '-5m', '-10s', '15s']))
+    const offsets = Array.from({ length: LENGTH }, () => chance.pick(['_', '-15s', '-1m', '-2m', '0s', '-5m', '-10s']))
     const values = chance.is(0.6) ? counter(chance) : exponential(counters)(chance)
     const count = values.match(/\{\{.*?\}\}|\S+/g)!.length
     return [`  started_total{job="${job}"}@st ${offsets.slice(0, count).join(' ')}`, `  started_total{job="${job}"} ${values}`]
