@@ -103,7 +103,7 @@ function theOutside(): Outside {
     register: new URL(import.meta.url.endsWith('.ts') ? './register.ts' : './register.js', import.meta.url).href,
     become,
     wait: (ms, signal) => wait(ms, undefined, { signal }).catch(() => {}),
-    terminal: process.stdout.isTTY ? { size: terminalSize, write: text => void process.stdout.write(text) } : undefined,
+    terminal: process.stdout.isTTY ? { size: terminalSize, write: text => void process.stdout.write(text), onKey } : undefined,
     exit: (code, afterMs) => {
       if (afterMs === undefined) process.exit(code)
       else void wait(afterMs, undefined, { ref: false }).then(() => process.exit(code))
@@ -157,6 +157,23 @@ function found(program: string, path: string): string | undefined {
 }
 
 const terminalSize = () => ({ columns: process.stdout.columns, rows: process.stdout.rows })
+
+function onKey(run: (key: string) => void): Disposable {
+  const { stdin } = process
+  if (!stdin.isTTY) return { [Symbol.dispose]() {} }
+  const listen = (keys: Buffer) => {
+    for (const key of keys.toString()) run(key)
+  }
+  stdin.setRawMode(true)
+  stdin.on('data', listen)
+  return {
+    [Symbol.dispose]() {
+      stdin.off('data', listen)
+      stdin.setRawMode(false)
+      stdin.pause()
+    },
+  }
+}
 
 /** Node makes of an unhandled rejection an exception that nobody caught. */
 function unhandledErrors(run: (error: unknown) => void): Disposable {

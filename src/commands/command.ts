@@ -59,6 +59,8 @@ export interface Outside {
 export interface Terminal {
   readonly size: () => { readonly columns: number; readonly rows: number }
   readonly write: (text: string) => void
+  /** Calls `run` with each key that is pressed, which the terminal shows no longer; Ctrl-C is one of them, and no signal. */
+  readonly onKey: (run: (key: string) => void) => Disposable
 }
 
 /** A flag: `repeated` ones gather, others keep the last. */

@@ -25,11 +25,13 @@ export async function ask(
 }
 
 const refreshMs = 1_000
+/** q, Ctrl-C, Ctrl-D */
+const leaving = ['q', 'Q', '\x03', '\x04']
 
 /** Shows the running graph, and is told to stop; on a terminal in its place, elsewhere page after page. */
 export const top: Command = {
   name: 'top',
-  says: 'shows what a running process does, each second: rates, queues, drops, the ledger, CPU and memory',
+  says: 'shows what a running process does, each second: rates, queues, drops, the ledger, CPU and memory; q leaves',
   flags: { url: apiFlag, once: { says: 'prints one page, with the rates of one second, and ends' } },
   async run(args, outside) {
     const url = apiUrl(args.flags.get('url')?.[0])
@@ -42,6 +44,7 @@ export const top: Command = {
       return 0
     }
     using screen = outside.terminal === undefined ? undefined : new Screen(outside.terminal)
+    using _keys = outside.terminal?.onKey(key => leaving.includes(key) && stopped.abort())
     const show = (lines: readonly string[]) => (screen === undefined ? outside.print(`${lines.join('\n')}\n`) : screen.show(lines))
     show(topPage(before, undefined))
     for (;;) {

@@ -50,12 +50,17 @@ test.runIf(hasTmux)('it is drawn, refreshed, and the shell comes back', { timeou
   cleanUp.push(() => spawnSync('tmux', [...socket, 'kill-server'], { stdio: 'ignore' }))
   await tmux('send-keys', 'echo be""fore', 'Enter')
   await screen(text => text.includes('before'))
-  await tmux('send-keys', `'${node}' '${root}/bin/thalamus.js' top --url ${api}`, 'Enter')
+  const begin = () => tmux('send-keys', `'${node}' '${root}/bin/thalamus.js' top --url ${api}`, 'Enter')
+  await begin()
   const drawn = await screen(text => /^ {2}host metrics +[1-9][\d,]* +0 +[1-9]/m.test(text))
   expect(drawn).toMatch(/^thalamus \d+\.\d+\.\d+ {2}up \d+s {2}ready\ncpu \d+ % {2}rss \d+ MiB .*\nledger balances\n\nreceivers /)
   expect(drawn).not.toContain('before')
   const up = (text: string) => /up (\d+)s/.exec(text)?.[1]
   await screen(text => up(text) !== undefined && up(text) !== up(drawn))
-  await tmux('send-keys', 'C-c')
-  expect(await screen(text => text.includes('before'))).not.toContain('accepted in all')
+  for (const key of ['C-c', 'q']) {
+    await screen(text => text.includes('accepted in all'))
+    await tmux('send-keys', key)
+    expect(await screen(text => text.includes('before'))).not.toContain('accepted in all')
+    await begin()
+  }
 })

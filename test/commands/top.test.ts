@@ -112,7 +112,11 @@ describe('the command', () => {
   test('on a terminal in one place, cut to its size; the screen before comes back', async () => {
     const outside = watched([look(1), look(2), look(3)])
     let written = ''
-    outside.terminal = { size: () => ({ columns: 30, rows: 5 }), write: text => void (written += text) }
+    outside.terminal = {
+      size: () => ({ columns: 30, rows: 5 }),
+      write: text => void (written += text),
+      onKey: () => ({ [Symbol.dispose]() {} }),
+    }
     expect((await outside.thalamus('top')).out).toBe('')
     const pages = written.split('\x1b[H')
     expect(pages[0]).toBe('\x1b[?1049h\x1b[?25l')
