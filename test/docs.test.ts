@@ -63,6 +63,7 @@ const elsewhere = [
   'more than … values',
   'no permission to read it',
   'there are other files here, and no queues',
+  'stopped at once: it was asked to twice',
   'stopped: not everything was delivered',
   '… is another word for …',
   '… is not a private key in PEM',

@@ -67,8 +67,9 @@ async function runUntilStopped(
   const stop = Promise.withResolvers<string>()
   let asked = 0
   using _stopping = outside.onStop(signal => {
-    if (++asked === 1) stop.resolve(signal)
-    else outside.exit(1)
+    if (++asked === 1) return stop.resolve(signal)
+    outside.complain('stopped at once: it was asked to twice\n  what was held and is on no disk is lost')
+    outside.exit(1)
   })
   let app: App | undefined
   let bugs = 0

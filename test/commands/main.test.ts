@@ -229,15 +229,16 @@ service: { pipelines: { metrics: { receivers: [otlp], exporters: [prometheus, ot
     expect(err).toBe('stopped: not everything was delivered\n  otlp_http: 512 log records dropped (shutdown)\n')
   })
 
-  test('a second signal ends it at once', async () => {
+  test('a second signal ends it at once, and that is said', async () => {
     const outside = new TestOutside()
     outside.files['good.yaml'] = good
     outside.running = stop => {
       stop('SIGINT')
       if (outside.exits.length === 0) stop('SIGINT')
     }
-    await outside.thalamus('--config', 'good.yaml')
+    const { err } = await outside.thalamus('--config', 'good.yaml')
     expect(outside.exits[0]).toBe(1)
+    expect(err).toBe('stopped at once: it was asked to twice\n  what was held and is on no disk is lost\n')
   })
 
   test('what cannot start is one clear message', async () => {
