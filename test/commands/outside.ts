@@ -26,6 +26,7 @@ export class TestOutside implements Outside {
   app: Partial<App> = {}
   /** called when the app runs */
   running: (stop: (signal: string) => void) => void = stop => stop('SIGTERM')
+  #ran = false
   #stop: ((signal: string) => void) | undefined
   readonly #context = testContext()
 
@@ -34,7 +35,9 @@ export class TestOutside implements Outside {
   }
   print = (text: string) => {
     this.out += `${text}\n`
-    if (this.started.length > 0 && this.#stop !== undefined) this.running(this.#stop)
+    if (this.started.length === 0 || this.#stop === undefined || this.#ran) return
+    this.#ran = true
+    this.running(this.#stop)
   }
   complain = (text: string) => {
     this.err += `${text}\n`
