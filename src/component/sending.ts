@@ -12,58 +12,23 @@
  * dropped. What does not fit in memory waits on the disk alone and is read when its turn comes. What a shutdown does not deliver stays.
  */
 import { setMaxListeners } from 'node:events'
-import { type Attributes, type BatchObservableResult, type Histogram, SpanKind, SpanStatusCode } from '@opentelemetry/api'
+import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { sleep } from '../lib/clock.ts'
 import type { BatchOf } from '../model/batch.ts'
-import { Raw } from '../model/raw.ts'
+import type { Raw } from '../model/raw.ts'
 import type { Signal } from '../model/signal.ts'
+import { Answer, type Book } from './book.ts'
 import type { Context, Exporter } from './component.ts'
-import { PermanentError, RetryableError } from './errors.ts'
+import type { Cutter, Destination, Outcome } from './destination.ts'
+import { RetryableError } from './errors.ts'
 import type { Account } from './ledger.ts'
+import { halve, type Load, loadOf, storedOf } from './load.ts'
 import { type Body, Queue, type QueueSettings, queueCapacity } from './queue.ts'
 import { backOffMs, type RetrySettings } from './retry.ts'
 import type { Room } from './room.ts'
+import { SendingMeter } from './sending-meter.ts'
 import { type Amount, type StoredBody, type StoredQueue, storageOf } from './storage.ts'
 import { Trouble } from './trouble.ts'
-
-/** What became of one request. `why` is shown to people: short, and without secrets. */
-export type Outcome =
-  /** `rejected` rows of it were refused for good and must not be sent again; with 0, `message` is a warning */
-  | { readonly is: 'delivered'; readonly rejected: number; readonly message: string }
-  | {
-      readonly is: 'retryable'
-      readonly why: string
-      /** 0 where the destination gave no time */
-      readonly retryAfterMs: number
-      /** the request was written in full, so the destination may have it: sending it again may double it */
-      readonly lost: boolean
-      /** the connection had been closed while it was idle: not a failure of the destination, so worth a second try at once */
-      readonly stale: boolean
-    }
-  /** something in it is wrong: a part of it may pass */
-  | { readonly is: 'rejected'; readonly why: string }
-  | { readonly is: 'too_large'; readonly why: string }
-  /** nothing will pass until a person acts: wrong address, not let in */
-  | { readonly is: 'permanent'; readonly why: string }
-
-/** Where requests go. */
-export interface Destination {
-  /** @throws {StartError} */
-  open?(): Promise<void>
-  /**
-   * Sends one request and says what became of it, in bounded time, and soon after `stop` aborts. `load` is not written to.
-   * Several are under way at once. Never rejects for anything that the network or the destination does.
-   */
-  send(load: Raw, stop: AbortSignal): Promise<Outcome>
-  close?(): Promise<void>
-}
-
-/** How a request that was refused is cut; given by whoever knows the format. */
-export interface Cutter {
-  /** undefined when it has one row or none */
-  halve(signal: Signal, request: Uint8Array): readonly [Uint8Array, Uint8Array] | undefined
-  countRows(signal: Signal, request: Uint8Array): number
-}
 
 export interface SendingSettings {
   readonly sending_queue: QueueSettings
@@ -82,19 +47,6 @@ const smallestLoad = 64 * 1024
 const readBytes = 4 * 2 ** 20
 /** [ms] after a read that failed */
 const readAgainMs = 1000
-
-/** A run of whole batches, or a part of one. */
-interface Load {
-  readonly raw: Raw
-  readonly rows: number
-  readonly bodies: readonly Body[]
-}
-
-/** Where the rows of a load are written down: at once in the ledger, or for whoever waits for the outcome. */
-interface Book {
-  taken(rows: number): void
-  dropped(reason: string, rows: number, why: string): void
-}
 
 export class Sending<S extends Signal> implements Exporter<S> {
   readonly #cx: Context
@@ -134,9 +86,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
   readonly #kept = new Set<Body>()
   #drained: (() => void) | undefined
   #ended: Promise<void> | undefined
-  #unmeter: () => void = () => {}
-  #sentSize: Histogram | undefined
-  #sentBytes: Histogram | undefined
+  #meter: SendingMeter | undefined
   readonly #attributes: Attributes
 
   constructor(cx: Context, signal: S, settings: SendingSettings, destination: Destination, cutter: Cutter) {
@@ -164,7 +114,11 @@ export class Sending<S extends Signal> implements Exporter<S> {
   async start(): Promise<void> {
     await this.#destination.open?.()
     await this.#open()
-    this.#meter()
+    this.#meter = new SendingMeter(this.#cx.meter, this.#attributes, {
+      size: () => this.#queue.size,
+      capacity: queueCapacity(this.#settings.sending_queue),
+      inFlight: () => this.#senders,
+    })
   }
 
   async #open(): Promise<void> {
@@ -381,8 +335,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
   async #sendAll(load: Load): Promise<void> {
     const { answer } = load.bodies[0]!
     const book = answer === undefined ? this.#ledger : new Answer(this.#account)
-    this.#sentSize?.record(load.rows, this.#attributes)
-    this.#sentBytes?.record(load.raw.size, this.#attributes)
+    this.#meter?.sends(load.rows, load.raw.size)
     if (this.#stored !== undefined) await this.#begin(load, this.#stored)
     await this.#deliver(load, book)
     this.#senders--
@@ -499,35 +452,10 @@ export class Sending<S extends Signal> implements Exporter<S> {
     const tooLarge = outcome.is === 'too_large'
     if (tooLarge) this.#maxBytes = Math.max(smallestLoad, Math.min(this.#maxBytes, Math.floor(load.raw.size / 2)))
     else this.#refusalsInARow++
-    const halves = outcome.is === 'permanent' || this.#refusalsInARow > maxRefusalsInARow ? undefined : this.#halve(load)
+    const halves =
+      outcome.is === 'permanent' || this.#refusalsInARow > maxRefusalsInARow ? undefined : halve(load, this.#signal, this.#cutter)
     if (halves === undefined) return this.#drop(load, outcome.is, outcome.why, book)
     for (const half of halves) await this.#deliver(half, book)
-  }
-
-  /** By batches first, then by rows. */
-  #halve(load: Load): readonly [Load, Load] | undefined {
-    const { bodies, rows } = load
-    if (bodies.length > 1) {
-      const middle = bodies.length >> 1
-      return [loadOf(bodies.slice(0, middle)), loadOf(bodies.slice(middle))]
-    }
-    const pieces = this.#cut(load.raw)
-    if (pieces === undefined) return undefined
-    const [first, second, firstRows] = pieces
-    return [
-      { raw: Raw.of(first), rows: firstRows, bodies },
-      { raw: Raw.of(second), rows: rows - firstRows, bodies },
-    ]
-  }
-
-  #cut(raw: Raw): readonly [Uint8Array, Uint8Array, number] | undefined {
-    try {
-      const halves = this.#cutter.halve(this.#signal, raw.bytes())
-      return halves && [...halves, this.#cutter.countRows(this.#signal, halves[0])]
-    } catch {
-      // Bytes that cannot be read cannot be cut.
-      return undefined
-    }
   }
 
   #drop({ rows }: Load, reason: string, why: string, book: Book): void {
@@ -562,7 +490,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     this.#dropWaiting()
     this.#timer?.[Symbol.dispose]()
     this.#readTimer?.[Symbol.dispose]()
-    this.#unmeter()
+    this.#meter?.stop()
     await this.#stored?.close()
     if (this.#stored !== undefined && this.#heldRows > 0) {
       this.#cx.log.info({ rows: this.#heldRows }, 'rows stay on the disk and are sent after the next start')
@@ -595,84 +523,6 @@ export class Sending<S extends Signal> implements Exporter<S> {
       this.#queue.settle(bodies.length, load.rows, load.raw.size)
     }
   }
-
-  // Own telemetry, on the Collector's names
-
-  #meter(): void {
-    const { meter } = this.#cx
-    const capacity = queueCapacity(this.#settings.sending_queue)
-    const size = meter.createObservableGauge('otelcol_exporter_queue_size', {
-      description: 'What the queue holds, in the unit of its sizer.',
-    })
-    const most = meter.createObservableGauge('otelcol_exporter_queue_capacity', { description: 'The most that the queue holds.' })
-    const sending = meter.createObservableUpDownCounter('otelcol_exporter_in_flight_requests', {
-      description: 'Requests that are being sent or wait to be sent again.',
-    })
-    this.#sentSize = meter.createHistogram('otelcol_exporter_queue_batch_send_size', {
-      description: 'Rows in a request.',
-      advice: {
-        explicitBucketBoundaries: [10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10000, 20000],
-      },
-    })
-    this.#sentBytes = meter.createHistogram('otelcol_exporter_queue_batch_send_size_bytes', {
-      description: 'Bytes in a request, before compression.',
-      unit: 'By',
-      advice: { explicitBucketBoundaries: [1e3, 1e4, 1e5, 2.5e5, 5e5, 1e6, 2e6, 4e6, 8e6, 1.6e7] },
-    })
-    const observe = (result: BatchObservableResult) => {
-      result.observe(size, this.#queue.size, this.#attributes)
-      result.observe(most, capacity, this.#attributes)
-      result.observe(sending, this.#senders, this.#attributes)
-    }
-    const observed = [size, most, sending]
-    meter.addBatchObservableCallback(observe, observed)
-    this.#unmeter = () => meter.removeBatchObservableCallback(observe, observed)
-  }
-}
-
-/** Keeps the account of a batch whose sender waits: if nothing of it was taken it goes back as an error, and is not counted here. */
-class Answer implements Book {
-  readonly #account: Account
-  readonly #dropped: { reason: string; rows: number; why: string }[] = []
-  #taken = 0
-
-  constructor(account: Account) {
-    this.#account = account
-  }
-
-  taken(rows: number): void {
-    this.#taken += rows
-  }
-  dropped(reason: string, rows: number, why: string): void {
-    this.#dropped.push({ reason, rows, why })
-  }
-
-  give({ resolve, reject }: PromiseWithResolvers<void>): void {
-    const later = this.#dropped.find(({ reason }) => reason === 'retry_exhausted' || reason === 'shutdown')
-    if (later !== undefined) return reject(new RetryableError(later.why))
-    if (this.#taken === 0 && this.#dropped[0] !== undefined) return reject(new PermanentError(this.#dropped[0].why))
-    this.#account.accepted += this.#taken
-    this.#account.taken += this.#taken
-    for (const { reason, rows } of this.#dropped) {
-      this.#account.accepted += rows
-      this.#account.drop(reason, rows)
-    }
-    resolve()
-  }
-}
-
-const storedOf = (bodies: readonly Body[]): StoredBody[] => bodies.flatMap(({ stored }) => stored ?? [])
-
-function loadOf(bodies: readonly Body[]): Load {
-  const [first] = bodies
-  if (bodies.length === 1) return { raw: first!.raw, rows: first!.rows, bodies }
-  const chunks: Uint8Array[] = []
-  let rows = 0
-  for (const body of bodies) {
-    rows += body.rows
-    for (const chunk of body.raw.chunks) chunks.push(chunk)
-  }
-  return { raw: new Raw(chunks), rows, bodies }
 }
 
 const held: Promise<void> = Promise.resolve()

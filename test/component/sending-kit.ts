@@ -1,8 +1,8 @@
 /** A destination that a test answers for, and a format of four bytes a row, so that rows can be told apart in any piece. */
 import type { Meter } from '@opentelemetry/api'
+import type { Cutter, Destination, Outcome } from '../../src/component/destination.ts'
 import { queueSettings } from '../../src/component/queue.ts'
 import { retrySettings } from '../../src/component/retry.ts'
-import type { Cutter, Destination, Outcome } from '../../src/component/sending.ts'
 import { Sending } from '../../src/component/sending.ts'
 import type { BatchOf } from '../../src/model/batch.ts'
 import { Raw } from '../../src/model/raw.ts'

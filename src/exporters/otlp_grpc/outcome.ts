@@ -1,6 +1,6 @@
 /** What the status of an OTLP/gRPC call means for the rows that were sent. */
 import type { IncomingHttpHeaders } from 'node:http2'
-import type { Outcome } from '../../component/sending.ts'
+import type { Outcome } from '../../component/destination.ts'
 import type { Signal } from '../../model/signal.ts'
 import { decodeResponse, decodeStatus } from '../../otlp/status.ts'
 import type { Answer } from './call.ts'

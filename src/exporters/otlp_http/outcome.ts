@@ -1,8 +1,8 @@
 /** What an OTLP/HTTP answer means for the rows that were sent. */
 
+import type { Outcome } from '../../component/destination.ts'
 import type { Answer } from '../../component/http-post.ts'
 import { retryAfterMs } from '../../component/retry.ts'
-import type { Outcome } from '../../component/sending.ts'
 import type { Signal } from '../../model/signal.ts'
 import { decodeResponse, decodeStatus, type Encoding } from '../../otlp/status.ts'
 
