@@ -33,6 +33,8 @@ export const TOO_OLD = 3
 export const AHEAD = 4
 
 export class Head {
+  /** What those who write series know it by: they may outlive it by far, and are not to keep what is in it. */
+  readonly mark: object = {}
   /** by series */
   readonly labels: Labels[] = []
   readonly index = new MutableIndex()

@@ -4,14 +4,14 @@ import { Labels } from '../model/labels.ts'
 import type { Metadata } from '../model/query.ts'
 import { ByteReader, type ByteWriter } from './bytes.ts'
 import { SampleColumns } from './chunk.ts'
-import { appendOne, type Head } from './head.ts'
+import { appendOne } from './head.ts'
 import { readHistogram, writeHistogram } from './histograms.ts'
 
 /** A series as its writer knows it: made once, used for every sample. */
 export class SeriesHandle {
   readonly labels: Labels
-  /** where it was written to last, and its number there; the store's own */
-  head: Head | undefined
+  /** the mark of the head that it was written to last, and its number there; the store's own */
+  head: object | undefined
   series = -1
   constructor(labels: Labels) {
     this.labels = labels

@@ -1,6 +1,6 @@
 /** A store seen from outside: what is in it, what is damaged, and how to keep what is whole. Reads every byte; needs no lock. */
 import { codeOf, type Disk } from '../component/disk.ts'
-import { Block, BlockError, type BlockName, BlockWriter, IndexCache, parseBlockFile } from './block.ts'
+import { Block, BlockError, type BlockName, BlockWriter, blockFile, IndexCache, parseBlockFile } from './block.ts'
 import { SampleColumns } from './chunk.ts'
 import { type Incoming, readBody, type SeriesHandle } from './incoming.ts'
 import { inspectRecords, type RecordsReport } from './inspect-records.ts'
@@ -171,7 +171,10 @@ export interface Repaired {
   readonly lostSeries: number | undefined
 }
 
-/** Of a damaged block, what is whole becomes a new one, and the damaged one is put aside. The store must not be open. */
+/**
+ * Of a damaged block, what is whole takes its place and its name, so that what was made of it, as buckets, stays as it is; and the damaged one is put aside. The
+ * store must not be open.
+ */
 export async function repairBlock(disk: Disk, directory: string, path: string, now: number): Promise<Repaired> {
   const name = parseBlockFile(path.slice(directory.length + 1))!
   const aside = `${path}.damaged`
@@ -198,8 +201,9 @@ export async function repairBlock(disk: Disk, directory: string, path: string, n
     if (!(error instanceof BlockError)) throw error
     lostSeries = undefined
   }
-  await writer.finish()
+  const written = await writer.finish()
   await disk.rename(path, aside)
+  if (written) await disk.rename(`${directory}/${blockFile(fresh)}`, path)
   await disk.syncFolder(directory)
   return { aside, kept, lostSeries }
 }

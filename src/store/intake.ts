@@ -201,11 +201,11 @@ export class Intake {
 
   /** Gives a series its number in this head. */
   #enter(head: Head, handle: SeriesHandle, fresh: SeriesHandle[]): void {
-    if (handle.head === head) {
+    if (handle.head === head.mark) {
       if (this.#unnamed.size === 0 || !this.#unnamed.delete(handle.series)) return
     } else {
       const known = head.find(handle.labels.key)
-      handle.head = head
+      handle.head = head.mark
       handle.series = known ?? head.add(handle.labels)
       if (known !== undefined && !this.#unnamed.delete(known)) return
     }

@@ -73,10 +73,12 @@ function replaced<B extends Planned>(blocks: readonly B[]): Job<B> | undefined {
 
 /** Samples that came after their day was deleted, and are in its buckets now. */
 function takenIn<B extends Planned>(blocks: readonly B[], retention: Retention, now: number): Job<B> | undefined {
-  const old = of(blocks, 0).filter(block => {
+  const raw = of(blocks, 0)
+  const old = raw.filter(block => {
     const day = start(block.name.from, DAY)
-    const buckets = bucketsOf(blocks, day)
-    return buckets.some(other => isLate(block, other)) && lacking(blocks, [block], day, day + DAY, retention, now).length === 0
+    const inside = raw.filter(other => within(other, day, day + DAY))
+    const isGone = bucketsOf(blocks, day).some(buckets => inside.every(other => isLate(other, buckets)))
+    return isGone && lacking(blocks, [block], day, day + DAY, retention, now).length === 0
   })
   return old.length === 0 ? undefined : { is: 'delete', why: 'replaced', blocks: old }
 }
@@ -95,7 +97,8 @@ function merge<B extends Planned>(blocks: readonly B[], step: number, openMs: nu
       const to = from + width
       const inside = mine.filter(block => within(block, from, to))
       if (inside.length < 2 || to + openMs > now) continue
-      if (Math.max(...inside.map(({ created }) => created)) + (settleMs[width] ?? 0) > now) continue
+      // What is of a later time than it is was made under a clock that was wrong, and is not waited for.
+      if (inside.some(({ created }) => created <= now && created + (settleMs[width] ?? 0) > now)) continue
       // Buckets may be made anew while there are samples as they came.
       if (step > 0 && of(blocks, 0).some(({ name }) => name.from < to && name.to > from)) continue
       return { is: 'merge', step, from, to, blocks: inside }

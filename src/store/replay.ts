@@ -68,7 +68,7 @@ export async function replay(
 function takeRecord(head: Head, notes: Notes, body: Uint8Array, handles: SeriesHandle[]): number {
   const { incoming, fresh, nameless } = readBody(body, handles)
   for (const handle of fresh) {
-    handle.head = head
+    handle.head = head.mark
     handle.series = head.find(handle.labels.key) ?? head.add(handle.labels)
   }
   const { samples, series } = incoming
