@@ -71,6 +71,8 @@ export interface QueryStats {
   readonly steps: { readonly grid: Grid; readonly samples: Float64Array; readonly samplesRead: Float64Array } | undefined
   /** [samples] the most held at one time */
   readonly peakSamples: number
+  /** [ms] of the coarsest tier that was read; 0: samples as they came */
+  readonly tier: number
   /** [ms] */
   readonly elapsed: number
 }

@@ -168,6 +168,8 @@ describe.each([MINUTE, HOUR])('a tier of %i ms', step => {
     Array.from({ length: Math.floor((grid.end - grid.start) / grid.step) + 1 }, (_, i) => grid.start + i * grid.step)
 
   test.each(['c', 'g'] as const)('%s: an instant selector sees the last bucket, from the first step to the last', async name => {
+    expect((await ask(store, metric[name], D, NOW, HOUR)).stats.tier).toBe(step)
+    expect((await ask(store, metric[name], NOW - HOUR, NOW, HOUR)).stats.tier).toBe(0)
     for (const grid of grids) {
       const times = timesOf(grid)
       const buckets = visible(bucketsOf(points[name], step, times.at(-1)!), times.at(-1)!, step)

@@ -105,7 +105,7 @@ function truncated(value: QueryValue, limit: number): QueryValue {
 }
 
 /** [s] Times that this engine does not tell apart are in the sum. */
-function statsJson({ samples, samplesRead, steps, peakSamples, elapsed }: QueryResult['stats']): string {
+function statsJson({ samples, samplesRead, steps, peakSamples, tier, elapsed }: QueryResult['stats']): string {
   const seconds = elapsed / 1000
   const timings = {
     evalTotalTime: seconds,
@@ -119,5 +119,7 @@ function statsJson({ samples, samplesRead, steps, peakSamples, elapsed }: QueryR
     steps === undefined ? '' : `"${name}":[${Array.from(counts!, (count, i) => `[${timeOf(steps.grid, i) / 1000},${count}]`).join()}],`
   const seen = `${perStep('totalQueryableSamplesPerStep', steps?.samples)}"totalQueryableSamples":${samples}`
   const read = `${perStep('samplesReadPerStep', steps?.samplesRead)}"samplesRead":${samplesRead}`
-  return `{"timings":${JSON.stringify(timings)},"samples":{${seen},${read},"peakSamples":${peakSamples}}}`
+  // Ours, and only where there is one.
+  const coarsest = tier === 0 ? '' : `,"coarsestTier":${tier / 1000}`
+  return `{"timings":${JSON.stringify(timings)},"samples":{${seen},${read},"peakSamples":${peakSamples}${coarsest}}}`
 }

@@ -12,6 +12,8 @@ const tooMany = (): QueryError => new QueryError('execution', 'query processing 
 export class Budget {
   /** [samples] held at one time, at most so far */
   peak = 0
+  /** [ms] of the coarsest tier that a store has answered from; 0: samples as they came */
+  tier = 0
   #held = 0
   /** of all rows there are */
   #steps = 0

@@ -102,7 +102,14 @@ async function evaluated(
   return {
     value,
     annotations: [...cx.annotations],
-    stats: { samples: tally.total, samplesRead: tally.read, steps: tally.steps, peakSamples: budget.peak, elapsed: now() - began },
+    stats: {
+      samples: tally.total,
+      samplesRead: tally.read,
+      steps: tally.steps,
+      peakSamples: budget.peak,
+      tier: budget.tier,
+      elapsed: now() - began,
+    },
   }
 }
 

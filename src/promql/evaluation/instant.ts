@@ -43,6 +43,7 @@ export class InstantSelector implements VectorOperator {
     const { pool, budget } = this.#cx
     for (const series of await this.#series) {
       const samples = series.read(true)
+      if (samples.tier !== undefined) budget.tier = Math.max(budget.tier, samples.tier.step)
       const row = pool.take(series.labels, this.grid.steps)
       fill(samples, row, this.#look, this.#wanted)
       if (pool.charge(row)) sink(row)

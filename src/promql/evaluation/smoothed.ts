@@ -47,6 +47,7 @@ export class SmoothedSelector implements VectorOperator {
     const hi = new Int32Array(steps)
     for (const series of await this.#series) {
       const samples = withoutStale(series.read())
+      if (samples.tier !== undefined) budget.tier = Math.max(budget.tier, samples.tier.step)
       locate(samples.time, around, lo, hi)
       const row = pool.take(series.labels, steps)
       for (let i = 0, at = first; i < steps; i++, at += step)

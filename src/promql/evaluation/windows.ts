@@ -97,6 +97,7 @@ export class RangeSelector implements MatrixOperator {
     let hi = new Int32Array(steps)
     for (const series of await this.#series) {
       const samples = withoutStale(startTimestamps ? series.read(!keep) : withoutStart(series.read(!keep)))
+      if (samples.tier !== undefined) budget.tier = Math.max(budget.tier, samples.tier.step)
       budget.hold(samples.time.length)
       const bounds = this.#boundsIn(samples.tier)
       const seen = locate(samples.time, bounds, lo, hi)

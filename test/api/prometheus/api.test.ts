@@ -77,7 +77,7 @@ const steps: QueryResult['stats']['steps'] = {
 async function answer(query: InstantQuery | RangeQuery): Promise<QueryResult> {
   last = query as RangeQuery
   const given = typeof value === 'function' ? await value() : value
-  return { value: given, annotations, stats: { samples: 12, samplesRead: 10, steps, peakSamples: 7, elapsed: 250 } }
+  return { value: given, annotations, stats: { samples: 12, samplesRead: 10, steps, peakSamples: 7, tier: 60_000, elapsed: 250 } }
 }
 const engine = (given: Partial<EngineOptions>): Engine => {
   options = given
@@ -166,7 +166,12 @@ describe('query', () => {
 
   test('stats', async () => {
     expect((await api.get('query', { query: '1', stats: 'all' })).body).toMatchObject({
-      data: { stats: { timings: { evalTotalTime: 0.25 }, samples: { totalQueryableSamples: 12, samplesRead: 10, peakSamples: 7 } } },
+      data: {
+        stats: {
+          timings: { evalTotalTime: 0.25 },
+          samples: { totalQueryableSamples: 12, samplesRead: 10, peakSamples: 7, coarsestTier: 60 },
+        },
+      },
     })
     expect(last?.stats).toBe('sums')
     expect((await api.get('query', { query: '1', stats: 'all' })).body).toMatchObject({

@@ -39,7 +39,7 @@ function result(value: QueryValue, expr?: Expr): QueryResult {
   const annotations: Annotation[] = []
   if (name === 'warns') annotations.push({ severity: 'warning', text: 'PromQL warning: beware', position: expr!.position })
   if (name === 'informs') annotations.push({ severity: 'info', text: 'PromQL info: by the way', position: expr!.position })
-  return { value, annotations, stats: { samples: 0, samplesRead: 0, steps: undefined, peakSamples: 0, elapsed: 0 } }
+  return { value, annotations, stats: { samples: 0, samplesRead: 0, steps: undefined, peakSamples: 0, tier: 0, elapsed: 0 } }
 }
 
 async function rows(expr: Expr, queryable: Queryable, grid: Grid): Promise<Row[]> {
