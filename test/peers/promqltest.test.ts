@@ -6,11 +6,15 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { everything, ParseError, parseExpr } from '../../src/promql/parse.ts'
+import { pretty } from '../../src/promql/pretty.ts'
+import { print } from '../../src/promql/print.ts'
 import { Chance } from '../kit/otlp.ts'
 import { type Asked, exactly, Ours, type Told } from '../promql/fuzz/exact.ts'
 import { wideQuery } from '../promql/fuzz/wide.ts'
 import { randomWorld } from '../promql/fuzz/worlds.ts'
-import { PromqlTest } from './kit/promqltest.ts'
+import { mutants } from '../promql/language/mutants.ts'
+import { PromqlTest, type Read } from './kit/promqltest.ts'
 import { program } from './tools.ts'
 
 const WORLDS = Number(process.env['WORLDS'] ?? 20)
@@ -51,6 +55,32 @@ test(`${QUERIES} queries in each of ${WORLDS} worlds`, { timeout: 60_000 + 10_00
   expect(differences).toEqual([])
 })
 
+test('texts that are hardly queries', { timeout: 60_000 }, async () => {
+  const differences: string[] = []
+  const [peer] = peers
+  for (const text of mutants(SEED, 150 * WORLDS)) {
+    if (!text.isWellFormed() || listed.test(text)) continue
+    const want = await peer!.parse(text)
+    const got = read(text)
+    if (JSON.stringify(got) !== JSON.stringify(want))
+      differences.push(`${JSON.stringify(text)}: ${JSON.stringify(want)}, got ${JSON.stringify(got)}`)
+  }
+  expect(differences).toEqual([])
+})
+
+/** A NaN for a duration, and a number for one of which more follows, are refused where they stand. */
+const listed = /\bnan\b|\[[^\]]*(?:\)|\d\s)\s*[\d(]/i
+
+function read(text: string): Read {
+  try {
+    const expr = parseExpr(text, everything)
+    return { printed: print(expr), pretty: pretty(expr) }
+  } catch (error) {
+    if (error instanceof ParseError) return { error: error.message }
+    throw error
+  }
+}
+
 function randomQuestion(chance: Chance, native: number): Asked {
   const query = wideQuery(chance, { native, depth: 1 + chance.int(2) })
   const early = chance.is(0.15)
@@ -65,6 +95,10 @@ function undecided([first, ...others]: readonly Told[], got: Told, { query }: As
   if (others.some(other => exactly(first!, other) !== undefined)) return true
   // Which series are the first is a matter of order, and so is which of several things that are wrong is told.
   if (query.includes('limitk')) return true
+  // Storage has put empty buckets into histograms for its own sake, and 0 · Inf is no longer 0.
+  if (JSON.stringify(first!.series)?.match(/Counts":\[[^\]]*"NaN"/) !== null) return true
+  // The last digits of powers, logarithms and angles are those of a processor and a language.
+  if (query.includes('count_values')) return true
   const pairs = (told: Told) => JSON.stringify([told.warnings, told.infos]).includes('for binary operator')
   if (pairs(first!) && exactly({ ...first!, warnings: [], infos: [] }, { ...got, warnings: [], infos: [] }) === undefined) return true
   // Of numbers and histograms of the same labels Prometheus keeps both.
