@@ -100,7 +100,6 @@ export function wantedPage(): string {
     '* **refused**: a file that gives it does not start; the message gives the reason, and what to do instead. Values that ask for nothing, such as `false`, are taken.',
     '',
     'A setting that is in neither list is unknown here and there, and is refused with its line, its column and the nearest known word.',
-    'The list of `prometheus_remote_write` was not compared with its source yet: it may lack a setting, which is then refused as unknown, or have one that the Collector has given up.',
     '',
     ...all.flatMap(section),
   ].join('\n')

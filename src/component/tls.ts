@@ -33,6 +33,10 @@ export const tlsSettings = () => ({
     .array(z.enum([...(Object.keys(cipherSuites) as (keyof typeof cipherSuites)[]), ...alwaysOffered]))
     .default([])
     .describe('The cipher suites of TLS 1.2 and older that may be used. Empty: those that Node thinks safe.'),
+  include_insecure_cipher_suites: refused(
+    'cipher suites that are known to be weak cannot be chosen',
+    'choose some of cipher_suites, or let the other side speak a newer TLS',
+  ),
   curve_preferences: z
     .array(z.enum(Object.keys(curves) as (keyof typeof curves)[]))
     .default([])

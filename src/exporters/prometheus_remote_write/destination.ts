@@ -251,7 +251,7 @@ function labellingOf(settings: RemoteWriteSettings): Labelling {
     strategy,
     namespace,
     constLabels: Object.entries(external_labels).map(([key, value]) => [labelName(key, { strategy }), value.toWellFormed()]),
-    scope: !settings.without_scope_info,
+    scope: !settings.disable_scope_info,
     resource: conversion.enabled ? (conversion.exclude_service_attributes ? 'unless_service' : 'all') : 'none',
   }
 }

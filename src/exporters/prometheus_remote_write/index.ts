@@ -44,12 +44,11 @@ const schema = z.strictObject({
     .enum(strategies)
     .optional()
     .describe('How names become Prometheus names; without it what `add_metric_suffixes` says, with other characters escaped.'),
-  without_scope_info: z.boolean().default(false).describe('Leave out the `otel_scope_…` labels.'),
+  disable_scope_info: z.boolean().default(false).describe('Leave out the `otel_scope_…` labels.'),
   resource_to_telemetry_conversion: z
     .strictObject({
       enabled: z.boolean().default(false).describe('Make every resource attribute a label of every series.'),
       exclude_service_attributes: z.boolean().default(false).describe('But not those that `job` and `instance` are made of.'),
-      clear_after_copy: withoutEffect(z.boolean().optional(), '`target_info.enabled` says whether there is one'),
     })
     .prefault({})
     .describe('Resource attributes as labels; without it they are in `target_info`.'),
