@@ -384,6 +384,21 @@ describe('requests', () => {
     expect(series().map(nameOf)).toEqual(['a'])
   })
 
+  test('through a proxy, which lets in who has the password', async () => {
+    const proxy = await HttpServer.open()
+    closing.push(() => proxy.close())
+    const { send, idle } = await world({
+      endpoint: 'http://far.away:9090/api/v1/write?x=1',
+      proxy_url: proxy.url.replace('://', '://me:secret@'),
+    })
+    proxy.reply = () => ({ status: 204 })
+    await send([gauge('temperature', 1)])
+    await idle()
+    expect(proxy.received.map(({ path, headers }) => [path, headers.host, headers['proxy-authorization']])).toEqual([
+      ['http://far.away:9090/api/v1/write?x=1', 'far.away:9090', `Basic ${Buffer.from('me:secret').toString('base64')}`],
+    ])
+  })
+
   test('nobody is there: tried again', async () => {
     const { send, server, clock, account } = await world(
       { retry_on_failure: { initial_interval: '1s', max_elapsed_time: '5s' } },

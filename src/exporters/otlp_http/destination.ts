@@ -1,17 +1,14 @@
-import { Agent as HttpAgent, type RequestOptions } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import { authenticatorOf } from '../../component/client-auth.ts'
-import { clientTls, keepClientTls } from '../../component/client-tls.ts'
 import type { Authenticator, Context } from '../../component/component.ts'
 import { compress } from '../../component/compress.ts'
 import type { Destination, Outcome } from '../../component/destination.ts'
 import { post } from '../../component/http-post.ts'
+import { HttpTarget } from '../../component/http-target.ts'
 import type { Raw } from '../../model/raw.ts'
 import type { Signal } from '../../model/signal.ts'
 import { protobufToJson } from '../../otlp/json.ts'
 import type { OtlpHttpSettings } from './index.ts'
 import { outcomeOf } from './outcome.ts'
-import { proxyHeaders, TunnelAgent, throughProxy } from './proxy.ts'
 
 /** An OTLP/HTTP endpoint for one signal, over connections that are kept. */
 export class HttpDestination implements Destination {
@@ -19,11 +16,9 @@ export class HttpDestination implements Destination {
   readonly #signal: Signal
   readonly #settings: OtlpHttpSettings
   readonly #url: URL
-  #headers: Readonly<Record<string, string>>
-  #options: RequestOptions = {}
-  #agent: HttpAgent | HttpsAgent | undefined
+  readonly #headers: Readonly<Record<string, string>>
+  #target: HttpTarget | undefined
   #authenticator: Authenticator | undefined
-  #reload: Disposable | undefined
 
   constructor(cx: Context, signal: Signal, settings: OtlpHttpSettings, url: URL) {
     this.#cx = cx
@@ -39,50 +34,25 @@ export class HttpDestination implements Destination {
   }
 
   async open(): Promise<void> {
-    const { auth, max_conns_per_host, idle_conn_timeout, disable_keep_alives } = this.#settings
-    const where = `exporters.${this.#cx.id}`
-    this.#authenticator = authenticatorOf(auth, this.#cx, where)
-    const keep = {
-      keepAlive: !disable_keep_alives,
+    const { auth, max_conns_per_host } = this.#settings
+    this.#authenticator = authenticatorOf(auth, this.#cx, `exporters.${this.#cx.id}`)
+    this.#target = await HttpTarget.open(this.#cx, this.#url, this.#settings, {
       maxFreeSockets: mostIdle(this.#settings),
       maxSockets: max_conns_per_host || Number.POSITIVE_INFINITY,
-      scheduling: 'lifo' as const,
-      // Of a connection that is in use, Node only says that it is silent.
-      ...(idle_conn_timeout === 0 ? {} : { timeout: idle_conn_timeout }),
-    }
-    const secure = this.#url.protocol === 'https:'
-    const proxy = this.#settings.proxy_url === undefined ? undefined : new URL(this.#settings.proxy_url)
-    const tls = secure ? { ...keep, ...(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)) } : {}
-    if (!secure) this.#agent = proxy?.protocol === 'https:' ? new HttpsAgent(keep) : new HttpAgent(keep)
-    else this.#agent = proxy === undefined ? new HttpsAgent(tls) : new TunnelAgent(proxy, tls)
-    if (!secure && proxy !== undefined) this.#headers = { ...this.#headers, ...proxyHeaders(proxy, this.#url) }
-    // Connections that begin from then on; those that are open keep what they have.
-    if (secure)
-      this.#reload = keepClientTls(this.#cx, this.#settings.tls, `${where}.tls`, options =>
-        Object.assign((this.#agent as HttpsAgent).options, options),
-      )
-    this.#options = {
-      agent: this.#agent,
-      protocol: this.#url.protocol,
-      host: this.#url.hostname.replace(/^\[|\]$/g, ''),
-      port: this.#url.port === '' ? (secure ? 443 : 80) : Number(this.#url.port),
-      path: `${this.#url.pathname}${this.#url.search}`,
-      method: 'POST',
-      ...(secure || proxy === undefined ? {} : throughProxy(proxy, this.#url)),
-    }
+      scheduling: 'lifo',
+    })
   }
 
   async send(load: Raw, stop: AbortSignal): Promise<Outcome> {
     const body = await this.#encode(load)
-    const headers = { ...this.#headers, ...this.#authenticator?.headers(), 'content-length': body.size }
-    const answer = await post({ ...this.#options, headers }, body.chunks, this.#settings.timeout, this.#cx.clock, stop)
+    const headers = { ...this.#headers, ...this.#target?.headers, ...this.#authenticator?.headers(), 'content-length': body.size }
+    const answer = await post({ ...this.#target?.options, headers }, body.chunks, this.#settings.timeout, this.#cx.clock, stop)
     if ('status' in answer) return outcomeOf(answer, this.#signal, this.#cx.clock.now())
     return { is: 'retryable', retryAfterMs: 0, ...answer }
   }
 
   async close(): Promise<void> {
-    this.#reload?.[Symbol.dispose]()
-    this.#agent?.destroy()
+    this.#target?.close()
   }
 
   #encode(load: Raw): Encoded | Promise<Encoded> {

@@ -5,6 +5,7 @@ import { clientTlsSettings } from '../../component/client-tls.ts'
 import { type Context, exporter } from '../../component/component.ts'
 import { compressions } from '../../component/compress.ts'
 import { ConfigError } from '../../component/errors.ts'
+import { proxySetting } from '../../component/http-proxy.ts'
 import { queueSettings } from '../../component/queue.ts'
 import { retrySettings } from '../../component/retry.ts'
 import { Sending } from '../../component/sending.ts'
@@ -68,11 +69,7 @@ const schema = z
     force_attempt_http2: withoutEffect(z.boolean().optional(), 'requests go over HTTP/1.1, on as many connections as are needed'),
     http2_read_idle_timeout: withoutEffect(duration().optional(), 'requests go over HTTP/1.1'),
     http2_ping_timeout: withoutEffect(duration().optional(), 'requests go over HTTP/1.1'),
-    proxy_url: z
-      .string()
-      .refine(text => /^https?:\/\//.test(text) && URL.canParse(text), 'must be the address of an HTTP proxy such as "http://proxy:3128"')
-      .optional()
-      .describe('The HTTP proxy to go through, with user and password in it where it wants them. That of the environment is not followed.'),
+    proxy_url: proxySetting(),
     cookies: refused('cookies that a destination sets are not kept', 'send to a destination that needs none'),
     ...clientSettings(),
     tls: clientTlsSettings().describe('For `https://` addresses.'),

@@ -1,10 +1,9 @@
 /** One line for a series that finds no place on the page, at most one each half minute and reason; how many were held back is in it. */
 import type { Logger } from '../../component/component.ts'
+import { ThrottledLog } from '../../component/throttled-log.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { SeriesEntry } from '../../model/dictionary.ts'
 import type { Reason } from './state.ts'
-
-const quietMs = 30_000
 
 const messages: Readonly<Partial<Record<Reason, string>>> = {
   series_limit: 'a series was left out: the page is full, max_series is reached',
@@ -14,37 +13,22 @@ const messages: Readonly<Partial<Record<Reason, string>>> = {
 }
 
 export class Refusals {
-  readonly #log: Logger
-  readonly #clock: Clock
-  readonly #said = new Map<string, { at: number; suppressed: number }>()
+  readonly #log: ThrottledLog
 
   constructor(log: Logger, clock: Clock) {
-    this.#log = log
-    this.#clock = clock
+    this.#log = new ThrottledLog(log, clock)
   }
 
   say(reason: Reason, { name, type, unit }: SeriesEntry): void {
-    this.#throttled(reason, { reason, metric: name, type, unit }, messages[reason] ?? 'a series was left out')
+    this.#log.warn(reason, { reason, metric: name, type, unit }, messages[reason] ?? 'a series was left out')
   }
 
   /** For a scraper that does not take every name, some came out the same. */
   escaped(rows: number): void {
-    this.#throttled(
+    this.#log.warn(
       'escaped',
       { rows },
       'series were left out of a page: their names are the same in the escaping that the scraper asks for',
     )
-  }
-
-  #throttled(key: string, facts: object, message: string): void {
-    const now = this.#clock.monotonic()
-    const before = this.#said.get(key)
-    if (before !== undefined && now - before.at < quietMs) {
-      before.suppressed++
-      return
-    }
-    this.#said.set(key, { at: now, suppressed: 0 })
-    const suppressed = before === undefined || before.suppressed === 0 ? {} : { suppressed: before.suppressed }
-    this.#log.warn({ ...facts, ...suppressed }, message)
   }
 }

@@ -1,10 +1,8 @@
-import { Agent as HttpAgent, type RequestOptions } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import { authenticatorOf } from '../../component/client-auth.ts'
-import { clientTls, keepClientTls } from '../../component/client-tls.ts'
 import type { Authenticator, Context } from '../../component/component.ts'
 import type { Destination, Outcome } from '../../component/destination.ts'
 import { type Answer, post } from '../../component/http-post.ts'
+import { HttpTarget } from '../../component/http-target.ts'
 import { retryAfterMs } from '../../component/retry.ts'
 import type { Labelling } from '../../exposition/describe.ts'
 import { labelName, type Strategy } from '../../exposition/naming.ts'
@@ -52,10 +50,8 @@ export class RemoteWriteDestination implements Destination {
   readonly #division: Division
   readonly #attempts = new WeakMap<Raw, Attempt>()
   #version: Version
-  #options: RequestOptions = {}
-  #agent: HttpAgent | HttpsAgent | undefined
+  #target: HttpTarget | undefined
   #authenticator: Authenticator | undefined
-  #reload: Disposable | undefined
   #sweeps: Disposable | undefined
 
   constructor(cx: Context, settings: RemoteWriteSettings, url: URL) {
@@ -75,39 +71,15 @@ export class RemoteWriteDestination implements Destination {
   }
 
   async open(): Promise<void> {
-    const { auth, idle_conn_timeout, disable_keep_alives, remote_write_queue } = this.#settings
-    const where = `exporters.${this.#cx.id}`
-    this.#authenticator = authenticatorOf(auth, this.#cx, where)
-    const keep = {
-      keepAlive: !disable_keep_alives,
-      maxSockets: remote_write_queue.num_consumers,
-      // Of a connection that is in use, Node only says that it is silent.
-      ...(idle_conn_timeout === 0 ? {} : { timeout: idle_conn_timeout }),
-    }
-    const secure = this.#url.protocol === 'https:'
-    this.#agent = secure
-      ? new HttpsAgent({ ...keep, ...(await clientTls(this.#settings.tls, this.#cx.files, `${where}.tls`)) })
-      : new HttpAgent(keep)
-    // Connections that begin from then on; those that are open keep what they have.
-    if (secure)
-      this.#reload = keepClientTls(this.#cx, this.#settings.tls, `${where}.tls`, options =>
-        Object.assign((this.#agent as HttpsAgent).options, options),
-      )
-    this.#options = {
-      agent: this.#agent,
-      protocol: this.#url.protocol,
-      host: this.#url.hostname.replace(/^\[|\]$/g, ''),
-      port: this.#url.port === '' ? (secure ? 443 : 80) : Number(this.#url.port),
-      path: `${this.#url.pathname}${this.#url.search}`,
-      method: 'POST',
-    }
+    const { auth, remote_write_queue } = this.#settings
+    this.#authenticator = authenticatorOf(auth, this.#cx, `exporters.${this.#cx.id}`)
+    this.#target = await HttpTarget.open(this.#cx, this.#url, this.#settings, { maxSockets: remote_write_queue.num_consumers })
     this.#sweeps = every(this.#cx.clock, sweepMs, () => this.#translator.sweep())
   }
 
   async close(): Promise<void> {
     this.#sweeps?.[Symbol.dispose]()
-    this.#reload?.[Symbol.dispose]()
-    this.#agent?.destroy()
+    this.#target?.close()
   }
 
   async send(load: Raw, stop: AbortSignal): Promise<Outcome> {
@@ -179,13 +151,14 @@ export class RemoteWriteDestination implements Destination {
     const headers = {
       'user-agent': 'thalamus',
       ...lowerCase(this.#settings.headers),
+      ...this.#target?.headers,
       ...this.#authenticator?.headers(),
       'content-type': version === 1 ? 'application/x-protobuf' : 'application/x-protobuf;proto=io.prometheus.write.v2.Request',
       'content-encoding': 'snappy',
       'x-prometheus-remote-write-version': version === 1 ? '0.1.0' : '2.0.0',
       'content-length': body.length,
     }
-    return post({ ...this.#options, headers }, [body], this.#settings.timeout, this.#cx.clock, stop)
+    return post({ ...this.#target?.options, headers }, [body], this.#settings.timeout, this.#cx.clock, stop)
   }
 
   /** Takes from `pending` what is done with, for good or bad. @returns why nothing more may be sent now */

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { authSettings, clientSettings } from '../../component/client-auth.ts'
 import { clientTlsSettings } from '../../component/client-tls.ts'
 import { type Context, exporter } from '../../component/component.ts'
+import { proxySetting } from '../../component/http-proxy.ts'
 import { queueSettings } from '../../component/queue.ts'
 import { retrySettings } from '../../component/retry.ts'
 import { Sending } from '../../component/sending.ts'
@@ -98,7 +99,7 @@ const schema = z.strictObject({
   force_attempt_http2: withoutEffect(z.boolean().optional(), 'requests go over HTTP/1.1, on as many connections as are needed'),
   http2_read_idle_timeout: withoutEffect(duration().optional(), 'requests go over HTTP/1.1'),
   http2_ping_timeout: withoutEffect(duration().optional(), 'requests go over HTTP/1.1'),
-  proxy_url: refused('requests go straight to their destination', 'use an address that leads through the proxy'),
+  proxy_url: proxySetting(),
   cookies: refused('cookies that a destination sets are not kept', 'send to a destination that needs none'),
   ...clientSettings(),
   tls: clientTlsSettings().describe('For `https://` addresses.'),

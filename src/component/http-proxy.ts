@@ -3,6 +3,14 @@ import { type ClientRequest, type ClientRequestArgs, request as httpRequest, typ
 import { type AgentOptions, Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { z } from 'zod'
+
+export const proxySetting = () =>
+  z
+    .string()
+    .refine(text => /^https?:\/\//.test(text) && URL.canParse(text), 'must be the address of an HTTP proxy such as "http://proxy:3128"')
+    .optional()
+    .describe('The HTTP proxy to go through, with user and password in it where it wants them. That of the environment is not followed.')
 
 /** [ms] for the proxy to open a tunnel */
 const tunnelTimeoutMs = 30_000
