@@ -8,6 +8,7 @@ import type { MetricBatch, PointColumns } from '../model/batch.ts'
 import type { SeriesEntry } from '../model/dictionary.ts'
 import type { FloatHistogram, Span } from '../model/float-histogram.ts'
 import { Labels } from '../model/labels.ts'
+import type { Metadata } from '../model/query.ts'
 import { type Incoming, SeriesHandle } from '../store/incoming.ts'
 
 /** Prometheus's, for histograms that name none. */
@@ -15,12 +16,21 @@ const DEFAULT_ZERO_THRESHOLD = 1e-128
 
 export type Refusal = 'out_of_order' | 'unsupported_scale'
 
+/** What is known of a family: one for all of its series. */
+export interface About {
+  readonly family: string
+  metadata: Metadata
+}
+
 /** One series of OpenTelemetry: one of Prometheus, or several. */
 export abstract class Kept {
   /** [ms] monotonic */
   seenAt = 0
   /** what its resource says of itself, and when a point of it came last */
   target: { seenAt: number } | undefined
+  /** what has been told of its family, and in which round what the sender says was last compared with it */
+  about: About | undefined
+  round = 0
   /** epoch ms of its newest point */
   protected newest = Number.NEGATIVE_INFINITY
   protected start = 0

@@ -8,8 +8,9 @@ import { exemplarGroups, type MetricBatch, NO_RECORDED_VALUE, type PointColumns 
 import type { Dictionary, SeriesEntry } from '../model/dictionary.ts'
 import { Labels } from '../model/labels.ts'
 import type { Metadata } from '../model/query.ts'
+import { BYTES, Cursor, readText } from '../otlp/wire.ts'
 import { Incoming, SeriesHandle } from '../store/incoming.ts'
-import { type Kept, keptFor } from './kept.ts'
+import { type About, type Kept, keptFor } from './kept.ts'
 
 /** Why a row is not in the store. */
 export const reasons = [
@@ -47,6 +48,9 @@ class KnownTarget {
   }
 }
 
+/** [ms] between two looks at what is said of a family of which samples come */
+const roundMs = 60_000
+
 /** [ms] between two looks which targets are due, unless there is a new one */
 const targetsMs = 5_000
 
@@ -64,6 +68,17 @@ function describedBy(name: string, { type, prometheusType }: SeriesEntry): strin
   return name.replace(/_(bucket|sum|count)$/, '')
 }
 
+const same = (a: Metadata, b: Metadata): boolean => a.type === b.type && a.unit === b.unit && a.help === b.help
+
+/** Of the metric whose field lies there. */
+function descriptionOf(bytes: Uint8Array, from: number, to: number): string {
+  const field = new Cursor(bytes, from, to, 'metric', 'metrics')
+  if (!field.next()) return ''
+  for (const part = field.message('metric'); part.next(); )
+    if (part.is(2, BYTES)) return readText(bytes, part.start, part.end).toWellFormed()
+  return ''
+}
+
 export class Translator {
   readonly #describer: Describer
   readonly #clock: Clock
@@ -74,6 +89,8 @@ export class Translator {
   readonly #knows: (family: string, metadata: Metadata) => boolean
   readonly #known = new Map<Dictionary, Known>()
   readonly #targets = new Map<string, KnownTarget>()
+  /** of the series that was met last: the next one is mostly of the same family */
+  #about: About | undefined
   #series = 0
   #targetsDue = 0
 
@@ -110,14 +127,21 @@ export class Translator {
   #take(known: Known, batch: MetricBatch, rows: PointColumns, { incoming, firsts, dropped }: Translated): void {
     const now = this.#clock.now()
     const nowMs = this.#clock.monotonic()
+    const round = Math.floor(nowMs / roundMs) + 1
+    let compared = -1
     for (let i = 0; i < rows.length; i++) {
       const at = wholeMs(rows.time[i]! || now)
-      const kept = this.#keptOf(known, rows.series[i]!, incoming)
+      const kept = this.#keptOf(known, rows.series[i]!, batch, rows.metric[i]!, incoming)
       const first = incoming.series.length
       let refusal: Reason | undefined
       if (typeof kept === 'string') refusal = kept
       else {
         kept.seenAt = nowMs
+        if (kept.round !== round) {
+          // One series speaks for its metric; new ones have just been told.
+          if (kept.round !== 0 && rows.metric[i] !== compared) this.#compare(kept, batch, (compared = rows.metric[i]!), incoming)
+          kept.round = round
+        }
         if (kept.target !== undefined) kept.target.seenAt = nowMs
         if ((rows.flags[i]! & NO_RECORDED_VALUE) !== 0) kept.end(at, incoming)
         else refusal = kept.put(batch, i, at, nowMs, incoming)
@@ -127,18 +151,20 @@ export class Translator {
     }
   }
 
-  #keptOf(known: Known, series: number, into: Incoming): Kept | Reason {
+  #keptOf(known: Known, series: number, batch: MetricBatch, metric: number, into: Incoming): Kept | Reason {
     if (series < 0) return 'series_limit'
     const kept = known.kept[series]
     if (kept !== undefined && known.generations[series] === known.dictionary.generation(series)) return kept
-    return this.#meet(known, series, into)
+    return this.#meet(known, series, batch, metric, into)
   }
 
   /** First sight of a series. */
-  #meet(known: Known, series: number, into: Incoming): Kept | Reason {
+  #meet(known: Known, series: number, { raw, metrics }: MetricBatch, metric: number, into: Incoming): Kept | Reason {
     if (typeof known.kept[series] === 'object') this.#series--
     const entry = known.dictionary.series(series)
-    const kept = this.#place(entry, into)
+    // The dictionary keeps the description that the metric had at first.
+    const description = descriptionOf(raw.bytes(), metrics.from[metric]!, metrics.to[metric]!)
+    const kept = this.#place({ ...entry, description }, into)
     if (typeof kept === 'string') this.#refused(kept, entry)
     else this.#series++
     known.kept[series] = kept
@@ -152,20 +178,31 @@ export class Translator {
     const description = this.#describer.describe(entry)
     if (description === undefined) return 'invalid_name'
     const { family, target } = description
-    this.#tell(family, entry, into)
     const kept = keptFor(entry, description)
+    kept.about = this.#tell(family, entry, into)
     // Nothing is said of a target that is a job and an instance, and no more.
     if (target !== undefined && target.labelValues.size > 2) kept.target = this.#meetTarget(target)
     return kept
   }
 
-  #tell(family: FamilyName, entry: SeriesEntry, into: Incoming): void {
+  #tell(family: FamilyName, entry: SeriesEntry, into: Incoming): About {
     const help = entry.description.toWellFormed()
-    // Who writes samples has said nothing of their family yet, or will not: that is no reason to forget what is known.
-    if (entry.prometheusType === 'unknown' && help === '' && family.unit === '') return
     const name = describedBy(family.name, entry)
     const metadata: Metadata = { type: entry.prometheusType ?? family.type, unit: family.unit, help }
-    if (!this.#knows(name, metadata)) into.metadata.push({ family: name, metadata })
+    // Who writes samples has said nothing of their family yet, or will not: that is no reason to forget what is known.
+    const says = entry.prometheusType !== 'unknown' || help !== '' || family.unit !== ''
+    if (says && !this.#knows(name, metadata)) into.metadata.push({ family: name, metadata })
+    if (this.#about?.family !== name || !same(this.#about.metadata, metadata)) this.#about = { family: name, metadata }
+    return this.#about
+  }
+
+  /** The dictionary keeps the description that a metric had at first: what it says now is in the batch. */
+  #compare({ about }: Kept, { raw, metrics }: MetricBatch, metric: number, into: Incoming): void {
+    if (about === undefined) return
+    const help = descriptionOf(raw.bytes(), metrics.from[metric]!, metrics.to[metric]!)
+    if (help === '' || help === about.metadata.help) return
+    about.metadata = { ...about.metadata, help }
+    if (!this.#knows(about.family, about.metadata)) into.metadata.push({ family: about.family, metadata: about.metadata })
   }
 
   #meetTarget({ key, labels, labelValues }: Target): KnownTarget {

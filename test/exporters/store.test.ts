@@ -72,6 +72,32 @@ describe('what becomes of metrics', () => {
     expect([account.accepted, account.taken, account.droppedTotal]).toEqual([3, 3, 0])
   })
 
+  test('help that changes is seen within a minute, of series that are known and of new ones', async () => {
+    const { clock, send, nanos, asked } = await set()
+    const help = async () => (await asked.metadata('level')).get('level')?.map(told => told.help)
+    let ms = 0
+    const level = async (description: string, ...rooms: string[]) => {
+      ms += 1000
+      const attributes = (room: string) => [{ key: 'room', value: { stringValue: room } }]
+      const dataPoints = rooms.map(room => ({ timeUnixNano: nanos(ms), asDouble: 1, attributes: attributes(room) }))
+      await send([{ name: 'level', description, gauge: { dataPoints } }])
+    }
+    await level('How full.', 'attic')
+    expect(await help()).toEqual(['How full.'])
+    await level('How full it is.', 'attic')
+    await clock.advance(60_000)
+    await level('How full it is.', 'attic')
+    expect(await help()).toEqual(['How full it is.'])
+    await level('How full it is.', 'attic', 'cellar')
+    expect(await help()).toEqual(['How full it is.'])
+    // Nothing said takes nothing back.
+    await clock.advance(60_000)
+    await level('', 'attic', 'cellar', 'hall')
+    expect(await help()).toEqual(['How full it is.'])
+    await level('How full it is now.', 'loft')
+    expect(await help()).toEqual(['How full it is now.'])
+  })
+
   test('deltas are added up, in order, each once', async () => {
     const { send, values, nanos, account } = await set()
     const point = (from: number, ms: number, value: number) => ({
