@@ -4,7 +4,7 @@ import { Labels } from '../model/labels.ts'
 import type { Metadata } from '../model/query.ts'
 import type { SampleColumns } from '../store/chunk.ts'
 import { appendOne, outcomes } from '../store/head.ts'
-import { Incoming, SeriesHandle } from '../store/incoming.ts'
+import { Incoming, type IncomingExemplar, SeriesHandle } from '../store/incoming.ts'
 import type { TimeSeriesStore } from '../store/store.ts'
 
 /** [samples] handed over at once; a histogram counts as many as it is large */
@@ -62,6 +62,10 @@ export class Filler {
     this.#weight += weight
     if (this.#weight >= BATCH) this.#hand()
   }
+  exemplar(series: SeriesHandle, exemplar: Omit<IncomingExemplar, 'series'>): void {
+    this.#incoming.exemplars.push({ series, ...exemplar })
+    this.#weigh(1)
+  }
   metadata(family: string, metadata: Metadata): void {
     this.#incoming.metadata.push({ family, metadata })
   }
@@ -108,6 +112,10 @@ export class Filler {
           return Labels.of([['__name__', name], ...labels])
         })
         this.number(series, Math.round(sample.time), sample.value)
+        if (sample.exemplar !== undefined) {
+          const { labels, value, time } = sample.exemplar
+          this.exemplar(series, { labels: Labels.of(labels), value, time: Math.round(Number.isNaN(time) ? sample.time : time) })
+        }
       },
     }
   }

@@ -5,7 +5,6 @@
 import { parseTime } from '../api/prometheus/times.ts'
 import { codeOf, type Lock } from '../component/disk.ts'
 import { StartError } from '../component/errors.ts'
-import { showFloat } from '../exposition/number.ts'
 import { ExpositionError } from '../exposition/read.ts'
 import { readTextPage } from '../exposition/read-text.ts'
 import { showBytes } from '../lib/bytes.ts'
@@ -13,14 +12,16 @@ import { systemClock } from '../lib/clock.ts'
 import { closest } from '../lib/distance.ts'
 import type { Matcher } from '../model/matcher.ts'
 import { parseSelector } from '../promql/parse.ts'
-import { show } from '../promql/testing/memory.ts'
 import { type FileReport, inspectRings, inspectStore, repairBlock } from '../store/inspect.ts'
 import { type RecordsReport, repairRecords } from '../store/inspect-records.ts'
 import { PrometheusBlockError } from '../store/prometheus/block.ts'
 import { type StoreSettings, TimeSeriesStore } from '../store/store.ts'
 import { type Command, type Outside, UsageError } from './command.ts'
+import type { LeftOut } from './open-metrics-page.ts'
 import { readPrometheusBlock } from './prometheus-block.ts'
+import { exportJsonLines, exportOpenMetrics } from './store-export.ts'
 import { Filler, readCsv } from './store-filler.ts'
+import { readJsonLines } from './store-lines.ts'
 
 const DAMAGED = 2
 const IN_USE = 3
@@ -43,9 +44,10 @@ const verbs: Readonly<Record<string, (asked: Asked, outside: Outside) => Promise
 export const store: Command = {
   name: 'store',
   takes: 'verify|repair|stats|export|import DIR [FILE…]',
-  says: 'reads the time-series store: what is damaged, how large it is, its samples as OpenMetrics; and takes samples of OpenMetrics, CSV and Prometheus blocks in',
+  says: 'reads the time-series store: what is damaged, how large it is, its samples as OpenMetrics or JSON lines; and takes samples of these, of CSV and of Prometheus blocks in',
   flags: {
     json: { says: 'verify, stats: prints what it found as JSON' },
+    format: { takes: 'FORMAT', says: 'export: openmetrics, or jsonl, which loses nothing; openmetrics by default' },
     match: { takes: 'SELECTOR', repeated: true, says: 'export: series that are wanted, such as up{job="api"}; all by default' },
     from: { takes: 'TIME', says: 'export: samples after that, in seconds since 1970 or as 2026-01-31T12:00:00Z' },
     to: { takes: 'TIME', says: 'export: samples up to then' },
@@ -225,7 +227,7 @@ const settings = (directory: string): StoreSettings => ({
     aheadMs: YEARS,
     syncMs: 60_000,
     maxHeadBytes: 192 * 2 ** 20,
-    maxExemplars: 10_000,
+    maxExemplars: 1_000_000,
     maxIndexBytes: 128 * 2 ** 20,
     maxSelectBytes: Number.POSITIVE_INFINITY,
   },
@@ -244,26 +246,31 @@ async function exportAll({ directory, flags }: Asked, outside: Outside): Promise
   }
   const [from, to] = [time('from', Number.NEGATIVE_INFINITY), time('to', Number.POSITIVE_INFINITY)]
   const selectors = (flags.get('match') ?? []).map(selectorOf)
+  const format = flags.get('format')?.at(-1) ?? 'openmetrics'
+  if (format !== 'openmetrics' && format !== 'jsonl')
+    throw new UsageError(`--format knows no ${JSON.stringify(format)}`, 'known: openmetrics, jsonl')
   await disked(directory, outside)
   const opened = await TimeSeriesStore.read(settings(directory), worldOf(outside))
-  let leftOut = 0
-  for (const matchers of selectors.length === 0 ? [[{ name: '__name__', op: '!=' as const, value: '' }]] : selectors) {
-    for (const series of await opened.select(matchers, { from, to, step: 0, range: 0, func: '' })) {
-      const name = show(series.labels)
-      const { time, value, stale, histograms } = series.read()
-      const lines: string[] = []
-      for (let i = 0; i < time.length; i++) {
-        if (time[i]! <= from) continue
-        if (histograms?.[i] !== undefined) leftOut++
-        else if (stale?.[i] !== 1) lines.push(`${name} ${showFloat(value[i]!)} ${time[i]! / 1000}`)
-      }
-      if (lines.length > 0) outside.print(lines.join('\n'))
-    }
+  try {
+    const wanted = { selectors: selectors.length === 0 ? [everything] : selectors, from, to }
+    if (format === 'jsonl') await exportJsonLines(opened, wanted, outside.print)
+    else sayLeftOut(await exportOpenMetrics(opened, wanted, outside.print), outside)
+    return 0
+  } finally {
+    await opened.close()
   }
-  outside.print('# EOF')
-  if (leftOut > 0) outside.complain(`${leftOut} native histograms are left out: OpenMetrics has no text for them`)
-  await opened.close()
-  return 0
+}
+
+const everything: readonly Matcher[] = [{ name: '__name__', op: '!=', value: '' }]
+
+function sayLeftOut({ histograms, stale, exemplars }: LeftOut, { complain }: Outside): void {
+  const parts = [
+    ...(histograms > 0 ? [`${histograms} native histograms`] : []),
+    ...(stale > 0 ? [`${stale} stale markers`] : []),
+    ...(exemplars > 0 ? [`${exemplars} exemplars`] : []),
+  ]
+  if (parts.length === 0) return
+  complain(`left out, since OpenMetrics has no text for them: ${parts.join(', ')}\n  write --format jsonl for all that there is`)
 }
 
 function selectorOf(text: string): readonly Matcher[] {
@@ -295,8 +302,12 @@ async function importAll({ directory, more }: Asked, outside: Outside): Promise<
   try {
     for (const path of more) {
       const filler = new Filler(opened)
-      await takeIn(path, filler, outside)
-      await filler.end()
+      try {
+        await takeIn(path, filler, outside)
+      } finally {
+        // What came before an error is in the store.
+        await filler.end()
+      }
       const { samples, series, refused, leftOut } = filler
       outside.print(
         `${path}: ${samples} samples of ${series} series${refused > 0 ? `, ${refused} refused: there are others of that time` : ''}${leftOut > 0 ? `, ${leftOut} left out: no encoding that is known here` : ''}`,
@@ -314,6 +325,7 @@ async function takeIn(path: string, filler: Filler, outside: Outside): Promise<v
   try {
     const inside = await outside.disk.list(path).catch((): string[] => [])
     if (inside.includes('meta.json')) return await readPrometheusBlock(outside.disk, path, filler)
+    if (path.endsWith('.jsonl')) return await readJsonLines(outside.disk, path, filler)
     const text = await outside.read(path)
     if (path.endsWith('.csv')) return await readCsv(text, filler, parseTime)
     readTextPage(Buffer.from(text), filler.visitor(), true)
@@ -324,7 +336,7 @@ async function takeIn(path: string, filler: Filler, outside: Outside): Promise<v
     const code = codeOf(error)
     throw new UsageError(
       `${path}: ${{ ENOENT: 'there is no such file', EISDIR: 'a folder that is no block of Prometheus' }[code] ?? code}`,
-      'name a file of OpenMetrics, one that ends in .csv, or a block of Prometheus',
+      'name a file of OpenMetrics, one that ends in .csv or .jsonl, or a block of Prometheus',
     )
   }
 }

@@ -213,7 +213,7 @@ type Six = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array
 
 const selectorsOf = (selectors: readonly (readonly Matcher[])[]): Selector[] => selectors.map(matchers => new Selector(matchers))
 
-function selectAny(selectors: readonly Selector[], index: LabelIndex): number[] {
+export function selectAny(selectors: readonly Selector[], index: LabelIndex): number[] {
   if (selectors.length === 1) return selectors[0]!.select(index)
   const all = new Set<number>()
   for (const selector of selectors) for (const series of selector.select(index)) all.add(series)

@@ -28,6 +28,7 @@ import { type StoreSettings, WINDOW, type World, windowOf } from './settings.ts'
 import { quietMs, Trouble } from './trouble.ts'
 import { Upkeep } from './upkeep.ts'
 import { walName } from './wal.ts'
+import { type Walked, type Wanted, walkSeries } from './walk.ts'
 
 export type { StoreSettings } from './settings.ts'
 
@@ -135,6 +136,11 @@ export class TimeSeriesStore implements Store {
   /** From here on what comes goes to a new head. */
   seal(): Promise<void> {
     return this.#intake.seal()
+  }
+
+  /** Everything of some series, to take it out: in bounded memory, unlike `select`. */
+  walk(wanted: Wanted): AsyncGenerator<readonly Walked[]> {
+    return walkSeries(this.#contents, wanted)
   }
 
   // Upkeep

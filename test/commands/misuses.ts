@@ -28,6 +28,7 @@ export const misuses: readonly [argv: string[], says: string][] = [
   [['store', 'verfy', 'd'], 'store cannot "verfy"\n  did you mean "verify"?\n'],
   [['store', 'verify', 'none'], 'none: there is no such directory\n  name the directory of a store\n'],
   [['store', 'import', 'd'], 'store import needs a file\n  write thalamus store import DIR FILE… or BLOCK…\n'],
+  [['store', 'export', 'd', '--format', 'xml'], '--format knows no "xml"\n  known: openmetrics, jsonl\n'],
   [['store', 'export', 'd', '--from', 'x'], '--from must be a time, got "x"\n  write seconds since 1970, or 2026-01-31T12:00:00Z\n'],
   [['journal'], 'journal needs a directory\n  write thalamus journal DIR\n'],
   [['journal', 'none'], 'none: there is no such directory\n  name the directory of a journal\n'],

@@ -152,7 +152,7 @@ describe('export and import', () => {
   test('CSV', async () => {
     const csv = `time,metric,value,path\n${T / 1000},m,1,"a,""b"""\n2023-11-14T22:01:01Z,m,+Inf,\n`
     expect((await thalamus(['import', '/other', 'x.csv'], { 'x.csv': csv })).out).toBe('x.csv: 2 samples of 2 series\n')
-    expect((await thalamus(['export', '/other'])).out).toBe(`m{path="a,\\"b\\""} 1 ${T / 1000}\nm +Inf ${(T + 1000) / 1000}\n# EOF\n`)
+    expect((await thalamus(['export', '/other'])).out).toBe(`m +Inf ${(T + 1000) / 1000}\nm{path="a,\\"b\\""} 1 ${T / 1000}\n# EOF\n`)
   })
   test.each<[string, string, string]>([
     ['x.om', 'up 1\n# EOF\n', 'x.om:1: the sample has no time'],
