@@ -1,4 +1,5 @@
 /** What every benchmark needs: both servers side by side, a sink behind each, the loader in front, and honest numbers. */
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
@@ -37,6 +38,8 @@ export interface Load {
   readonly warmSeconds?: number
   readonly seconds: number
   readonly once?: boolean
+  /** where the loader runs: see `keepOn` */
+  readonly cores?: string
 }
 
 export type Shape = 'otlp_http' | 'otlp_http and prometheus'
@@ -117,10 +120,16 @@ export async function runLoader(load: Load, port: number, pid: number, sinkPort:
     once: load.once,
   }
   const args = Object.entries(flags).flatMap(([flag, value]) => (value === undefined || value === '' ? [] : [`-${flag}=${value}`]))
-  const measured = JSON.parse(await finish(program('loader'), ['load', ...args])) as Measured
+  const [file, ...first] = [...(load.cores === undefined ? [] : ['taskset', '-c', load.cores]), program('loader')]
+  const measured = JSON.parse(await finish(file!, [...first, 'load', ...args])) as Measured
   if (measured.failed > 0) throw new Error(`${name}: ${measured.failed} requests failed: ${measured.firstError}`)
   if (measured.missing > 0) throw new Error(`${name}: ${measured.missing} of ${measured.rows} rows never arrived: the figure is void`)
   return measured
+}
+
+/** Keeps all threads of a process, and those that it makes, on these cores: `1`, `0-1`. @throws without `taskset` of util-linux */
+export function keepOn(cores: string, { pid }: { readonly pid: number }): void {
+  execFileSync('taskset', ['-a', '-c', '-p', cores, String(pid)], { stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
 export const median = (values: readonly number[]): number => {

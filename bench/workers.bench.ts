@@ -1,16 +1,20 @@
 /**
  * Rows per CPU-second of the process with two ingest threads, beside the same with one thread, and beside two processes of one thread that
- * share the load: same bodies, same configuration, rounds in turn. CPU time is that of all threads. What two processes lose against one is the
- * machine's doing (two busy cores share caches), and no fault of threads; and a load that is less dense costs more for each row, which one thread
- * with half of the load, and two with twice of it, show. What a second thread brings in wall time cannot be seen where the loader has to
- * share two cores.
+ * share the load: same bodies, same configuration, rounds in turn. CPU time is that of all threads.
+ *
+ * Twice: with the server kept on one core, and loader and sink on the others; and where the kernel puts them. On two cores, one thread has a core
+ * almost for itself, while two threads share both with loader and sink, which is the machine and no thread. Kept on one core, the neighbours are
+ * the same for all three. What is left of the machine is that two busy threads empty the core's caches for each other. Two processes do the
+ * same, and share nothing: two workers beside them are what threads cost. What a second thread brings in wall time cannot be seen here.
  */
+import { spawnSync } from 'node:child_process'
+import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { freePorts, LOOPBACK } from '../test/peers/kit/process.ts'
 import { type Otlp, otlpTo, Thalamus, toHttp } from '../test/peers/kit/servers.ts'
-import { type Load, type Measured, machine, median, type Shape, Subject, spread, writeBetween } from './kit.ts'
+import { keepOn, type Load, type Measured, machine, median, type Shape, Subject, spread, writeBetween } from './kit.ts'
 
-/** times the rows per CPU-second of one thread */
+/** times the rows per CPU-second of one thread, and of two processes */
 const must = 0.9
 
 const cases: readonly { readonly name: string; readonly load: Omit<Load, 'seconds'> }[] = [
@@ -23,19 +27,28 @@ const cases: readonly { readonly name: string; readonly load: Omit<Load, 'second
 ]
 const shapes: readonly Shape[] = ['otlp_http', 'otlp_http and prometheus']
 
-interface Runs {
-  readonly one: readonly Measured[]
-  /** one thread, half of the connections */
-  readonly half: readonly Measured[]
-  readonly two: readonly Measured[]
-  /** two threads, as many connections for each as one has */
-  readonly twice: readonly Measured[]
-  /** both at once */
-  readonly processes: readonly Measured[]
+/** Which cores are whose. */
+interface Placement {
+  readonly server: string
+  readonly others: string
 }
-interface Row extends Runs {
+const last = cpus().length - 1
+const anywhere: Placement = { server: `0-${last}`, others: `0-${last}` }
+const apart: Placement = { server: `${last}`, others: `0-${last - 1}` }
+const canPin = last > 0 && spawnSync('taskset', ['--version']).error === undefined
+
+/** [rounds] */
+interface Runs {
+  readonly one: Measured[]
+  readonly two: Measured[]
+  /** both at once */
+  readonly processes: Measured[]
+}
+interface Row {
   readonly name: string
   readonly shape: Shape
+  readonly apart: Runs
+  readonly anywhere: Runs
 }
 
 export async function bench(args: readonly string[]): Promise<void> {
@@ -51,6 +64,8 @@ export async function bench(args: readonly string[]): Promise<void> {
   })
   const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)]
   console.log(`${machine()}\nnpm run bench -- workers ${args.join(' ')}\n`)
+  if (!canPin)
+    console.log('without a second core, or taskset of util-linux, nothing can be kept on one core: both halves are as the kernel likes\n')
   const rows: Row[] = []
   for (const shape of shapes.filter(s => values.shape === undefined || s === values.shape)) {
     for (const { name, load } of cases.filter(c => values.case === undefined || c.name.includes(values.case))) {
@@ -66,28 +81,49 @@ export async function bench(args: readonly string[]): Promise<void> {
   if (values.write) writeBetween('workers', table)
 }
 
-async function measure(load: Omit<Load, 'seconds'>, shape: Shape, rounds: number, seconds: number): Promise<Runs> {
+async function measure(load: Omit<Load, 'seconds'>, shape: Shape, rounds: number, seconds: number): Promise<Omit<Row, 'name' | 'shape'>> {
   await using first = await subject(shape, 1)
   await using second = await subject(shape, 2)
   await using left = await subject(shape, 1)
   await using right = await subject(shape, 1)
-  const [one, half, two, twice, processes]: [Measured[], Measured[], Measured[], Measured[], Measured[]] = [[], [], [], [], []]
+  const kinds = { one: [first], two: [second], processes: [left, right] } as const
+  const measured = { apart: noRuns(), anywhere: noRuns() }
   const connections = load.grpc === true ? 8 : 16
   for (let round = 0; round < rounds; round++) {
-    // Each thread compiles its own code: until it has, two of them cost twice that.
-    const timed = { ...load, seconds, connections, warmSeconds: round === 0 ? 6 : 1 }
-    one.push(await first.load(timed))
-    two.push(await second.load(timed))
-    const less = { ...timed, connections: connections / 2 }
-    processes.push(together(await Promise.all([left.load(less), right.load(less)])))
-    half.push(await first.load({ ...less, warmSeconds: 1 }))
-    twice.push(await second.load({ ...timed, connections: connections * 2, warmSeconds: 1 }))
+    for (const [where, placement] of [['apart', apart] as const, ['anywhere', anywhere] as const]) {
+      // Each comes once as the first, so that none is always the one that runs after something else.
+      for (const kind of turned(['one', 'two', 'processes'] as const, round)) {
+        const subjects = kinds[kind]
+        if (canPin) place(subjects, placement)
+        // Each thread compiles its own code: until it has, two of them cost twice that.
+        const warmSeconds = round === 0 && where === 'apart' ? 6 : 0.5
+        const each = {
+          ...load,
+          ...(canPin ? { cores: placement.others } : {}),
+          seconds,
+          warmSeconds,
+          connections: connections / subjects.length,
+        }
+        measured[where][kind].push(together(await Promise.all(subjects.map(one => one.load(each)))))
+      }
+    }
   }
-  return { one, half, two, twice, processes }
+  return measured
 }
 
-function together([a, b]: readonly [Measured, Measured]): Measured {
-  return { ...a, rows: a.rows + b.rows, cpuSeconds: a.cpuSeconds + b.cpuSeconds, rssBytes: a.rssBytes + b.rssBytes }
+const noRuns = (): Runs => ({ one: [], two: [], processes: [] })
+const turned = <T>(list: readonly T[], by: number): T[] => list.map((_, i) => list[(i + by) % list.length]!)
+
+function place(subjects: readonly Subject[], { server, others }: Placement): void {
+  for (const subject of subjects) {
+    keepOn(server, subject.server.server)
+    keepOn(others, subject.sink)
+  }
+}
+
+function together([first, ...more]: readonly Measured[]): Measured {
+  const sum = (of: 'rows' | 'cpuSeconds' | 'rssBytes') => more.reduce((all, one) => all + one[of], first![of])
+  return { ...first!, rows: sum('rows'), cpuSeconds: sum('cpuSeconds'), rssBytes: sum('rssBytes') }
 }
 
 async function subject(shape: Shape, workers: number): Promise<Subject> {
@@ -105,35 +141,48 @@ async function subject(shape: Shape, workers: number): Promise<Subject> {
 }
 
 const perCpuSecond = (measured: readonly Measured[]) => measured.map(m => m.rows / m.cpuSeconds)
-const times = (runs: readonly Measured[], { one }: Row) => median(perCpuSecond(runs)) / median(perCpuSecond(one))
-const millions = (values: readonly number[]) => `${(median(values) / 1e6).toFixed(2)} M ±${Math.ceil(spread(values) / 2)} %`
+/** Round by round, because what else the machine does changes from one to the next. */
+function times(runs: readonly Measured[], beside: readonly Measured[]): number {
+  const [ours, theirs] = [perCpuSecond(runs), perCpuSecond(beside)]
+  return median(ours.map((rows, round) => rows / theirs[round]!))
+}
+const millions = (runs: readonly Measured[]) => {
+  const values = perCpuSecond(runs)
+  return `${(median(values) / 1e6).toFixed(2)} M ±${Math.ceil(spread(values) / 2)} %`
+}
 const megabytes = (measured: readonly Measured[]) => Math.round(median(measured.map(m => m.rssBytes)) / 1e6)
+const judged = (ratio: number) => `${ratio.toFixed(2)}×, ${ratio >= must ? 'met' : 'NOT MET'}`
 
-function cells(row: Row): string[] {
+function cells({ name, shape, apart, anywhere }: Row): string[] {
   return [
-    row.name,
-    row.shape,
-    millions(perCpuSecond(row.one)),
-    millions(perCpuSecond(row.two)),
-    `${times(row.two, row).toFixed(2)}×`,
-    times(row.two, row) >= must ? 'met' : 'NOT MET',
-    `${times(row.twice, row).toFixed(2)}×`,
-    `${times(row.processes, row).toFixed(2)}×`,
-    `${times(row.half, row).toFixed(2)}×`,
-    `${[row.one, row.two, row.processes].map(megabytes).join(' / ')} MB`,
+    name,
+    shape,
+    millions(apart.one),
+    millions(apart.two),
+    millions(apart.processes),
+    judged(times(apart.two, apart.one)),
+    judged(times(apart.two, apart.processes)),
+    `${times(apart.processes, apart.one).toFixed(2)}×`,
+    `${times(anywhere.two, anywhere.one).toFixed(2)}×`,
+    `${times(anywhere.processes, anywhere.one).toFixed(2)}×`,
+    `${[apart.one, apart.two, apart.processes].map(megabytes).join(' / ')} MB`,
   ]
 }
 
 function markdown(rows: readonly Row[], rounds: number, seconds: number): string {
   const head = [
-    ...['body', 'exporters', 'one thread', 'two workers', 'ratio', `must: ${must}×`],
-    ...['two workers, twice the load', 'two processes', 'one thread, half the load', 'RSS of the three'],
+    ...['body', 'exporters', 'one thread', 'two workers', 'two processes'],
+    ...[`workers : one thread, must be ${must}×`, `workers : processes, must be ${must}×`, 'processes : one thread'],
+    ...['workers : one thread, anywhere', 'processes : one thread, anywhere', 'RSS of the three'],
   ]
   const lines = [head, head.map(() => '---'), ...rows.map(cells)].map(row => `| ${row.join(' | ')} |`)
+  const where = canPin
+    ? `the server on core ${apart.server}, loader and sink on ${apart.others}; "anywhere" is where the kernel puts them`
+    : 'all of them where the kernel puts them, because taskset is missing'
   return [
-    `${machine()}. Medians of ${rounds} rounds of ${seconds} s in turn, with half the spread.`,
+    `${machine()}. Medians of ${rounds} rounds of ${seconds} s in turn, with half the spread; ratios are medians of those of the rounds.`,
     '',
-    'Rows per CPU-second of the process, all threads:',
+    `Rows per CPU-second of the process, all threads; ${where}:`,
     '',
     ...lines,
   ].join('\n')
