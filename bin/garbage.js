@@ -20,14 +20,14 @@ export class Garbage {
 
   /** of what is used after a collection */
   get percent() {
-    let wanted = 0
-    let allowed = 300
+    let [largest, wanted, allowed] = [0, 0, 300]
     for (const { before: used, growth } of this.#heaps.values()) {
       const most = Math.max(80e6, used / 2)
-      wanted = Math.max(wanted, percentOf(Math.min(most, Math.max(20e6, 10 * growth)), used))
+      largest = Math.max(largest, used)
+      wanted = Math.max(wanted, percentOf(Math.min(most, 10 * growth), used))
       allowed = Math.min(allowed, percentOf(most, used))
     }
-    return Math.min(wanted, allowed)
+    return Math.min(Math.max(wanted, percentOf(20e6, largest)), allowed)
   }
 }
 

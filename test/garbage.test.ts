@@ -44,7 +44,15 @@ describe('of several', () => {
     ['the one that makes garbage fastest decides', [[100], [50, 100]], 80],
     ['in whatever order', [[50, 100], [100]], 80],
     ['within what the largest may have', [[1000], [20, 40]], 50],
-    ['all idle', [[100], [100], [50]], 40],
+    ['none makes any: 20 MB of the largest', [[100], [100], [50]], 20],
+    [
+      'a small idle one does not count',
+      [
+        [96, 100],
+        [5, 5],
+      ],
+      40,
+    ],
   ])('%s', (_, threads, percent) => expect(after(...threads)).toBe(percent))
 
   test('one that has ended does not count', () => {
