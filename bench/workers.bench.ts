@@ -34,7 +34,7 @@ interface Placement {
 }
 const last = cpus().length - 1
 const anywhere: Placement = { server: `0-${last}`, others: `0-${last}` }
-const apart: Placement = { server: `${last}`, others: `0-${last - 1}` }
+const apart: Placement = { server: `${last}`, others: last === 1 ? '0' : `0-${last - 1}` }
 const canPin = last > 0 && spawnSync('taskset', ['--version']).error === undefined
 
 /** [rounds] */
@@ -177,7 +177,7 @@ function markdown(rows: readonly Row[], rounds: number, seconds: number): string
   ]
   const lines = [head, head.map(() => '---'), ...rows.map(cells)].map(row => `| ${row.join(' | ')} |`)
   const where = canPin
-    ? `the server on core ${apart.server}, loader and sink on ${apart.others}; "anywhere" is where the kernel puts them`
+    ? `the server on core ${apart.server}, loader and sink on ${last === 1 ? 'core' : 'cores'} ${apart.others}; "anywhere" is where the kernel puts them`
     : 'all of them where the kernel puts them, because taskset is missing'
   return [
     `${machine()}. Medians of ${rounds} rounds of ${seconds} s in turn, with half the spread; ratios are medians of those of the rounds.`,
