@@ -1,15 +1,15 @@
 /** The disk as it is. Callbacks of node:fs cost half of what its promises do, and a busy queue writes a thousand times a second. */
 import { close, constants, fdatasync, fstat, fsync, ftruncate, open, read, writev } from 'node:fs'
-import { access, mkdir, readdir, rename, statfs, unlink } from 'node:fs/promises'
+import { access, mkdir, readdir, rename, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Disk, DiskFile, Lock } from './component/disk.ts'
+import { codeOf, type Disk, type DiskFile, type Lock } from './component/disk.ts'
 
 const flags = { create: 'wx+', read: 'r', write: 'r+' } as const
 /** [bits] of a file of a queue: nobody else's business */
 const fileMode = 0o640
 
 export const nodeDisk: Disk = {
-  makeFolder: async (path, mode) => void (await mkdir(path, { recursive: true, mode })),
+  makeFolder,
   list: path => readdir(path),
   open: async (path, how) => new NodeFile(await done<number>(call => open(path, flags[how], fileMode, call))),
   rename: (from, to) => rename(from, to),
@@ -27,6 +27,25 @@ export const nodeDisk: Disk = {
     return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
   },
   lock,
+}
+
+/** Not mkdir's own `recursive`: where the system says of a folder that is there that it is not, as under /proc, that never ends. */
+async function makeFolder(path: string, mode: number): Promise<void> {
+  try {
+    await makeOne(path, mode)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path), mode)
+    await makeOne(path, mode)
+  }
+}
+
+async function makeOne(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
+  }
 }
 
 /** The number of a closed file soon belongs to another: nothing may be under way when it is closed, and nothing begin after. */

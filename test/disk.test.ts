@@ -1,7 +1,7 @@
 /** The disk as it is, and the one in memory that tests use: what one does the other does. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -90,4 +90,15 @@ test('a lock of a process that was killed is free, and one of a process that liv
   const lock = await nodeDisk.lock(path)
   expect(lock).toBeDefined()
   await lock!.release()
+})
+
+test('a folder that cannot be made is an error, and soon', async () => {
+  const file = join(root, 'file-in-the-way')
+  await (await nodeDisk.open(file, 'create')).close()
+  await expect(nodeDisk.makeFolder(file, 0o750)).rejects.toMatchObject({ code: 'EEXIST' })
+  await expect(nodeDisk.makeFolder(join(file, 'a', 'b'), 0o750)).rejects.toMatchObject({ code: 'ENOTDIR' })
+})
+// Node's recursive mkdir tries for ever there.
+test.runIf(existsSync('/proc/self'))('so it is where the system does not let folders be made at all', async () => {
+  await expect(nodeDisk.makeFolder('/proc/none/of/this', 0o750)).rejects.toMatchObject({ code: 'ENOENT' })
 })
