@@ -76,7 +76,7 @@ describe('in an empty project', () => {
     const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', 'node', '--skipLibCheck', 'false']
     await run(project, 'tsc', ...options, 'index.ts')
     await expect(run(project, 'tsc', ...options, 'wrong.ts')).rejects.toMatchObject({ stdout: expect.stringContaining('noSuchThing') })
-  })
+  }, 60_000)
 
   test('it can be imported', async () => {
     const { stdout } = await run(project, 'node', '--input-type=module', '-e', "console.log(typeof (await import('thalamus')).start)")

@@ -164,9 +164,12 @@ describe('rules of a configuration', () => {
     [{ 'file[]': '/etc/rules/b.yml' }, [['z']]],
     [{ 'match[]': '{team="core"}' }, [['job:uptime:max']]],
     [{ group_limit: '1' }, [['job:uptime:max', 'Running']]],
-    [{ group_limit: '1', group_next_token: Buffer.from('/etc/rules/b.yml;z').toString('base64url') }, [['z']]],
-    [{ group_limit: '0' }, 'invalid parameter "group_limit": group_limit needs to be a valid number and greater than 0'],
-    [{ group_next_token: 'x' }, 'invalid parameter "group_limit": group_limit needs to be present in order to paginate over the groups'],
+    [{ group_limit: '1', group_next_token: createHash('sha256').update('/etc/rules/b.yml;z').digest('hex') }, [['z']]],
+    [{ group_limit: '0' }, 'invalid parameter "group_limit": group_limit needs to be greater than 0'],
+    [
+      { group_next_token: 'x' },
+      'invalid parameter "group_next_token": group_limit needs to be present in order to paginate over the groups',
+    ],
     [{ type: 'other' }, 'invalid parameter "type": not supported value "other"'],
     [
       { exclude_alerts: 'maybe' },
