@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 /** Rules in a running application: read from files, evaluated over the store, kept in it, and shown by the API. */
 import { afterEach, describe, expect, test } from 'vitest'
 import { type App, start } from '../../src/app.ts'
