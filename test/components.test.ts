@@ -30,7 +30,7 @@ describe('what is loaded for a configuration', () => {
       'what flags name',
       'receivers: { otlp: }',
       { forward: 'http://x', store: 'data' },
-      ['exporter otlp_http', 'exporter store', 'receiver otlp'],
+      ['exporter otlp_http', 'exporter store', 'extension journal', 'receiver otlp'],
     ],
     ['what --set names', 'receivers: { otlp: }', { sets: ['processors.batch.send_batch_size=1'] }, ['processor batch', 'receiver otlp']],
     ['what the environment names', 'receivers: "${env:R}"', { env: { R: '{ self: }' } }, ['receiver self']],
