@@ -1,7 +1,7 @@
 /**
  * What instrumentation costs a service: express and fastify at 1,000 requests a second, sent on schedule, bare and with each way of
  * instrumenting them, from the packed package in a project of its own. Each round starts every one of them once, in another order, and what a
- * way costs is its difference from the bare service of the same round. `npm run bench -- overhead [--rounds=5] [--write]`
+ * way costs is its difference from the bare service of the same round. `npm run bench -- overhead [--rounds=3] [--write]`
  */
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync } from 'node:fs'
@@ -174,7 +174,7 @@ async function project(folder: Folder): Promise<string> {
 }
 
 export async function bench(args: readonly string[]): Promise<void> {
-  const { values } = parseArgs({ args: [...args], options: { rounds: { type: 'string', default: '5' }, write: { type: 'boolean' } } })
+  const { values } = parseArgs({ args: [...args], options: { rounds: { type: 'string', default: '3' }, write: { type: 'boolean' } } })
   const count = Number(values.rounds)
   using home = new Folder()
   const folder = await project(home)

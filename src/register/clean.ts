@@ -43,18 +43,24 @@ export function cleanUrl(url: string): string {
 
 /** In place, of a span that has ended. What others have instrumented is cleaned as well. */
 export function cleanAttributes(attributes: Attributes): void {
-  for (const name of ['db.query.text', 'db.statement']) {
-    const text = attributes[name]
-    if (typeof text !== 'string') continue
-    const system = attributes['db.system.name'] ?? attributes['db.system']
-    // Of what is no SQL, the instrumentation leaves the values out itself.
-    if (system === 'redis' || system === 'mongodb' || system === 'memcached') continue
-    attributes[name] = cleanStatement(text, system === 'mysql' || system === 'mariadb')
-  }
-  for (const name of ['url.full', 'http.url', 'http.target']) {
-    const url = attributes[name]
-    if (typeof url === 'string') attributes[name] = cleanUrl(url)
-  }
-  const query = attributes['url.query']
-  if (typeof query === 'string') attributes['url.query'] = cleanQuery(query)
+  cleanStatementAt(attributes, 'db.query.text')
+  cleanStatementAt(attributes, 'db.statement')
+  cleanTextAt(attributes, 'url.full', cleanUrl)
+  cleanTextAt(attributes, 'http.url', cleanUrl)
+  cleanTextAt(attributes, 'http.target', cleanUrl)
+  cleanTextAt(attributes, 'url.query', cleanQuery)
+}
+
+function cleanTextAt(attributes: Attributes, name: string, clean: (text: string) => string): void {
+  const text = attributes[name]
+  if (typeof text === 'string') attributes[name] = clean(text)
+}
+
+function cleanStatementAt(attributes: Attributes, name: string): void {
+  const text = attributes[name]
+  if (typeof text !== 'string') return
+  const system = attributes['db.system.name'] ?? attributes['db.system']
+  // Of what is no SQL, the instrumentation leaves the values out itself.
+  if (system === 'redis' || system === 'mongodb' || system === 'memcached') return
+  attributes[name] = cleanStatement(text, system === 'mysql' || system === 'mariadb')
 }

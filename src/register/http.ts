@@ -119,8 +119,10 @@ function serverChannels(options: HttpOptions, durations: Histogram | undefined):
   const { tracer, contexts, tracingHeaders, monotonic, ignores, spending } = options
   /** What a request's events find, bodies that arrive later among them: they come out of the connection, which knows no request. */
   const emitInside = (emitter: EventEmitter, of: Context | undefined, event: Parameters<EventEmitter['emit']>): boolean => {
-    // Most of a request's events come while it is handled, and are inside already, or inside of what the application has begun there.
-    if (of === undefined || holds(of, contexts.active())) return Reflect.apply(plainEmit, emitter, event)
+    // Most of a request's events come while it is handled, and are inside already, or inside of what the application has begun
+    // there; and most of the others nobody listens to.
+    if (of === undefined || holds(of, contexts.active()) || EventEmitter.prototype.listenerCount.call(emitter, event[0]) === 0)
+      return Reflect.apply(plainEmit, emitter, event)
     return contexts.with(of, () => Reflect.apply(plainEmit, emitter, event))
   }
   const emitOf = (served: (emitter: never) => Served | undefined) => ({
