@@ -43,7 +43,7 @@ test(`${rounds} times`, { timeout: 60_000 + rounds * 20_000 }, async () => {
       acknowledged = await check(directory, acknowledged)
     }
     // It was killed amid all of it: there are logs, blocks of samples as they came, of minutes and of hours.
-    if (rounds >= 8) expect([...kinds].sort()).toEqual(['.wal', '0', '3600000', '60000'])
+    if (rounds >= 8) expect([...kinds]).toEqual(expect.arrayContaining(['.wal', '0', '3600000', '60000']))
   } finally {
     rmSync(directory, { recursive: true })
   }
