@@ -5,6 +5,7 @@
 import { escapeValue, showLabels, showName } from '../exposition/labels.ts'
 import { hasUnit } from '../exposition/naming.ts'
 import { showFloat } from '../exposition/number.ts'
+import { sampleSuffixes } from '../exposition/open-rules.ts'
 import { fitExemplar } from '../exposition/openmetrics.ts'
 import { showMetricName } from '../exposition/text.ts'
 import type { Labels } from '../model/labels.ts'
@@ -28,17 +29,7 @@ export interface LeftOut {
   readonly exemplars: number
 }
 
-/** By type: what names of samples end with, in their order. */
-const suffixes: Readonly<Record<string, readonly string[]>> = {
-  counter: ['_total', '_created'],
-  gauge: [''],
-  histogram: ['_bucket', '_count', '_sum', '_created'],
-  gaugehistogram: ['_bucket', '_gcount', '_gsum'],
-  summary: ['', '_count', '_sum', '_created'],
-  info: ['_info'],
-  stateset: [''],
-  unknown: [''],
-}
+const suffixes: Readonly<Record<string, readonly string[]>> = sampleSuffixes
 /** By type: the label that tells samples of one point apart. */
 const parts: Readonly<Record<string, string>> = { histogram: 'le', gaugehistogram: 'le', summary: 'quantile' }
 const allSuffixes = [...new Set(Object.values(suffixes).flat())]

@@ -6,8 +6,8 @@ import type { Label } from './labels.ts'
 import { ExpositionError, readSeries, type Sample, type SampleType, show, type Visitor } from './read.ts'
 import { numberOf } from './read-number.ts'
 
-/** By type: the suffixes that its samples have. */
-const suffixes: Readonly<Record<SampleType, readonly string[]>> = {
+/** By type: what names of its samples end with, in their order. */
+export const sampleSuffixes: Readonly<Record<SampleType, readonly string[]>> = {
   counter: ['_total', '_created'],
   gauge: [''],
   histogram: ['_bucket', '_count', '_sum', '_created'],
@@ -102,7 +102,7 @@ export class OpenRules implements Visitor {
   #claim(_line: number): void {
     const { name, type } = this.#family
     this.#checkUnit()
-    for (const suffix of suffixes[type]) {
+    for (const suffix of sampleSuffixes[type]) {
       const owner = this.#taken.get(name + suffix)
       if (owner !== undefined && owner !== name)
         throw new ExpositionError(`samples ${show(name + suffix)} of ${show(name)} clash with ${show(owner)}`)
@@ -122,7 +122,7 @@ export class OpenRules implements Visitor {
   #suffixOf(name: string): string | undefined {
     const { name: family, type } = this.#family
     if (!this.#any || !name.startsWith(family)) return undefined
-    return suffixes[type].find(suffix => name === family + suffix)
+    return sampleSuffixes[type].find(suffix => name === family + suffix)
   }
 
   #value(suffix: string, name: string, labels: readonly Label[], { value, exemplar }: Sample): void {
