@@ -1,11 +1,11 @@
 /** The journal, from outside: what was decided, a line for each entry. Exit codes: 0; 1, it cannot be told; 2, some of it is damaged and lost. */
 import { parseTime } from '../api/prometheus/times.ts'
-import { codeOf } from '../component/disk.ts'
 import { type Entry, type EntryKind, entryKinds } from '../model/journal.ts'
 import { printEntry } from '../model/journal-text.ts'
 import { EntryVersionError } from '../store/journal/body.ts'
 import { readJournal } from '../store/journal/read.ts'
 import { type Arguments, type Command, type Outside, UsageError } from './command.ts'
+import { cannotRead } from './directory.ts'
 
 const DAMAGED = 2
 
@@ -28,7 +28,7 @@ export const journal: Command = {
     } catch (error) {
       if (error instanceof EntryVersionError)
         throw new UsageError(`${directory}: ${error.message}`, 'read it with the newer version of this program')
-      throw cannot(directory, error)
+      throw cannotRead(directory, error, 'a journal')
     }
   },
 }
@@ -75,11 +75,4 @@ function timeOf(flag: string, text: string | undefined, what = 'a time'): number
   if (time === undefined)
     throw new UsageError(`--${flag} must be ${what}, got ${JSON.stringify(text)}`, 'write seconds since 1970, or 2026-01-31T12:00:00Z')
   return time
-}
-
-function cannot(directory: string, error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error)) return error
-  const code = codeOf(error)
-  const what = { ENOENT: 'there is no such directory', ENOTDIR: 'this is no directory', EACCES: 'no permission to read it' }[code] ?? code
-  return new UsageError(`${directory}: ${what}`, 'name the directory of a journal')
 }

@@ -3,12 +3,13 @@
  * read); 2, something is damaged and lost; 3, a running process has the directory, and so it was not repaired.
  */
 import { join } from 'node:path'
-import { codeOf, type Disk } from '../component/disk.ts'
+import type { Disk } from '../component/disk.ts'
 import { inspect, isDamaged, type Lost, type QueueReport, repair, type SegmentReport } from '../extensions/file_storage/inspect.ts'
 import { lockName } from '../extensions/file_storage/storage.ts'
 import { showBytes } from '../lib/bytes.ts'
 import { closest } from '../lib/distance.ts'
 import { type Command, type Outside, UsageError } from './command.ts'
+import { cannotRead } from './directory.ts'
 
 const DAMAGED = 2
 const IN_USE = 3
@@ -71,7 +72,7 @@ async function repairAll(directory: string, outside: Outside, json: boolean): Pr
     outside.print(json ? JSON.stringify(reports, null, 2) : lines.join('\n') || `${directory}: nothing to repair`)
     return reports.some(hasDamage) ? DAMAGED : 0
   } catch (error) {
-    throw cannot(directory, error)
+    throw cannotRead(directory, error, 'a file_storage')
   } finally {
     await lock.release()
   }
@@ -89,7 +90,7 @@ async function lockOf(directory: string, disk: Disk) {
     }
     return { release: async () => {} }
   } catch (error) {
-    throw cannot(directory, error)
+    throw cannotRead(directory, error, 'a file_storage')
   }
 }
 
@@ -98,7 +99,7 @@ async function read(directory: string, { disk }: Outside): Promise<QueueReport[]
     const reports = await inspect(disk, directory)
     if (reports.length > 0 || (await mayHaveQueues(directory, disk))) return reports
   } catch (error) {
-    throw cannot(directory, error)
+    throw cannotRead(directory, error, 'a file_storage')
   }
   throw new UsageError(`${directory}: there are other files here, and no queues`, 'name the directory of a file_storage')
 }
@@ -106,13 +107,6 @@ async function read(directory: string, { disk }: Outside): Promise<QueueReport[]
 async function mayHaveQueues(directory: string, disk: Disk): Promise<boolean> {
   const names = await disk.list(directory)
   return names.length === 0 || names.includes(lockName) || directory.includes('exporter.')
-}
-
-function cannot(directory: string, error: unknown): UsageError {
-  if (error instanceof UsageError) return error
-  const code = codeOf(error)
-  const what = { ENOENT: 'there is no such directory', ENOTDIR: 'this is no directory', EACCES: 'no permission to read it' }[code] ?? code
-  return new UsageError(`${directory}: ${what}`, 'name the directory of a file_storage')
 }
 
 // What is said

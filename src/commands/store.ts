@@ -17,6 +17,7 @@ import { type RecordsReport, repairRecords } from '../store/inspect-records.ts'
 import { PrometheusBlockError } from '../store/prometheus/block.ts'
 import { type StoreSettings, TimeSeriesStore } from '../store/store.ts'
 import { type Command, type Outside, UsageError } from './command.ts'
+import { cannotRead } from './directory.ts'
 import type { LeftOut } from './open-metrics-page.ts'
 import { readPrometheusBlock } from './prometheus-block.ts'
 import { exportJsonLines, exportOpenMetrics } from './store-export.ts'
@@ -80,14 +81,8 @@ async function read({ directory }: Asked, { disk }: Outside): Promise<Found> {
   try {
     return { samples: await inspectStore(disk, directory), records: await inspectRings(disk, directory) }
   } catch (error) {
-    throw cannot(directory, error)
+    throw cannotRead(directory, error, 'a store')
   }
-}
-
-function cannot(directory: string, error: unknown): UsageError {
-  const code = codeOf(error)
-  const what = { ENOENT: 'there is no such directory', ENOTDIR: 'this is no directory', EACCES: 'no permission to read it' }[code] ?? code
-  return new UsageError(`${directory}: ${what}`, 'name the directory of a store')
 }
 
 async function verify(asked: Asked, outside: Outside): Promise<number> {
@@ -183,7 +178,7 @@ async function repair(asked: Asked, outside: Outside): Promise<number> {
   try {
     for (const folder of folders) {
       const lock = await outside.disk.lock(`${folder}/lock`).catch((error: unknown) => {
-        throw cannot(directory, error)
+        throw cannotRead(directory, error, 'a store')
       })
       if (lock === undefined) return inUse(folder, outside)
       held.push(lock)
@@ -286,7 +281,7 @@ async function disked(directory: string, { disk }: Outside): Promise<void> {
   try {
     await disk.list(directory)
   } catch (error) {
-    throw cannot(directory, error)
+    throw cannotRead(directory, error, 'a store')
   }
 }
 
