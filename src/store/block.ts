@@ -384,6 +384,7 @@ export class Block {
     }
     const read = (from: number, to: number, into: SampleColumns) => {
       for (let chunk = begin; chunk < end; chunk++) {
+        if (index.chunkLast[chunk]! <= from || index.chunkFirst[chunk]! > to) continue
         const before = into.length
         decodeChunk(bytes, index.chunkAt[chunk]! - at, index.chunkBytes[chunk]!, index.chunkSamples[chunk]!, into)
         if (index.chunkFirst[chunk]! <= from || index.chunkLast[chunk]! > to) into.keep(before, from, to)
