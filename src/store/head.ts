@@ -21,12 +21,12 @@ interface Slab {
 }
 
 /**
- * What became of a sample. `conflict`: there is another value of that time; `too_old`: older than the out-of-order window; `ahead`: too
- * far in the future.
+ * What became of a sample. `conflict`: there is another value of that time; `too_old`: older than the out-of-order window, or than anything that is
+ * kept; `ahead`: too far in the future.
  */
 export const outcomes = ['appended', 'duplicate', 'conflict', 'too_old', 'ahead'] as const
 export type Outcome = (typeof outcomes)[number]
-const APPENDED = 0
+export const APPENDED = 0
 const DUPLICATE = 1
 const CONFLICT = 2
 export const TOO_OLD = 3
@@ -38,7 +38,6 @@ export class Head {
   /** by series */
   readonly labels: Labels[] = []
   readonly index = new MutableIndex()
-  readonly #outOfOrderMs: number
   readonly #byKey = new Map<string, number>()
   readonly #slabs: Slab[] = []
   #pages = 0
@@ -63,12 +62,11 @@ export class Head {
   samples = 0
   minTime = Number.POSITIVE_INFINITY
   maxTime = Number.NEGATIVE_INFINITY
-  /** epoch ms of the newest sample there was before: what is too old is measured by it */
+  /** epoch ms of the newest sample there was before */
   readonly #horizon: number
 
-  constructor(outOfOrderMs: number, windowMs: number, horizon: number) {
+  constructor(windowMs: number, horizon: number) {
     this.#windowMs = windowMs
-    this.#outOfOrderMs = outOfOrderMs
     this.#horizon = horizon
   }
 
@@ -80,6 +78,7 @@ export class Head {
   get bytes(): number {
     return this.#slabs.length * slabBytes + this.#histogramBytes
   }
+  /** epoch ms, of the newest sample here or before */
   get newest(): number {
     return Math.max(this.maxTime, this.#horizon)
   }
@@ -121,9 +120,8 @@ export class Head {
     const time = from.time[i]!
     const newest = this.#newest[series]!
     if (time <= newest) {
-      const known = this.#compare(series, from, i)
+      const known = this.compare(series, from, i)
       if (known !== APPENDED) return known
-      if (time < this.newest - this.#outOfOrderMs) return TOO_OLD
       this.#disordered[series] = 1
     } else this.#newest[series] = time
     const count = this.#counts[series]!
@@ -179,8 +177,8 @@ export class Head {
     this.#lastStart[series] = start
   }
 
-  /** Is a sample of that time there, and is it the same? */
-  #compare(series: number, from: SampleColumns, i: number): number {
+  /** Is a sample of that time there, and is it the same? @returns an index into `outcomes`: what would become of it */
+  compare(series: number, from: SampleColumns, i: number): number {
     const time = from.time[i]!
     const newest = this.#newest[series]!
     let at = 0

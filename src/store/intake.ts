@@ -6,9 +6,8 @@
 import type { Disk } from '../component/disk.ts'
 import { RetryableError } from '../component/errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { SampleColumns } from './chunk.ts'
 import type { Contents } from './contents.ts'
-import { AHEAD, appendOne, Head, TOO_OLD } from './head.ts'
+import { AHEAD, APPENDED, appendOne, Head, TOO_OLD } from './head.ts'
 import { Incoming, type SeriesHandle, writeBody } from './incoming.ts'
 import type { Notes } from './notes.ts'
 import { createWal } from './open.ts'
@@ -85,8 +84,11 @@ export class Intake {
    */
   append(incoming: Incoming): Promise<Appended> {
     if (this.#closed) return Promise.reject(new RetryableError('the store is closed'))
-    const outside = this.#outside(incoming.samples)
-    if (outside !== undefined) return this.#appendWithin(incoming, outside)
+    const outside = this.#outside(incoming)
+    return outside === undefined ? this.#enqueue(incoming) : this.#appendWithin(incoming, outside)
+  }
+
+  #enqueue(incoming: Incoming): Promise<Appended> {
     const done = Promise.withResolvers<Appended>()
     this.#pending.push({ incoming, done })
     this.#pendingBytes += sizeOf(incoming)
@@ -128,20 +130,38 @@ export class Intake {
     await this.#wal.close()
   }
 
-  /** By sample why its time is refused, 0 where it is not; undefined: none is. What is refused does not come into the log. */
-  #outside({ time, length }: SampleColumns): Uint8Array | undefined {
-    const { aheadMs, retention } = this.#settings
+  /**
+   * By sample why its time is refused, 0 where it is not; undefined: none is. What is refused does not come into the log, so that a log holds nothing but
+   * what was taken. A batch is judged by what was there before it.
+   */
+  #outside(incoming: Incoming): Uint8Array | undefined {
+    const { time, length } = incoming.samples
     const now = this.#clock.now()
-    const latest = now + aheadMs
-    // What is older than anything that is kept would be deleted at once.
-    const earliest = now - Math.max(retention.rawMs, retention.minuteMs, retention.hourMs)
+    const latest = now + this.#settings.aheadMs
+    const earliest = this.#earliest(now)
     let outside: Uint8Array | undefined
     for (let i = 0; i < length; i++) {
       if (time[i]! <= latest && time[i]! >= earliest) continue
       outside ??= new Uint8Array(length)
-      outside[i] = time[i]! > latest ? AHEAD : TOO_OLD
+      outside[i] = time[i]! > latest ? AHEAD : this.#known(incoming, i) || TOO_OLD
     }
     return outside
+  }
+
+  /** epoch ms: what is older is refused */
+  #earliest(now: number): number {
+    const { outOfOrderMs, retention } = this.#settings
+    // What is older than anything that is kept would be deleted at once.
+    const kept = now - Math.max(retention.rawMs, retention.minuteMs, retention.hourMs)
+    // Samples ahead of the clock do not move the window: a sender whose clock is wrong would take everybody else's late samples away.
+    return Math.max(kept, Math.min(this.#contents.stage.head.newest, now) - outOfOrderMs)
+  }
+
+  /** Who sends again what is here already is not told that it is too old. @returns an index into `outcomes`, 0 where nothing of that time is in memory */
+  #known({ series, samples }: Incoming, i: number): number {
+    const { head } = this.#contents.stage
+    const number = head.find(series[i]!.labels.key)
+    return number === undefined ? APPENDED : head.compare(number, samples, i)
   }
 
   async #appendWithin(incoming: Incoming, outside: Uint8Array): Promise<Appended> {
@@ -156,7 +176,7 @@ export class Intake {
       places.push(i)
     }
     if (!within.empty) {
-      const { outcomes } = await this.append(within)
+      const { outcomes } = await this.#enqueue(within)
       for (const [k, i] of places.entries()) outside[i] = outcomes[k]!
     }
     return { outcomes: outside }
@@ -245,7 +265,7 @@ export class Intake {
       const wal = await createWal(this.#disk, this.#settings.directory, number, horizon)
       const before = this.#wal
       this.#wal = wal
-      const head = new Head(this.#settings.outOfOrderMs, WINDOW, horizon)
+      const head = new Head(WINDOW, horizon)
       contents.succeed({ head, logs: [number], since: this.#clock.monotonic() })
       this.#unnamed.clear()
       await before.close()

@@ -22,7 +22,7 @@ export async function replay(
   const stages: Stage[] = []
   for (const number of numbers) {
     const path = `${directory}/${walName(number)}`
-    let head = new Head(settings.outOfOrderMs, WINDOW, Number.NEGATIVE_INFINITY)
+    let head = new Head(WINDOW, Number.NEGATIVE_INFINITY)
     const since = clock.monotonic()
     let nameless = 0
     const end = await attempt(directory, 'read', async () => {
@@ -35,8 +35,7 @@ export async function replay(
           body => {
             nameless += takeRecord(head, notes, body, handles)
           },
-          // What was too old for it then is so now.
-          horizon => (head = new Head(settings.outOfOrderMs, WINDOW, horizon)),
+          horizon => (head = new Head(WINDOW, horizon)),
         )
       } catch (error) {
         if (error instanceof WalVersionError) throw otherVersion(path, error.version)

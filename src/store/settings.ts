@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 
 export interface StoreSettings {
   readonly directory: string
-  /** [ms] how much older than the newest sample of all one may be that comes after a younger one of its series */
+  /** [ms] how much older than the newest sample of the store, or than now where that is earlier, a sample may be */
   readonly outOfOrderMs: number
   /** [ms] how far ahead of the clock a sample may be */
   readonly aheadMs: number

@@ -61,7 +61,7 @@ export class TimeSeriesStore implements Store {
     this.#world = world
     this.#lock = lock
     this.notes = notes
-    const stage = { head: new Head(settings.outOfOrderMs, WINDOW, horizon), logs: [wal.number], since: clock.monotonic() }
+    const stage = { head: new Head(WINDOW, horizon), logs: [wal.number], since: clock.monotonic() }
     const contents = new Contents({ directory, disk, clock, cache }, { ...held, stage })
     this.#contents = contents
     this.#trouble = new Trouble(directory, clock, log)

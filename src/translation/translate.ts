@@ -20,6 +20,7 @@ export const reasons = [
   'unsupported_scale',
   'out_of_order',
   'duplicate_timestamp',
+  'too_old',
   'too_far_ahead',
 ] as const
 export type Reason = (typeof reasons)[number]

@@ -232,16 +232,17 @@ describe('what becomes of metrics', () => {
 })
 
 test('rows that cannot be kept are counted, with their reason', async () => {
-  const { send, nanos, account, cx } = await set({ max_series: 2 })
+  const { send, nanos, account, cx } = await set({ max_series: 2, out_of_order_window: '10m' })
   const gauge = (name: string, ms: number, value: number) => ({
     name,
     gauge: { dataPoints: [{ timeUnixNano: nanos(ms), asDouble: value, attributes: [] }] },
   })
-  await send([gauge('a', 0, 1), gauge('a', 0, 2), gauge('a', -700_000, 1), gauge('a', 700_000, 1), gauge('b', 0, 1), gauge('c', 0, 1)])
+  await send([gauge('a', 0, 1), gauge('a', 0, 2), gauge('a', 600_001, 1), gauge('b', 0, 1), gauge('c', 0, 1)])
+  await send([gauge('b', -600_001, 1)])
   await send([{ name: 'd', sum: { dataPoints: [{ timeUnixNano: nanos(0), asDouble: 1, attributes: [] }] } }])
   expect(Object.fromEntries(account.dropped)).toEqual({
     duplicate_timestamp: 1,
-    out_of_order: 1,
+    too_old: 1,
     too_far_ahead: 1,
     series_limit: 1,
     unspecified_temporality: 1,
@@ -249,6 +250,9 @@ test('rows that cannot be kept are counted, with their reason', async () => {
   expect([account.accepted, account.taken]).toEqual([7, 2])
   expect(cx.lines.map(({ message }) => message)).toEqual([
     'a series is not stored: max_series is reached',
+    'a sample is not stored: there is another value of its series at that time',
+    'a sample is not stored: it is further ahead of the clock than max_ahead_time allows',
+    'a sample is not stored: it is older than out_of_order_window allows, or than anything that is kept',
     'a series is not stored: it does not say whether its points are deltas',
   ])
 })

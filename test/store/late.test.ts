@@ -104,7 +104,7 @@ describe('a day whose samples are gone, and only buckets are left', () => {
 
 test('what was late in a head that is older than the buckets of its day is in them in the end', async () => {
   const clock = new VirtualClock(D)
-  const { store } = await openStore(new MemoryDisk(), clock)
+  const { store } = await openStore(new MemoryDisk(), clock, anyAge)
   await hoursGoBy(store, clock, 24)
   // It is entered into the head that is there while the day is thinned out.
   await clock.advance(10 * MINUTE)

@@ -12,7 +12,7 @@ import type { MetricBatch } from '../../model/batch.ts'
 import type { Metadata } from '../../model/query.ts'
 import { outcomes } from '../../store/head.ts'
 import { TimeSeriesStore } from '../../store/store.ts'
-import { type Reason, Translator } from '../../translation/translate.ts'
+import { type Reason, reasons, Translator } from '../../translation/translate.ts'
 import { Awaiting } from './awaiting.ts'
 import { measure } from './metrics.ts'
 import { RecordExporter } from './records.ts'
@@ -49,8 +49,13 @@ const config = z.strictObject({
   spans: ring('spans'),
   logs: ring('log records'),
   out_of_order_window: duration()
+    .prefault('24h')
+    .describe(
+      'How much older than the newest sample of the store one may be; what is older is refused. Up to `retention.raw`, what comes late is in the buckets of its day as if it had been in time.',
+    ),
+  max_ahead_time: duration()
     .prefault('10m')
-    .describe('How much older than the newest sample one may be that comes after a younger one of its series.'),
+    .describe('How far ahead of the clock of this machine a sample may be; what is further is refused.'),
   sync_interval: duration()
     .prefault('1s')
     .describe('A yes means that the kernel has it; this is how often it is made safe from a loss of power. 0: before each yes.'),
@@ -91,8 +96,6 @@ export default exporter({
   },
 })
 
-/** [ms] how far ahead of the clock a sample may be: Prometheus's */
-const aheadMs = 10 * 60_000
 const sweepMs = 60_000
 
 /** Takes rows for good at `consume`: they are in the log and can be asked for, or counted as dropped. */
@@ -111,7 +114,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
   constructor(cx: Context, settings: StoreExporterSettings) {
     this.#cx = cx
     this.#settings = settings
-    this.#account = cx.account('metrics').mayDrop(...reasonOf.filter(reason => reason !== undefined))
+    this.#account = cx.account('metrics').mayDrop(...reasons)
     this.#refusals = new Refusals(cx.log, cx.clock)
     this.#translator = new Translator(
       toLabelling(settings),
@@ -128,7 +131,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
       {
         directory: settings.directory.replace(/(?<=.)\/+$/, ''),
         outOfOrderMs: settings.out_of_order_window,
-        aheadMs,
+        aheadMs: settings.max_ahead_time,
         syncMs: settings.sync_interval,
         maxHeadBytes: settings.head_size,
         maxExemplars: settings.max_exemplars,
@@ -174,7 +177,9 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
     const results = incoming.empty ? new Uint8Array(0) : (await this.#store.append(incoming)).outcomes
     for (const first of firsts) {
       const reason = reasonOf[results[first] ?? 0]
-      if (reason !== undefined) dropped.set(reason, (dropped.get(reason) ?? 0) + 1)
+      if (reason === undefined) continue
+      if (!dropped.has(reason)) this.#refusals.sayTime(reason, incoming, first)
+      dropped.set(reason, (dropped.get(reason) ?? 0) + 1)
     }
     let lost = 0
     for (const [reason, rows] of dropped) {
@@ -189,7 +194,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
 /** By outcome of a row's first sample. A sample that is there already is as good as taken. */
 const reasonOf: readonly (Reason | undefined)[] = outcomes.map(outcome => {
   if (outcome === 'conflict') return 'duplicate_timestamp'
-  if (outcome === 'too_old') return 'out_of_order'
+  if (outcome === 'too_old') return 'too_old'
   return outcome === 'ahead' ? 'too_far_ahead' : undefined
 })
 
