@@ -56,9 +56,12 @@ export interface SeriesEntry {
  *
  * Ids are freed when nothing with that name has arrived for long (at least ten minutes, so never while a batch is under way)
  * and then name something else: whoever keeps state by id keeps the generation beside it, and drops the state when it differs.
+ *
+ * A series whose metric Prometheus's sender marked `unknown` keeps its id, in another generation, when it comes with its type: the entry is then the one with the
+ * type, also for batches that were read before, and for rows that still come without it.
  */
 export interface Dictionary {
-  /** Changes whenever `series` comes to name something else. */
+  /** Changes whenever `series` comes to name something else, or the same by its type. */
   generation(series: number): number
   /** Parses the entry afresh at every call: ask once per series and keep what you need. */
   series(series: number): SeriesEntry

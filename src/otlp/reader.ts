@@ -63,6 +63,8 @@ interface Decoder {
   size(): number
   capacity(): number
   generations(): number
+  renamed(): number
+  renamedCount(): number
 }
 
 /** By the numbers in assembly/fail.ts. */
@@ -141,12 +143,21 @@ class WasmReader implements Reader {
   read<S extends Signal>(signal: S, raw: Raw): BatchOf[S] {
     try {
       this.#load(raw)
-      const at = this.#decoder[signal](raw.size, this.#now()) >>> 0
+      const at = this.#decode(signal, raw.size)
       const batch = this.#copyOut(signal, raw, at)
       return batch as BatchOf[S]
     } catch (error) {
       this.#release()
       throw explain(error, signal, raw)
+    }
+  }
+
+  /** Also where a request is refused, what comes before its end has been read. */
+  #decode(signal: Signal, size: number): number {
+    try {
+      return this.#decoder[signal](size, this.#now()) >>> 0
+    } finally {
+      this.dictionary.rename()
     }
   }
 
@@ -269,7 +280,7 @@ interface Within {
 class WasmDictionary implements Dictionary {
   readonly #decoder: Decoder
   readonly #memory: WasmMemory
-  /** A generation changes only when the series is freed. */
+  /** A generation changes when the series is freed, and when it gets its type. */
   #generations = new Uint32Array()
   /** Filled as asked for; emptied when ids are freed. */
   #texts: (string | undefined)[] = []
@@ -362,6 +373,20 @@ class WasmDictionary implements Dictionary {
     if (freedSeries === 0) return
     const words = new Uint32Array(this.#memory.buffer, this.#decoder.generations() >>> 0, 2 * this.capacity)
     this.#generations = Uint32Array.from({ length: this.capacity }, (_, series) => words[2 * series + 1]!)
+  }
+
+  /** To be called after a request. */
+  rename(): void {
+    const count = this.#decoder.renamedCount()
+    if (count === 0) return
+    if (this.#generations.length < this.capacity) {
+      const generations = new Uint32Array(2 * this.capacity)
+      generations.set(this.#generations)
+      this.#generations = generations
+    }
+    const words = new Uint32Array(this.#memory.buffer, this.#decoder.generations() >>> 0, 2 * this.capacity)
+    const ids = new Uint32Array(this.#memory.buffer, this.#decoder.renamed() >>> 0, count)
+    for (const id of ids) this.#generations[id] = words[2 * id + 1]!
   }
 
   #boundsOf(id: number): Float64Array {

@@ -677,6 +677,8 @@ const summaryColumns = (rows: readonly Point[]): SummaryColumns => ({
 /** Names of one kind: key → id, dense, freed when idle. */
 class Kind<T> {
   readonly #ids = new Map<string, number>()
+  /** names whose id another has taken over, and stands for them */
+  readonly #before = new Map<string, { id: number; seen: number }>()
   readonly #entries: ({ key: string; value: T; seen: number } | undefined)[] = []
   readonly #free: number[] = []
   readonly generations: number[] = []
@@ -693,11 +695,19 @@ class Kind<T> {
   get(id: number): T | undefined {
     return this.#entries[id]?.value
   }
+  idOf(key: string): number | undefined {
+    return this.#ids.get(key)
+  }
   id(key: string, now: number, value: () => T): number {
     const known = this.#ids.get(key)
     if (known !== undefined) {
       this.#entries[known]!.seen = now
       return known
+    }
+    const before = this.#before.get(key)
+    if (before !== undefined) {
+      before.seen = now
+      return before.id
     }
     if (this.#ids.size >= this.#max) return -1
     const id = this.#free.pop() ?? this.#entries.length
@@ -706,8 +716,30 @@ class Kind<T> {
     this.#ids.set(key, id)
     return id
   }
+  /** The id of `before`, where it is there, is that of `key` from now on, in another generation. */
+  takeOver(before: string, key: string, now: number, value: () => T): void {
+    const id = this.#ids.get(before)
+    if (id === undefined || this.#ids.has(key)) return
+    this.#before.set(before, { id, seen: this.#entries[id]!.seen })
+    this.#ids.delete(before)
+    this.#ids.set(key, id)
+    this.#entries[id] = { key, value: value(), seen: now }
+    this.generations[id]!++
+  }
+  see(id: number, seen: number): void {
+    const entry = this.#entries[id]!
+    entry.seen = Math.max(entry.seen, seen)
+  }
+  /** What comes by a name of before keeps what stands for it. */
+  seeTakenOver(value: (value: T, seen: number) => void): void {
+    for (const { id, seen } of this.#before.values()) {
+      this.see(id, seen)
+      value(this.#entries[id]!.value, seen)
+    }
+  }
   sweep(nowMs: number, idleMs: number): number {
     let freed = 0
+    for (const [key, { seen }] of this.#before) if (nowMs - seen >= idleMs) this.#before.delete(key)
     for (const [id, entry] of this.#entries.entries()) {
       if (entry === undefined || nowMs - entry.seen < idleMs) continue
       this.#ids.delete(entry.key)
@@ -730,6 +762,21 @@ interface MetricName {
   prometheusType: PrometheusType | undefined
 }
 
+const metricKey = (scope: number, { name, unit, type, temporality, monotonic, prometheusType }: MetricName): string =>
+  JSON.stringify([scope, name, unit, type, temporality, monotonic, prometheusType])
+
+const cumulative = temporalities.indexOf('cumulative')
+
+/** What a metric of Prometheus was while its type was not told; undefined where it was told with its first points. */
+function beforeTold(metric: MetricName): MetricName | undefined {
+  const { type, temporality, prometheusType } = metric
+  if (prometheusType === undefined || prometheusType === 'unknown') return undefined
+  if (type === 'exponential_histogram' && prometheusType === 'gaugehistogram') return undefined
+  const untold: MetricName = { ...metric, unit: '', monotonic: false, prometheusType: 'unknown' }
+  if (type !== 'sum') return untold
+  return temporality === cumulative ? { ...untold, type: 'gauge', temporality: 0 } : undefined
+}
+
 class Names implements Dictionary {
   readonly #now: () => number
   #time = 0
@@ -745,7 +792,8 @@ class Names implements Dictionary {
     this.#now = options.now ?? systemClock.now
     this.#resources = new Kind(maxSeries)
     this.#scopes = new Kind(maxSeries)
-    this.#metrics = new Kind(maxSeries)
+    // A metric may be there twice, before its type was told and after.
+    this.#metrics = new Kind(2 * maxSeries)
     this.#series = new Kind(maxSeries)
     this.#texts = new Kind(options.maxTexts ?? 100_000)
     this.#bounds = new Kind(maxSeries)
@@ -764,15 +812,21 @@ class Names implements Dictionary {
   }
   idOfMetric(scope: number, metric: MetricName): number {
     if (scope < 0) return -1
-    const { name, unit, type, temporality, monotonic, prometheusType } = metric
-    return this.#metrics.id(JSON.stringify([scope, name, unit, type, temporality, monotonic, prometheusType]), this.#time, () => ({
-      ...metric,
-      scope,
-    }))
+    return this.#metrics.id(metricKey(scope, metric), this.#time, () => ({ ...metric, scope }))
   }
   idOfSeries(metric: number, attributes: AttributeList): number {
     if (metric < 0) return -1
-    return this.#series.id(`${metric} ${attributes.key}`, this.#time, () => ({ metric, attributes: attributes.bytes }))
+    const key = `${metric} ${attributes.key}`
+    const value = () => ({ metric, attributes: attributes.bytes })
+    const untold = this.#untold(metric)
+    if (untold !== undefined) this.#series.takeOver(`${untold} ${attributes.key}`, key, this.#time, value)
+    return this.#series.id(key, this.#time, value)
+  }
+  /** The metric as which it came before its type was told. */
+  #untold(id: number): number | undefined {
+    const { scope, ...metric } = this.#metrics.get(id)!
+    const untold = beforeTold(metric)
+    return untold && this.#metrics.idOf(metricKey(scope, untold))
   }
   idOfText(text: string): number {
     return text === '' ? -1 : this.#texts.id(text, this.#time, () => toText(text))
@@ -785,6 +839,7 @@ class Names implements Dictionary {
   sweeps = 0
   sweep(nowMs: number, idleMs: number): number {
     this.sweeps++
+    this.#series.seeTakenOver(({ metric }, seen) => this.#metrics.see(metric, seen))
     for (const kind of [this.#resources, this.#scopes, this.#metrics, this.#texts, this.#bounds]) kind.sweep(nowMs, idleMs)
     return this.#series.sweep(nowMs, idleMs)
   }

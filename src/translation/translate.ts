@@ -1,7 +1,7 @@
 /** From batches of OpenTelemetry to samples of Prometheus: names, target_info, deltas added up, exemplars. */
 import { Describer, type Labelling, type Target } from '../exposition/describe.ts'
 import { KeptExemplar } from '../exposition/exemplars.ts'
-import { type FamilyName, labelName } from '../exposition/naming.ts'
+import { type FamilyName, isPrometheus, labelName } from '../exposition/naming.ts'
 import { wholeMs } from '../exposition/number.ts'
 import type { Clock } from '../lib/clock.ts'
 import { exemplarGroups, type MetricBatch, NO_RECORDED_VALUE, type PointColumns } from '../model/batch.ts'
@@ -163,8 +163,9 @@ export class Translator {
   #meet(known: Known, series: number, { raw, metrics }: MetricBatch, metric: number, into: Incoming): Kept | Reason {
     if (typeof known.kept[series] === 'object') this.#series--
     const entry = known.dictionary.series(series)
-    // The dictionary keeps the description that the metric had at first.
-    const description = descriptionOf(raw.bytes(), metrics.from[metric]!, metrics.to[metric]!)
+    // The dictionary keeps the description that the metric had at first. A row that still comes without its type comes without a description, too.
+    const told = descriptionOf(raw.bytes(), metrics.from[metric]!, metrics.to[metric]!)
+    const description = told === '' && isPrometheus(entry) ? entry.description : told
     const kept = this.#place({ ...entry, description }, into)
     if (typeof kept === 'string') this.#refused(kept, entry)
     else this.#series++

@@ -13,37 +13,47 @@ export class Told {
   /** by series, and by bounds: [ms, monotonic] until when it is known */
   #series = new Float64Array(0)
   #bounds = new Float64Array(0)
+  /** by series: of which generation `#series` speaks */
   #generations = new Uint32Array(0)
   #sweeps = 0
 
   knows(batch: MetricBatch, nowMs: number): boolean {
     this.#follow(batch.dictionary)
-    const { histograms } = batch
+    const { histograms, dictionary } = batch
     if (histograms.length > 0 && !all(histograms.bounds, this.#bounds, nowMs)) return false
-    return pointGroups(batch).every(({ series }) => all(series, this.#series, nowMs))
+    return pointGroups(batch).every(({ series }) => all(series, this.#series, nowMs) && this.#isSame(series, dictionary))
+  }
+
+  #isSame(series: Int32Array, dictionary: Dictionary): boolean {
+    for (let i = 0; i < series.length; i++) {
+      const id = series[i]!
+      if (id >= 0 && this.#generations[id] !== dictionary.generation(id)) return false
+    }
+    return true
   }
 
   /** Its bytes are shipped: what comes after them may speak of what they name. */
   tell(batch: MetricBatch, nowMs: number): void {
     const until = nowMs + tellAgainMs
-    for (const { series } of pointGroups(batch)) for (const id of series) if (id >= 0) this.#series[id] = until
+    for (const { series } of pointGroups(batch)) {
+      for (const id of series) {
+        if (id < 0) continue
+        this.#series[id] = until
+        this.#generations[id] = batch.dictionary.generation(id)
+      }
+    }
     for (const id of batch.histograms.bounds) {
       if (id >= this.#bounds.length) this.#bounds = grown(this.#bounds, id)
       if (id >= 0) this.#bounds[id] = until
     }
   }
 
-  /** Ids are freed, and come to name something else, in sweeps only. */
+  /** Bounds are freed, and their ids come to name others, in sweeps only. */
   #follow(dictionary: Dictionary): void {
     if (this.#series.length < dictionary.capacity) this.#grow(dictionary)
     if (this.#sweeps === dictionary.sweeps) return
     this.#sweeps = dictionary.sweeps
     this.#bounds.fill(0)
-    for (let id = 0; id < this.#series.length; id++) {
-      const generation = dictionary.generation(id)
-      if (generation !== this.#generations[id]) this.#series[id] = 0
-      this.#generations[id] = generation
-    }
   }
 
   #grow({ capacity }: Dictionary): void {

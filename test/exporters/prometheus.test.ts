@@ -499,6 +499,20 @@ describe('deltas', () => {
   })
 })
 
+test('a series whose type is told later is in its place on the page, as one that was told', async () => {
+  const { send, page, number, account } = await set({ max_series: 1 })
+  const typed = (metric: object, type: string) => ({ ...metric, metadata: [{ key: 'prometheus.type', value: { stringValue: type } }] })
+  const exemplars = [
+    { timeUnixNano: BigInt(begun) * 1_000_000n, asDouble: 2, filteredAttributes: [{ key: 'of', value: { stringValue: 'two' } }] },
+  ]
+  await send([typed(gauge('rows_total', number(1, { at: 1000 })), 'unknown')])
+  expect(await page()).toContain('# TYPE rows_total untyped\nrows_total 1\n')
+  await send([{ ...typed(counter('rows_total', number(2, { at: 2000, exemplars })), 'counter'), description: 'Rows.' }])
+  expect(await page(openText)).toContain(`# TYPE rows counter\n# HELP rows Rows.\nrows_total 2.0 # {of="two"} 2 ${begun / 1000}\n`)
+  await send([typed(counter('rows_total', number(1, { at: 1000 })), 'counter')])
+  expect(account.dropped).toEqual(new Map([['out_of_order', 1]]))
+})
+
 describe('exemplars', () => {
   const exemplar = (value: number, ms: number, attributes: Attributes = {}) => ({
     ...{ timeUnixNano: BigInt(begun + ms) * 1_000_000n, asDouble: value, spanId: 'b7ad6b7169203331' },

@@ -27,18 +27,21 @@ async function set(settings: object = {}, disk = new MemoryDisk()) {
   onTestFinished(() => exporter.shutdown!(AbortSignal.abort()))
   const asked = queries.get('store') as Store
   const nanos = (ms: number) => BigInt(begun + ms) * 1_000_000n
-  const send = (metrics: object[], resource: Record<string, string> = {}) => {
+  /** Sends it when called. */
+  const read = (metrics: object[], resource: Record<string, string> = {}) => {
     const attributes = (of: object) => Object.entries(of).map(([key, value]) => ({ key, value: { stringValue: value } }))
     const body = { resourceMetrics: [{ resource: { attributes: attributes(resource) }, scopeMetrics: [{ metrics }] }] }
-    return exporter.consume(reader.read('metrics', Raw.of(encode('metrics', body as never))))
+    const batch = reader.read('metrics', Raw.of(encode('metrics', body as never)))
+    return () => exporter.consume(batch)
   }
+  const send = (metrics: object[], resource: Record<string, string> = {}) => read(metrics, resource)()
   /** `name{labels}` → what it holds */
   const all = async (name: string) => {
     const found = await asked.select([{ name: '__name__', op: '=', value: name }], { from: 0, to: 2 * begun, step: 0, range: 0, func: '' })
     return new Map(found.map(({ labels, read }) => [JSON.stringify(labels.without(new Set(['__name__']))), read()]))
   }
   const values = async (name: string) => Object.fromEntries(Array.from(await all(name), ([labels, samples]) => [labels, show(samples)]))
-  return { clock, cx, exporter, queries, asked, disk, send, all, values, nanos, account: cx.account('metrics') }
+  return { clock, cx, exporter, queries, asked, disk, read, send, all, values, nanos, account: cx.account('metrics') }
 }
 
 const show = ({ time, value, stale }: Samples) =>
@@ -96,6 +99,35 @@ describe('what becomes of metrics', () => {
     expect(await help()).toEqual(['How full it is.'])
     await level('How full it is now.', 'loft')
     expect(await help()).toEqual(['How full it is now.'])
+  })
+
+  test('a series whose type is told later goes on, counts once against max_series, and keeps what it was told', async () => {
+    const { clock, read, send, values, nanos, asked, account } = await set({ max_series: 2 })
+    const round = (ms: number, metric: object, type: string) => {
+      const dataPoints = ['a', 'b'].map(room => ({
+        timeUnixNano: nanos(ms),
+        asDouble: ms,
+        attributes: [{ key: 'room', value: { stringValue: room } }],
+      }))
+      const points = type === 'counter' ? { sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints } } : { gauge: { dataPoints } }
+      return { name: 'bytes', metadata: [{ key: 'prometheus.type', value: { stringValue: type } }], ...metric, ...points }
+    }
+    const told = { description: 'Bytes.', unit: 'By' }
+    await send([round(0, {}, 'unknown')])
+    expect([...(await asked.metadata('bytes')).values()]).toEqual([])
+    // Two wait while what tells of them has been read.
+    const [second, third] = [read([round(1000, {}, 'unknown')]), read([round(2000, told, 'counter')])]
+    const metadata = async () => (await asked.metadata('bytes')).get('bytes')
+    await second()
+    expect(await metadata()).toEqual([{ type: 'counter', unit: 'bytes', help: 'Bytes.' }])
+    await third()
+    await send([round(3000, {}, 'unknown')])
+    await clock.advance(60_000)
+    await send([round(4000, told, 'counter')])
+    const samples = '0:0 1000:1000 2000:2000 3000:3000 4000:4000'
+    expect(await values('bytes')).toEqual({ '{"room":"a"}': samples, '{"room":"b"}': samples })
+    expect(await metadata()).toEqual([{ type: 'counter', unit: 'bytes', help: 'Bytes.' }])
+    expect([account.taken, account.droppedTotal]).toEqual([10, 0])
   })
 
   test('deltas are added up, in order, each once', async () => {

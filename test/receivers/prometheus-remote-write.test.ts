@@ -345,6 +345,41 @@ describe('what series become', () => {
     ])
   })
 
+  test('1.0: a series counts once against max_series, before it is told of and after', async () => {
+    const reader = createReader({ maxSeries: 3 })
+    const { answered, kept } = await world({}, { reader })
+    const all = () => answered(1, writeV1([series('rows_total', 1), series('level', 2), series('h_bucket', 3)]))
+    await all()
+    await answered(1, writeV1([], [['rows', about('counter')]]))
+    await all()
+    await answered(
+      1,
+      writeV1(
+        [],
+        [
+          ['level', about('gauge')],
+          ['h', about('histogram')],
+        ],
+      ),
+    )
+    await all()
+    const ids = kept.batches.map(({ numbers }) => [...numbers.series].toSorted())
+    expect(ids).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+      [0, 1, 2],
+    ])
+    const types = ids[2]!.map(id => reader.dictionary.series(id)).map(({ name, prometheusType }) => [name, prometheusType])
+    expect(new Map(types as [string, string][])).toEqual(
+      new Map([
+        ['rows_total', 'counter'],
+        ['level', 'gauge'],
+        ['h_bucket', 'histogram'],
+      ]),
+    )
+    expect(reader.overflowed).toBe(0)
+  })
+
   test('1.0: no more families are remembered than may be', async () => {
     const { answered, json } = await world({ max_metadata_families: 1 })
     await answered(

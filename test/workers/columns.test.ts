@@ -6,6 +6,7 @@ import { Room } from '../../src/component/room.ts'
 import type { MetricBatch, Reader } from '../../src/model/batch.ts'
 import { Raw } from '../../src/model/raw.ts'
 import { createReader } from '../../src/otlp/reader.ts'
+import { encode } from '../../src/otlp/write.ts'
 import { type Around, ColumnLandings } from '../../src/workers/column-landing.ts'
 import { ColumnShipping } from '../../src/workers/column-shipping.ts'
 import { Ends } from '../../src/workers/ends.ts'
@@ -129,6 +130,22 @@ test('an id that comes to name something else does so for the main thread, too',
     await way.clock.advance(60_000)
     expect(way.theirs.sweep(way.clock.monotonic(), 1_000)).toBe(2)
   }
+})
+
+test('a series whose type is told later has it for the main thread, too', async () => {
+  const way = await both()
+  const told = (prometheusType: string, type: object) => {
+    const metadata = [{ key: 'prometheus.type', value: { stringValue: prometheusType } }]
+    return encode('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'rows', metadata, ...type }] }] }] })
+  }
+  const dataPoints = [{ asDouble: 1 }]
+  const before = told('unknown', { gauge: { dataPoints } })
+  const after = told('counter', { sum: { dataPoints, aggregationTemporality: 2, isMonotonic: true } })
+  for (const body of [before, before, after, after]) await way.ship(body)
+  await way.incoming.drain()
+  const types = (way.taken as ReturnType<typeof seen>[]).map(({ names }) => names[0]!.prometheusType)
+  expect(types).toEqual(['unknown', 'unknown', 'counter', 'counter'])
+  expect([way.theirs.dictionary.size, way.ours.dictionary.size]).toEqual([1, 1])
 })
 
 test('batches go on one after the other, in the order in which they came', async () => {

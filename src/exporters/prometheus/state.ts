@@ -261,7 +261,7 @@ export class State {
   /** First sight of a series: finds it a place, or the reason why there is none. */
   #meet(known: Known, series: number): number {
     const entry = known.dictionary.series(series)
-    const found = this.#place(entry)
+    const found = this.#place(entry, this.#formerSlot(known, series))
     const slot = typeof found === 'number' ? found : -1 - code[found]
     if (typeof found === 'string') this.#refused(found, entry)
     known.slots[series] = slot
@@ -269,14 +269,20 @@ export class State {
     return slot
   }
 
-  #place(entry: SeriesEntry): number | Reason {
+  /** Of a series that has got its type, or of another that had the id; -1 where there is none. */
+  #formerSlot({ generations, slots }: Known, series: number): number {
+    return Number.isNaN(generations[series]!) ? -1 : slots[series]!
+  }
+
+  /** @param former where it was, if it is one that has got its type */
+  #place(entry: SeriesEntry, former: number): number | Reason {
     if (entry.type !== 'gauge' && entry.type !== 'summary' && entry.temporality === 'unspecified') return 'unspecified_temporality'
     const description = this.#describer.describe(entry)
     if (description === undefined) return 'invalid_name'
     const family = this.page.family(description.family, entry.description.toWellFormed())
     if (family === undefined) return 'type_conflict'
     const existing = this.page.find(family, description.labels)
-    if (existing !== undefined) return this.#share(existing, entry)
+    if (existing !== undefined) return this.#share(existing, entry, description, former)
     if (this.page.size >= this.#settings.maxSeries) {
       this.page.removeIfEmpty(family)
       return 'series_limit'
@@ -286,11 +292,12 @@ export class State {
     return slot
   }
 
-  /** Two series that look the same: both write here, unless they write differently. */
-  #share(slot: number, entry: SeriesEntry): number | Reason {
+  /** Two series that look the same: both write here, unless they write differently. Or one that has got its type. */
+  #share(slot: number, entry: SeriesEntry, { family }: Description, former: number): number | Reason {
     const delta = this.#kinds[slot] === SUM_OF_DELTAS || this.#isDelta(slot)
     if (kindOf(entry) !== this.#kinds[slot] || (isDelta(entry) && !delta) || (!isDelta(entry) && delta)) return 'type_conflict'
-    this.#shared[slot] = 1
+    if (slot !== former) this.#shared[slot] = 1
+    if (family.type === 'counter') this.#counters[slot] = 1
     return slot
   }
 

@@ -3,16 +3,18 @@ import { seed } from "./bytes"
 import { empty, pack, shapes, trimColumns } from "./columns"
 import { readRecords } from "./logs"
 import { overflowed, readMetrics, resetOverflowed } from "./metrics"
-import { BOUNDS, RESOURCE, SERIES, TEXT, bound, entryOf, givenOut, inUse, places, setNow, start, sweep as sweepNames } from "./names"
+import { BOUNDS, METRIC, RESOURCE, SERIES, TEXT, bound, entryOf, givenOut, inUse, places, setNow, start, sweep as sweepNames } from "./names"
 import { readRequest } from "./request"
 import { readSpans } from "./traces"
-import { trim } from "./scratch"
+import { RENAMED, address, clear, trim, used } from "./scratch"
 
 export function setup(seed0: u64, seed1: u64, maxSeries: u32, maxTexts: u32): void {
   seed(seed0, seed1)
   shapes()
   start(maxSeries)
   for (let kind = RESOURCE; kind <= BOUNDS; kind++) bound(kind, kind == TEXT ? maxTexts : maxSeries)
+  // A metric may be there twice, before its type was told and after: its series are not, and there may be one in each.
+  bound(METRIC, maxSeries < 0x80000000 ? maxSeries << 1 : u32.MAX_VALUE)
 }
 
 let window: usize = 0
@@ -36,6 +38,7 @@ export function traces(size: usize, now: f64): usize { return read(size, now, 1)
 export function logs(size: usize, now: f64): usize { return read(size, now, 2) }
 
 function read(size: usize, now: f64, signal: i32): usize {
+  clear(RENAMED)
   setNow(now)
   empty()
   resetOverflowed()
@@ -60,3 +63,6 @@ export function size(): i32 { return inUse(SERIES) }
 export function capacity(): i32 { return givenOut(SERIES) }
 /** Of each series 8 bytes, of which the last 4 are its generation. */
 export function generations(): usize { return places(SERIES) }
+/** The ids of those series whose generation the last request has changed, 4 bytes each, to be looked at before anything is released. */
+export function renamed(): usize { return address(RENAMED) }
+export function renamedCount(): i32 { return <i32>(used(RENAMED) >> 2) }

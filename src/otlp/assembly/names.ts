@@ -1,10 +1,11 @@
 // Names: (kind, parent, bytes) → a small integer. One block of memory per way in which a name was written:
 //   0 hash u64 · 8 parent · 12 salt · 16 length · 20 id · 24 seen f64 · 32 next · 36 target · 40 canonical hash · 44 extra · 48 bytes
-// `target` is the entry that owns the id: itself, or the first one with equal attributes. `next` is the entry of the same kind that
-// followed it last time: exports come in a stable order, so the next name is mostly found by one comparison and no hash.
+// `target` is the entry that owns the id: itself, or the first one with equal attributes, or the one that has taken the id over (see `takeOver`).
+// `next` is the entry of the same kind that followed it last time: exports come in a stable order, so the next name is mostly found by one
+// comparison and no hash.
 import { equal, hash } from "./bytes"
 import { canonicalResource, canonicalScope, canonicalSeries } from "./canonical"
-import { CANONICAL, OTHER, PIECES, address, append, clear, used } from "./scratch"
+import { CANONICAL, OTHER, PIECES, RENAMED, address, append, clear, extend, used } from "./scratch"
 
 export const RESOURCE = 0, SCOPE = 1, METRIC = 2, SERIES = 3, TEXT = 4, BOUNDS = 5
 const KINDS = 6
@@ -172,13 +173,17 @@ function add(h: u64, parent: i32, salt: i32, extra: i32, a: usize, length: usize
     const target = findForm(form, parent, salt)
     if (target != 0) return alias(target, h, parent, salt, extra, a, length)
   }
-  if (parent < 0 || isFull(kind)) return 0
+  if (parent < 0) return 0
+  const untold = kind == SERIES ? untoldSeries(parent) : 0
+  if (untold == 0 && isFull(kind)) return 0
   widen()
+  if (untold != 0) extend(RENAMED, 4)
   const e = entry(h, parent, salt, extra, a, length, 0)
   store<u32>(e, <u32>e, TARGET)
   store<u32>(e, form, CANON)
   // Before it is placed: no entry is found without an id, even if memory ends here.
-  store<i32>(e, takeId(kind, e), ID)
+  if (untold != 0) takeOver(untold, e)
+  else store<i32>(e, takeId(kind, e), ID)
   if (hasForm) { placeForm(forms, formMask, e); formCount++ }
   place(slots, mask, e); count++
   return e
@@ -186,7 +191,7 @@ function add(h: u64, parent: i32, salt: i32, extra: i32, a: usize, length: usize
 
 function alias(target: usize, h: u64, parent: i32, salt: i32, extra: i32, a: usize, length: usize): usize {
   store<f64>(target, now, SEEN)
-  if (aliases >= maxAliases) return target
+  if (aliases >= maxAliases) return load<u32>(target, TARGET)
   widen()
   const e = entry(h, parent, salt, extra, a, length, 0)
   store<u32>(e, <u32>target, TARGET)
@@ -194,6 +199,51 @@ function alias(target: usize, h: u64, parent: i32, salt: i32, extra: i32, a: usi
   place(slots, mask, e); count++
   aliases++
   return e
+}
+
+// ---- types told later
+// Who sends Prometheus's samples may tell the type of a metric after them: until then the metric is marked `unknown`. What comes with the type is another
+// metric, since a name says all of what comes with it, but its series are those that were there: each takes the id over, in another generation.
+
+// As `metric` has its traits: the types of OpenTelemetry, and those of Prometheus from 1 on.
+const GAUGE = 0, SUM = 1, EXPONENTIAL = 3
+const UNKNOWN = 1, GAUGE_HISTOGRAM = 5
+const CUMULATIVE = 2
+
+/** The traits of a metric before its type was told; -1 where it may not have been marked `unknown`. */
+function untoldTraits(traits: i32): i32 {
+  const type = traits & 7, temporality = traits >> 3 & 3, told = traits >> 6
+  if (told <= UNKNOWN) return -1
+  // That a histogram is a gauge is said with each of its points, whatever is told of the metric: two of one name may differ.
+  if (type == EXPONENTIAL && told == GAUGE_HISTOGRAM) return -1
+  if (type == SUM) return temporality == CUMULATIVE ? GAUGE | UNKNOWN << 6 : -1
+  return type | temporality << 3 | UNKNOWN << 6
+}
+
+/** The series of that metric whose canonical form is in CANONICAL, as it was before the type of the metric was told; 0 where it was not. */
+function untoldSeries(parent: i32): usize {
+  const m = entryOf(METRIC, parent)
+  const traits = untoldTraits(load<i32>(m, SALT) >> 3)
+  if (traits < 0) return 0
+  const salt = METRIC | traits << 3, scope = load<i32>(m, PARENT), length = load<i32>(m, EXTRA)
+  const untold = find(hash(m + HEAD, length, scope, salt), scope, salt, length, m + HEAD, length)
+  if (untold == 0) return 0
+  const id = load<i32>(untold, ID)
+  const e = findForm(<u32>hash(address(CANONICAL), used(CANONICAL), id, SERIES), id, SERIES)
+  // Another type may have taken it already.
+  return e != 0 && load<u32>(e, TARGET) == <u32>e ? e : 0
+}
+
+/** `e` gets the id of `before`, which becomes another way to write it: a sender may not know the type of each of its samples. RENAMED has room for the id. */
+function takeOver(before: usize, e: usize): void {
+  const id = load<i32>(before, ID)
+  const place = places(SERIES) + (<usize>id << 3)
+  store<u32>(place, <u32>e)
+  store<u32>(place, load<u32>(place, 4) + 1, 4)
+  store<i32>(e, id, ID)
+  store<u32>(before, <u32>e, TARGET)
+  aliases++
+  store<i32>(address(RENAMED) + used(RENAMED) - 4, id)
 }
 
 function entry(h: u64, parent: i32, salt: i32, extra: i32, a: usize, length: usize, more: usize): usize {
@@ -321,13 +371,22 @@ export function bounds(a: usize, length: usize): i32 {
 
 // ---- forgetting
 
+// @ts-ignore: decorator
+@inline function seen(e: usize, ms: f64): void { if (load<f64>(e, SEEN) < ms) store<f64>(e, ms, SEEN) }
+
 /** Frees what was not seen for `idle` ms before `ms`; returns how many series. A parent is seen whenever its child is, so none outlives it. */
 export function sweep(ms: f64, idle: f64): i32 {
   for (let i: u32 = 0; i <= mask; i++) {
     const e = <usize>load<u32>(slots + (<usize>i << 3))
     if (e == 0) continue
-    const target = <usize>load<u32>(e, TARGET)
-    if (target != e && load<f64>(target, SEEN) < load<f64>(e, SEEN)) store<f64>(target, load<f64>(e, SEEN), SEEN)
+    const last = load<f64>(e, SEEN)
+    let target = <usize>load<u32>(e, TARGET)
+    if (target == e) continue
+    seen(target, last)
+    // Written in another way as a series that has been taken over.
+    for (let next = <usize>load<u32>(target, TARGET); next != target; next = load<u32>(target, TARGET)) seen(target = next, last)
+    const parent = load<i32>(target, PARENT)
+    if (parent != load<i32>(e, PARENT)) seen(entryOf(METRIC, parent), last)
   }
   let idlers: u32 = 0
   for (let i: u32 = 0; i <= mask; i++) {
@@ -354,7 +413,7 @@ function forget(ms: f64, idle: f64): i32 {
       chain = e
       count++
       if (!owner) aliases++
-      else if (hasForms(kind)) formCount++
+      if (hasForms(kind) && (owner || isTakenOver(e))) formCount++
     } else {
       if (owner) { freeId(kind, load<i32>(e, ID)); freed += <i32>(kind == SERIES) }
       heap.free(e)
@@ -370,10 +429,14 @@ function forget(ms: f64, idle: f64): i32 {
     chain = load<u32>(e, NEXT)
     store<u32>(e, 0, NEXT)
     place(slots, mask, e)
-    if (load<u32>(e, TARGET) == <u32>e && hasForms(load<i32>(e, SALT) & 7)) placeForm(forms, formMask, e)
+    if (hasForms(load<i32>(e, SALT) & 7) && (load<u32>(e, TARGET) == <u32>e || isTakenOver(e))) placeForm(forms, formMask, e)
   }
   return freed
 }
+
+/** A series that had an id, and gave it to another. Only what has had one has a form of its own. */
+// @ts-ignore: decorator
+@inline function isTakenOver(e: usize): bool { return load<u32>(e, CANON) != 0 }
 
 /** At most half full, and never larger than a table that held more. */
 function tableSize(entries: u32): u32 {

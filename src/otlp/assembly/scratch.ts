@@ -13,6 +13,8 @@ export const ORDER = 3
 /** Attributes in canonical form; and those of another entry, to compare. */
 export const CANONICAL = 4
 export const OTHER = 5
+/** Ids of series that have another generation since the request in hand began: 4 bytes each. */
+export const RENAMED = 6
 
 // @ts-ignore: decorator
 @inline export function address(block: i32): usize { return load<u32>(blocks + block * 12) }

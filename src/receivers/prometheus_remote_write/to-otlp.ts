@@ -129,7 +129,7 @@ function metricIn({ metrics }: Scope, name: string, kind: Kind, about: RemoteMet
 const cumulative = 2
 
 function metricOf({ name, kind, about, points: dataPoints }: Metric): object {
-  // The type marks the metric as Prometheus's, so that it keeps its name; and what is told of it later makes other series of it, whose help is read.
+  // The type marks the metric as Prometheus's, so that it keeps its name, and as one whose series get the type that is told of it later.
   const head = {
     name,
     unit: toUcum(about?.unit ?? ''),
