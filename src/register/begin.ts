@@ -23,7 +23,7 @@ import { hookModules } from './hooks.ts'
 import { type Contexts, watchHttp } from './http.ts'
 import { type Found, findInstrumentations, noInstrumentations } from './instrumentations.ts'
 import { Outages } from './outages.ts'
-import { everyUnheld, readJson, say } from './outside.ts'
+import { everyUnheld, readJson, readStart, say } from './outside.ts'
 import type { Part } from './overhead.ts'
 import { OwnSdk, somebodyRegistered } from './own-sdk.ts'
 import { provide } from './providers.ts'
@@ -151,8 +151,14 @@ const tracingHeaders = (propagators: readonly string[]): readonly string[] | und
 
 /** The host and this process, and what runs inside it. */
 async function measureProcess(): Promise<Disposable> {
-  const [{ HostMetrics }, { watchRuntime }] = await Promise.all([import('@opentelemetry/host-metrics'), import('./runtime.ts')])
-  new HostMetrics({ meterProvider: metrics.getMeterProvider() }).start()
+  const [{ HostMetrics }, { watchRuntime }, network] = await Promise.all([
+    import('@opentelemetry/host-metrics'),
+    import('./runtime.ts'),
+    import('./network.ts'),
+  ])
+  const ours = network.hasNetworkFiles(readStart)
+  new HostMetrics({ meterProvider: metrics.getMeterProvider(), ...(ours && { metricGroups: network.groupsWithoutNetwork }) }).start()
+  if (ours) network.watchNetwork(metrics.getMeter('thalamus/network'), readStart)
   return watchRuntime(metrics.getMeter('thalamus/runtime'))
 }
 

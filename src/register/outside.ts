@@ -1,5 +1,5 @@
 /** The world outside, for what runs in somebody else's process: nothing here keeps that process alive. */
-import { existsSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import type { Files } from '../component/component.ts'
 
@@ -11,6 +11,25 @@ export function readText(path: string): string | undefined {
     return readFileSync(path, 'utf8')
   } catch {
     return undefined
+  }
+}
+
+/** [bytes] that one reading takes of a file of the kernel, whose tables may be of any size */
+const START = 64 * 1024
+
+/** @returns what it begins with; undefined where there is no such file, or it cannot be read */
+export function readStart(path: string): string | undefined {
+  let file: number | undefined
+  try {
+    file = openSync(path, 'r')
+    const bytes = Buffer.allocUnsafe(START)
+    let length = 0
+    for (let n = 1; n > 0 && length < START; length += n) n = readSync(file, bytes, length, START - length, null)
+    return bytes.toString('latin1', 0, length)
+  } catch {
+    return undefined
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
 }
 
