@@ -1,5 +1,6 @@
 /** Regular expressions of relabelling: RE2, and the whole text must match. The one place that knows how they are run. */
 import { Re2 } from '../lib/re2.ts'
+import { plainAlternatives } from '../lib/re2-plain.ts'
 
 /** The whole, then each group; undefined for one that took no part. */
 export type Match = readonly (string | undefined)[] & { readonly groups?: Readonly<Record<string, string>> | undefined }
@@ -26,6 +27,12 @@ export function anchored(pattern: string): Anchored {
 function make(pattern: string): Anchored {
   // Most rules take all there is.
   if (pattern === '(.*)') return { test: () => true, exec: text => [text, text] }
+  const plain = plainAlternatives(pattern)
+  if (plain !== undefined) {
+    const values = new Set(plain)
+    const isGroup = pattern.startsWith('(') && !pattern.startsWith('(?:')
+    return { test: text => values.has(text), exec: text => (values.has(text) ? [text, ...(isGroup ? [text] : [])] : undefined) }
+  }
   const regex = new Re2(`^(?s:${pattern})$`)
   return { test: text => regex.test(text), exec: text => matchOf(regex, text) }
 }

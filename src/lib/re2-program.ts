@@ -215,6 +215,8 @@ class Parser {
   #at = 0
   #flags: Flags = { fold: false, multi: false, dotAll: false, swapGreed: false }
   #depth = 0
+  /** of characters, classes and assertions, each of which is an instruction or more, and of ranges in classes */
+  #size = 0
 
   constructor(pattern: string) {
     this.#text = pattern
@@ -237,6 +239,7 @@ class Parser {
   #sequence(): Node {
     const parts: Node[] = []
     while (this.#at < this.#text.length && this.#text[this.#at] !== '|' && this.#text[this.#at] !== ')') {
+      this.#grow()
       if (this.#take('\\Q')) parts.push(...this.#quoted())
       else if (this.#take('(')) parts.push(...this.#repeated(this.#group()))
       else parts.push(...this.#repeated(this.#atom()))
@@ -248,6 +251,7 @@ class Parser {
     const end = this.#text.indexOf('\\E', this.#at)
     const text = this.#text.slice(this.#at, end < 0 ? undefined : end)
     this.#at = end < 0 ? this.#text.length : end + 2
+    this.#grow(text.length)
     const chars = [...text].map(char => this.#literal(char.codePointAt(0)!))
     // A repetition behind it is of the last one.
     return chars.length === 0 ? [] : [...chars.slice(0, -1), ...this.#repeated(chars.at(-1))]
@@ -424,6 +428,7 @@ class Parser {
         sets.push(posix[1] === '^' ? c => !has(c) : has)
         continue
       }
+      this.#grow()
       const start = this.#at
       const low = this.#classChar(sets)
       if (low === undefined) continue
@@ -468,6 +473,12 @@ class Parser {
     if (!this.#text.startsWith(text, this.#at)) return false
     this.#at += text.length
     return true
+  }
+
+  /** What is too long is not read to its end. */
+  #grow(by = 1): void {
+    this.#size += by
+    if (this.#size > MAX_PROGRAM) this.#fail('is too large', 0)
   }
 
   #fail(message: string, at = this.#at): never {

@@ -1,4 +1,5 @@
 import { Re2 } from '../lib/re2.ts'
+import { plainAlternatives } from '../lib/re2-plain.ts'
 
 /** Label matchers as PromQL writes them. A missing label has the empty value. */
 export interface Matcher {
@@ -34,15 +35,15 @@ export function namedValues({ op, value }: Matcher): readonly string[] | undefin
 }
 
 function wholeMatch(pattern: string): (text: string) => boolean {
-  // By itself first, where a parenthesis of its own could end the group that is put around it.
-  if (pattern.includes(')')) new Re2(pattern)
-  // Compiled even where it is not needed, so that a wrong expression is told from a right one in one place.
-  const regex = new Re2(`^(?s:${closed(pattern)})$`)
   const plain = plainAlternatives(pattern)
   if (plain !== undefined) {
     const values = new Set(plain)
     return text => values.has(text)
   }
+  // By itself first, where a parenthesis of its own could end the group that is put around it.
+  if (pattern.includes(')')) new Re2(pattern)
+  // Compiled even where it is not needed, so that a wrong expression is told from a right one in one place.
+  const regex = new Re2(`^(?s:${closed(pattern)})$`)
   if (pattern === '.*') return () => true
   if (pattern === '.+') return text => text !== ''
   return text => regex.test(text)
@@ -57,6 +58,3 @@ function closed(pattern: string): string {
   }
   return pattern
 }
-
-const plainAlternatives = (pattern: string): readonly string[] | undefined =>
-  /^[\w:/ @%&~"'<>=,;!#-]*(\|[\w:/ @%&~"'<>=,;!#-]*)*$/.test(pattern) ? pattern.split('|') : undefined

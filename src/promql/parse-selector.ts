@@ -1,4 +1,5 @@
 import { Re2, RegexError } from '../lib/re2.ts'
+import { plainAlternatives } from '../lib/re2-plain.ts'
 import type { Matcher } from '../model/matcher.ts'
 import type { VectorSelector } from './ast.ts'
 import type { Cursor } from './cursor.ts'
@@ -60,6 +61,7 @@ function matcher(cursor: Cursor): Matcher {
 }
 
 function checkRegex(cursor: Cursor, found: Matcher, start: number, end: number): void {
+  if (plainAlternatives(found.value) !== undefined) return
   try {
     new Re2(found.value)
   } catch (error) {

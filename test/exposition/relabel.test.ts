@@ -36,6 +36,21 @@ describe('each action', () => {
     ['keep, no', { action: 'keep', source_labels: ['a'], regex: 'o' }, undefined],
     ['drop', { action: 'drop', source_labels: ['a'], regex: 'foo|bar' }, undefined],
     ['drop, without case', { action: 'drop', source_labels: ['a'], regex: '(?i)FOO' }, undefined],
+    [
+      'replace, one of a list',
+      { source_labels: ['a'], regex: '(foo|b\\.r)', target_label: 'd', replacement: '<$1>' },
+      { ...labels, d: '<foo>' },
+    ],
+    [
+      'replace, one of a list without a group',
+      { source_labels: ['a'], regex: 'foo|bar', target_label: 'd', replacement: '$0' },
+      { ...labels, d: 'foo' },
+    ],
+    [
+      'keep, a long list',
+      { action: 'keep', source_labels: ['a'], regex: Array.from({ length: 20_000 }, (_, i) => `foo${i || ''}`).join('|') },
+      labels,
+    ],
     ['drop, no', { action: 'drop', source_labels: ['a'], regex: 'fo' }, labels],
     ['hashmod', { action: 'hashmod', source_labels: ['c'], target_label: 'd', modulus: 1000 }, { ...labels, d: '976' }],
     ['hashmod of nothing', { action: 'hashmod', source_labels: ['x'], target_label: 'd', modulus: 1000 }, { ...labels, d: '958' }],

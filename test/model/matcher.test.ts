@@ -25,6 +25,7 @@ test.each<[Matcher['op'], string, string, boolean]>([
 test.each<[Matcher['op'], string, readonly string[] | undefined]>([
   ['=', 'a', ['a']],
   ['=~', 'a|b|c-d:9', ['a', 'b', 'c-d:9']],
+  ['=~', '(a|b\\.c)', ['a', 'b.c']],
   ['=~', 'a.b', undefined],
   ['!=', 'a', undefined],
   ['!~', 'a', undefined],
@@ -34,4 +35,11 @@ test('an expression that is none is refused', () => {
   expect(() => valueTest({ name: 'l', op: '=~', value: 'a(' })).toThrow()
   expect(() => valueTest({ name: 'l', op: '=~', value: '(?=a)' })).toThrow()
   expect(() => valueTest({ name: 'l', op: '=~', value: 'a)|(b' })).toThrow()
+})
+
+test('a list of values may be as long as it likes', () => {
+  const list = Array.from({ length: 50_000 }, (_, i) => `10\\.0\\.0\\.${i}:9100`).join('|')
+  expect(valueTest({ name: 'l', op: '=~', value: `(${list})` })('10.0.0.49999:9100')).toBe(true)
+  expect(valueTest({ name: 'l', op: '!~', value: list })('10x0.0.1:9100')).toBe(true)
+  expect(namedValues({ name: 'l', op: '=~', value: list })).toHaveLength(50_000)
 })
