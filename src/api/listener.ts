@@ -12,6 +12,12 @@ interface Address {
   readonly port: number
 }
 
+/** What a sender that knows Prometheus looks for, and what would serve it. */
+const remedies: Readonly<Record<string, string>> = {
+  '/api/v1/write': 'to take remote write here, list the receiver prometheus_remote_write in a pipeline',
+  '/api/v1/otlp/v1/metrics': 'to take metrics over OTLP here, give the receiver otlp of a pipeline "api: {}"',
+}
+
 export class Api {
   /** by path; the last one answers */
   readonly #handlers = new Map<string, readonly Handler[]>()
@@ -94,7 +100,9 @@ export class Api {
     const path = (request.url ?? '/').split('?')[0]!
     const handler = this.#at(path) ?? this.#below(path)
     if (handler !== undefined) return handler(request, response)
-    text(response, 404, `nothing is served at ${path}\n  known: ${[...this.#handlers.keys()].join(', ')}\n`)
+    const remedy = remedies[path]
+    const known = [...this.#handlers.keys()].join(', ')
+    text(response, 404, `nothing is served at ${path}\n${remedy === undefined ? '' : `  ${remedy}\n`}  known: ${known}\n`)
   }
 
   #at(path: string): Handler | undefined {

@@ -23,3 +23,19 @@ test('a page that throws is answered with 500 and said; the next page is served'
   expect(cx.lines).toMatchObject([{ level: 'error', message: 'a page could not be made', fields: { path: '/broken' } }])
   expect((await fetch(`${url}/-/healthy`)).status).toBe(200)
 })
+
+test.each([
+  ['/nothing', 'nothing is served at /nothing\n  known: '],
+  [
+    '/api/v1/write',
+    'nothing is served at /api/v1/write\n  to take remote write here, list the receiver prometheus_remote_write in a pipeline\n  known: ',
+  ],
+  [
+    '/api/v1/otlp/v1/metrics',
+    'nothing is served at /api/v1/otlp/v1/metrics\n  to take metrics over OTLP here, give the receiver otlp of a pipeline "api: {}"\n',
+  ],
+])('%s is not there, and what would be is said', async (path, text) => {
+  const url = await api.start({ host: '127.0.0.1', port: 0 })
+  const response = await fetch(`${url}${path}`)
+  expect([response.status, (await response.text()).slice(0, text.length)]).toEqual([404, text])
+})

@@ -39,6 +39,9 @@ export interface Answer {
   readonly infos?: readonly string[]
 }
 
+/** A byte that is no UTF-8, which PromQL can make (`"\\xff"`) and JSON cannot tell, is a replacement character. */
+export const textJson = (text: string): string => JSON.stringify(text.toWellFormed())
+
 /** How many of each kind are told; the rest is a number. */
 const mostTold = 10
 
@@ -47,11 +50,12 @@ export function closing({ warnings = [], infos = [] }: Omit<Answer, 'data'>): st
   return `${member('warnings', told(warnings, 'warning'))}${member('infos', told(infos, 'info'))}`
 }
 
-const member = (name: string, texts: readonly string[]): string => (texts.length === 0 ? '' : `,"${name}":${JSON.stringify(texts)}`)
+const member = (name: string, texts: readonly string[]): string => (texts.length === 0 ? '' : `,"${name}":[${texts.map(textJson).join()}]`)
 
 function told(texts: readonly string[], kind: 'warning' | 'info'): readonly string[] {
   const more = texts.length - mostTold
   return more <= 0 ? texts : [...texts.slice(0, mostTold), `${more} more ${kind} annotations omitted`]
 }
 
-export const refusal = ({ type, message }: ApiError): string => JSON.stringify({ status: 'error', errorType: type, error: message })
+export const refusal = ({ type, message }: ApiError): string =>
+  JSON.stringify({ status: 'error', errorType: type, error: message.toWellFormed() })

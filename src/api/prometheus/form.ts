@@ -1,6 +1,7 @@
 /** The parameters of a request: those of its body, if it is a form, before those of its URL. */
 import type { IncomingMessage } from 'node:http'
 import { ApiError, badData } from './answer.ts'
+import { boundaryOf, partsOf } from './multipart.ts'
 
 /** Parameters that nobody asks for are no error, as with Prometheus, where nobody looks at `names`. */
 export class Form {
@@ -35,7 +36,9 @@ export async function readForm(request: IncomingMessage): Promise<Form> {
   const url = request.url ?? '/'
   const at = url.indexOf('?')
   const values = new Map<string, string[]>()
+  const boundary = request.method === 'POST' ? boundaryOf(request.headers['content-type']) : undefined
   if (isForm(request)) gather(values, await bodyOf(request, maxFormBytes, 'the form'))
+  else if (boundary !== undefined) gatherParts(values, await bodyOf(request, maxFormBytes, 'the form'), boundary)
   else request.resume()
   if (at >= 0) gather(values, Buffer.from(url.slice(at + 1)))
   return new Form(values)
@@ -73,16 +76,29 @@ function gather(values: Map<string, string[]>, bytes: Buffer): void {
     const equals = bytes.indexOf(0x3d, from)
     const nameTo = equals < 0 || equals > to ? to : equals
     if (to > from) {
-      if (++count > maxParameters) throw badData(`more than ${maxParameters} parameters`)
-      const name = decoded(bytes, from, nameTo)
-      const list = values.get(name)
-      const value = decoded(bytes, Math.min(nameTo + 1, to), to)
-      if (list === undefined) values.set(name, [value])
-      else list.push(value)
+      if (++count > maxParameters) throw tooMany()
+      add(values, decoded(bytes, from, nameTo), decoded(bytes, Math.min(nameTo + 1, to), to))
     }
     from = to + 1
   }
 }
+
+/** `multipart/form-data`, as `curl -F` sends it. */
+function gatherParts(values: Map<string, string[]>, body: Buffer, boundary: string): void {
+  let count = 0
+  for (const { name, value } of partsOf(body, boundary)) {
+    if (++count > maxParameters) throw tooMany()
+    add(values, textOf(name), textOf(value))
+  }
+}
+
+function add(values: Map<string, string[]>, name: string, value: string): void {
+  const list = values.get(name)
+  if (list === undefined) values.set(name, [value])
+  else list.push(value)
+}
+
+const tooMany = () => badData(`more than ${maxParameters} parameters`)
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -100,8 +116,13 @@ function decoded(bytes: Buffer, from: number, to: number): string {
       at += 2
     } else out[size++] = byte
   }
+  return textOf(out.subarray(0, size))
+}
+
+/** @throws {ApiError} */
+function textOf(bytes: Uint8Array): string {
   try {
-    return utf8.decode(out.subarray(0, size))
+    return utf8.decode(bytes)
   } catch {
     throw badData('error parsing form values: a parameter is not UTF-8')
   }

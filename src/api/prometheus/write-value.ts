@@ -2,10 +2,12 @@
  * A query's value as JSON, in pieces: a million points are neither a million objects nor one string. What is shared is written once: the
  * times of a grid are the same for every row, and so are kept as bytes.
  */
+import { formatF } from '../../lib/go-text.ts'
 import type { FloatHistogram } from '../../model/float-histogram.ts'
 import type { Labels } from '../../model/labels.ts'
 import { apiHistogram, apiNumber } from '../../promql/histogram/text.ts'
 import { FLOAT, type Grid, HISTOGRAM, type QueryValue, type Row, type Series, timeOf } from '../../promql/value.ts'
+import { textJson } from './answer.ts'
 import { showTime, writeTime, writeValue } from './numbers.ts'
 import { maxPointBytes, pointsAtOnce, Stamps, writePoints } from './points.ts'
 
@@ -17,10 +19,11 @@ export function* valueJson(value: QueryValue): Generator<Buffer, void> {
   const out = new Piece()
   switch (value.type) {
     case 'scalar':
-      out.text(`"resultType":"scalar","result":[${showTime(value.time)},"${apiNumber(value.value)}"]`)
+      // Prometheus has two ways to write a number, and this is the other one: with no exponent, however long that is.
+      out.text(`"resultType":"scalar","result":[${showTime(value.time)},"${formatF(value.value)}"]`)
       break
     case 'string':
-      out.text(`"resultType":"string","result":[${showTime(value.time)},${JSON.stringify(value.value)}]`)
+      out.text(`"resultType":"string","result":[${showTime(value.time)},${textJson(value.value)}]`)
       break
     case 'vector':
       out.text('"resultType":"vector","result":[')
@@ -137,7 +140,7 @@ export const labelsJson = (labels: Labels): string => {
   let text = '{'
   const { pairs } = labels
   for (let i = 0; i < pairs.length; i += 2) {
-    text += `${i === 0 ? '' : ','}${JSON.stringify(pairs[i])}:${JSON.stringify(pairs[i + 1])}`
+    text += `${i === 0 ? '' : ','}${textJson(pairs[i]!)}:${textJson(pairs[i + 1]!)}`
   }
   return `${text}}`
 }

@@ -449,6 +449,37 @@ describe('HTTP', () => {
     })
     expect([response.status, ((await response.json()) as { error: string }).error]).toEqual([400, error])
   })
+  test('a form in parts, as curl -F sends it', async () => {
+    last = undefined
+    const body = new FormData()
+    body.append('query', 'up{a="ü"} > 1')
+    body.append('query', 'second')
+    body.append('time', '1500')
+    body.append('timeout', new File(['x'], 'a file is no parameter'))
+    const response = await fetch(`${api.url}/api/v1/query?time=3`, { method: 'POST', body })
+    expect(response.status).toBe(200)
+    expect(last).toMatchObject({ text: 'up{a="ü"} > 1', time: 1_500_000 })
+  })
+  const part = (lines: string, value = '') => `--B\r\n${lines}\r\n\r\n${value}\r\n`
+  test.each<[string, string, number, string]>([
+    ['B', `${part('Content-Disposition: form-data; name=query', '1')}--B--`, 200, ''],
+    ['"B"; charset=utf-8', `preamble\r\n${part('x: y\r\ncontent-disposition: form-data; name="query"', '1')}--B--\r\nepilogue`, 200, ''],
+    ['B', part('Content-Disposition: form-data; name=query', '1'), 400, 'error parsing form values: the multipart form is cut short'],
+    ['B', '--B\r\nContent-Disposition: form-data; name=query', 400, 'error parsing form values: the multipart form is cut short'],
+    ['B', '', 400, 'error parsing form values: the multipart form is cut short'],
+    ['B', `${part('Content-Disposition: form-data; name=query', '\xff')}--B--`, 400, 'error parsing form values: a parameter is not UTF-8'],
+    [
+      'B',
+      `${part('nothing: here').repeat(2)}--B--`,
+      400,
+      'invalid parameter "query": unknown position: parse error: no expression found in input',
+    ],
+    ['B', `${part('Content-Disposition: form-data; name=a').repeat(10_001)}--B--`, 400, 'more than 10000 parameters'],
+  ])('boundary=%s %.60j: %d', async (boundary, body, status, error) => {
+    const headers = { 'content-type': `multipart/form-data; boundary=${boundary}` }
+    const response = await fetch(`${api.url}/api/v1/query`, { method: 'POST', body: Buffer.from(body, 'latin1'), headers })
+    expect([response.status, ((await response.json()) as { error?: string }).error ?? '']).toEqual([status, error])
+  })
   test('a body that is cut off is nobody’s query', async () => {
     last = undefined
     const socket = connect(Number(new URL(api.url).port), '127.0.0.1')

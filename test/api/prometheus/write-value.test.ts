@@ -92,6 +92,21 @@ describe('values', () => {
     expect(json({ type: 'scalar', time: 1500, value: Number.POSITIVE_INFINITY })).toEqual({ resultType: 'scalar', result: [1.5, '+Inf'] })
     expect(json({ type: 'string', time: 2000, value: 'a"\ud83d\ude00' })).toEqual({ resultType: 'string', result: [2, 'a"😀'] })
   })
+  test.each<[number, string]>([
+    [1e21, '1000000000000000000000'],
+    [-1.5e22, '-15000000000000000000000'],
+    [1e-7, '0.0000001'],
+    [Number.NaN, 'NaN'],
+    [-0, '-0'],
+  ])('a scalar has no exponent: %d', (value, text) =>
+    expect(json({ type: 'scalar', time: 0, value })).toEqual({ resultType: 'scalar', result: [0, text] }),
+  )
+  test('bytes that are no UTF-8 are replacement characters', () => {
+    expect(json({ type: 'string', time: 0, value: 'a\udcffb' })).toEqual({ resultType: 'string', result: [0, 'a\ufffdb'] })
+    expect(json({ type: 'vector', time: 0, rows: [row(Labels.from({ a: '\udcff\udcfe' }), [1])] })).toMatchObject({
+      result: [{ metric: { a: '\ufffd\ufffd' } }],
+    })
+  })
   test('vector', () => {
     const rows = [row(a, [0.5]), row(Labels.empty, [undefined]), row(Labels.empty, [histogram])]
     expect(json({ type: 'vector', time: 1500, rows })).toEqual({

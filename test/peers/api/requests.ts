@@ -41,6 +41,11 @@ const expressions = [
   '1',
   '"text"',
   '-1.5e-7',
+  '1e21',
+  '12345678901234567890123 * 10',
+  'vector(1e21)',
+  '"\\xff"',
+  'label_replace(up, "a", "x\\xffy", "", "")',
   'NaN',
   '-Inf',
   'odd',
@@ -353,6 +358,12 @@ export function requests({ start, end }: Span): readonly Asked[] {
       headers: { 'content-type': 'application/x-www-form-urlencoded; charset=UTF-8' },
     },
     { path: `query?query=up&time=${at}`, method: 'POST', body: '', headers: { 'content-type': 'bad/' } },
+    {
+      path: `query?time=${at}`,
+      method: 'POST',
+      body: '--B\r\nContent-Disposition: form-data; name="query"\r\n\r\nodd\r\n--B--\r\n',
+      headers: { 'content-type': 'multipart/form-data; boundary=B' },
+    },
     ...each(['PUT', 'DELETE', 'HEAD', 'OPTIONS'] as const, method =>
       each(
         ['query', 'query_range', 'series', 'labels', 'label/job/values', 'metadata', 'rules', 'status/buildinfo', 'read', '/federate'],
