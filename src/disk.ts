@@ -126,6 +126,8 @@ function done<T>(call: (back: (error: Error | null, result?: T) => void) => void
 
 /** SQLite's code for: somebody has it. */
 const SQLITE_BUSY = 5
+/** Its codes for what the system has codes for, too. */
+const systemCodes: Readonly<Record<number, string>> = { 8: 'EROFS', 10: 'EIO', 13: 'ENOSPC' }
 
 /**
  * Node cannot lock a file; SQLite, which comes with it, can, and its lock is one of the operating system: released when the process
@@ -136,13 +138,16 @@ async function lock(path: string): Promise<Lock | undefined> {
   let database: InstanceType<typeof DatabaseSync> | undefined
   try {
     database = new DatabaseSync(path)
-    database.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE')
+    // Without a journal, since nothing is written: a disk that is full can be locked, too.
+    database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
   } catch (error) {
     database?.close()
-    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined
+    const { errcode = 0 } = error as { errcode?: number }
+    if ((errcode & 0xff) === SQLITE_BUSY) return undefined
     // It says only that it cannot; the folder says why.
     await access(dirname(path), constants.W_OK)
-    throw error
+    const code = systemCodes[errcode & 0xff]
+    throw code === undefined ? error : Object.assign(new Error((error as Error).message, { cause: error }), { code })
   }
   const held = database
   return { release: async () => held.close() }

@@ -39,6 +39,8 @@ export class ConfigError extends Error {
   }
 }
 
+export type StartErrorOptions = ErrorOptions & { remedy?: string; taken?: boolean }
+
 /** A component cannot start: the port is taken, a file is missing, a permission is lacking. */
 export class StartError extends Error {
   override readonly name = 'StartError'
@@ -46,7 +48,7 @@ export class StartError extends Error {
   readonly remedy: string | undefined
   /** somebody else has what it needs (a port, a folder): it may be free when another has stopped */
   readonly taken: boolean
-  constructor(message: string, options: ErrorOptions & { remedy?: string; taken?: boolean } = {}) {
+  constructor(message: string, options: StartErrorOptions = {}) {
     super(message, options)
     this.remedy = options.remedy
     this.taken = options.taken ?? false

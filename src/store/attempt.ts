@@ -1,19 +1,10 @@
 /** What the disk refuses while a store is opened, said to whoever opens it. */
-import { codeOf } from '../component/disk.ts'
+import { attemptOn } from '../component/disk.ts'
 import { StartError } from '../component/errors.ts'
 
 /** @throws {StartError} for whatever `work` throws */
-export async function attempt<T>(directory: string, what: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof StartError) throw error
-    throw new StartError(`the store ${JSON.stringify(directory)} cannot be ${what}: ${codeOf(error)}`, {
-      cause: error,
-      remedy: 'let the user that runs this write there, make room, or name another directory',
-    })
-  }
-}
+export const attempt = <T>(directory: string, done: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> =>
+  attemptOn(work, (why, options) => new StartError(`the store ${JSON.stringify(directory)} cannot be ${done}: ${why}`, options))
 
 export function otherVersion(path: string, version: number): StartError {
   return new StartError(`${JSON.stringify(path)} is of version ${version}, which this program does not know`, {

@@ -1,5 +1,5 @@
 /** Opens the directory of a store: locks it, clears what was not finished, reads what blocks begin and end with, notes, and logs. */
-import type { Disk, DiskFile, Lock } from '../component/disk.ts'
+import { type Disk, type DiskFile, isFull, type Lock } from '../component/disk.ts'
 import { StartError } from '../component/errors.ts'
 import { asStartError, attempt, otherVersion } from './attempt.ts'
 import { Block, BlockError, IndexCache, parseBlockFile } from './block.ts'
@@ -8,7 +8,7 @@ import { Notes } from './notes.ts'
 import { readNotes } from './notes-file.ts'
 import { replay } from './replay.ts'
 import type { StoreSettings, World } from './settings.ts'
-import { WriteAheadLog, walName, walNumber } from './wal.ts'
+import { WAL_HEADER, WriteAheadLog, walName, walNumber } from './wal.ts'
 
 export interface Opened {
   readonly lock: Lock
@@ -19,6 +19,8 @@ export interface Opened {
   readonly generation: number
   readonly wal: WriteAheadLog
   readonly horizon: number
+  /** why the log could not be made yet: the disk is full, and what is there can be asked for all the same */
+  readonly full: unknown
 }
 
 export async function openDirectory(settings: StoreSettings, world: World, readOnly = false): Promise<Opened> {
@@ -39,10 +41,10 @@ export async function openDirectory(settings: StoreSettings, world: World, readO
     const numbers = [...blocks.map(({ name }) => name.generation), ...names.map(name => walNumber(name) ?? 0)]
     const number = Math.max(0, ...numbers) + 1
     const horizon = Math.max(Number.NEGATIVE_INFINITY, ...blocks.map(({ last }) => last), ...sealed.map(({ head }) => head.newest))
-    const wal = readOnly
-      ? new WriteAheadLog(noFile, 0, 0, 0)
-      : await attempt(directory, 'written', () => createWal(disk, directory, number, horizon))
-    return { lock, cache, blocks: blocks.sort(byAge), sealed, notes, generation: number + 1, wal, horizon }
+    const log = readOnly
+      ? { wal: new WriteAheadLog(noFile, 0, 0, 0), full: undefined }
+      : await attempt(directory, 'written', () => firstLog(disk, directory, number, horizon))
+    return { lock, cache, blocks: blocks.sort(byAge), sealed, notes, generation: number + 1, horizon, ...log }
   } catch (error) {
     for (const block of blocks) await block.close().catch(() => {})
     await lock.release()
@@ -83,6 +85,47 @@ async function openBlocks(settings: StoreSettings, { disk, log }: World, names: 
       if (error.version !== undefined) throw otherVersion(`${directory}/${file}`, error.version)
       log.error({ block: `${directory}/${file}`, error: error.message }, 'a block is damaged and left out: see thalamus store verify')
     }
+  }
+}
+
+/** Where the disk is full, one that is made by the first write for which there is room. */
+async function firstLog(disk: Disk, directory: string, number: number, horizon: number): Promise<{ wal: WriteAheadLog; full: unknown }> {
+  try {
+    return { wal: await createWal(disk, directory, number, horizon), full: undefined }
+  } catch (error) {
+    if (!isFull(error)) throw error
+    const file = new LateFile(async () => (await createWal(disk, directory, number, horizon)).file)
+    return { wal: new WriteAheadLog(file, number, WAL_HEADER, 0), full: error }
+  }
+}
+
+/** A file that is made when it is first written to. */
+class LateFile implements DiskFile {
+  readonly #make: () => Promise<DiskFile>
+  #file: DiskFile | undefined
+
+  constructor(make: () => Promise<DiskFile>) {
+    this.#make = make
+  }
+
+  async write(pieces: readonly Uint8Array[], position: number): Promise<void> {
+    this.#file ??= await this.#make()
+    await this.#file.write(pieces, position)
+  }
+  async size(): Promise<number> {
+    return (await this.#file?.size()) ?? 0
+  }
+  async read(into: Uint8Array, position: number): Promise<number> {
+    return (await this.#file?.read(into, position)) ?? 0
+  }
+  async sync(): Promise<void> {
+    await this.#file?.sync()
+  }
+  async truncate(size: number): Promise<void> {
+    await this.#file?.truncate(size)
+  }
+  async close(): Promise<void> {
+    await this.#file?.close()
   }
 }
 

@@ -49,9 +49,13 @@ export function nextJob<B extends Planned>(blocks: readonly B[], retention: Rete
     thinOut(blocks, retention, openMs, now) ??
     merge(blocks, MINUTE, openMs, now) ??
     merge(blocks, HOUR, openMs, now) ??
-    expired(blocks, retention, now) ??
-    tooMuch(blocks, retention, now)
+    nextDeletion(blocks, retention, now)
   )
+}
+
+/** The next job of those that need no room: a disk that is full has none for the others, and these make some. */
+export function nextDeletion<B extends Planned>(blocks: readonly B[], retention: Retention, now: number): Job<B> | undefined {
+  return replaced(blocks) ?? takenIn(blocks, retention, now) ?? expired(blocks, retention, now) ?? tooMuch(blocks, retention, now)
 }
 
 const of = <B extends Planned>(blocks: readonly B[], step: number): B[] => blocks.filter(({ name }) => name.step === step)

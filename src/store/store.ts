@@ -54,7 +54,7 @@ export class TimeSeriesStore implements Store {
   readonly #spent: number[] = []
   #timers: Disposable[] = []
 
-  private constructor(settings: StoreSettings, world: World, { lock, notes, wal, horizon, cache, ...held }: Opened) {
+  private constructor(settings: StoreSettings, world: World, { lock, notes, wal, horizon, cache, full, ...held }: Opened) {
     const { disk, clock, log } = world
     const { directory } = settings
     this.#settings = settings
@@ -65,6 +65,7 @@ export class TimeSeriesStore implements Store {
     const contents = new Contents({ directory, disk, clock, cache }, { ...held, stage })
     this.#contents = contents
     this.#trouble = new Trouble(directory, clock, log)
+    if (full !== undefined) this.#trouble.failed('a new log cannot be made', full)
     this.#intake = new Intake(settings, wal, { disk, clock, contents, notes, trouble: this.#trouble })
     this.#questions = new Questions(contents, notes, settings.maxSelectBytes)
     this.#chores = new Upkeep(contents, settings.retention, this.#openMs, { clock, log })
@@ -121,6 +122,7 @@ export class TimeSeriesStore implements Store {
   /** told when the store cannot go on by itself, and when it can again */
   set onTrouble(tell: (problem: string | undefined) => void) {
     this.#trouble.onChange = tell
+    if (this.#trouble.problem !== undefined) tell(this.#trouble.problem)
   }
   /** told when there may be room again */
   set onRoom(tell: () => void) {
@@ -152,7 +154,8 @@ export class TimeSeriesStore implements Store {
       if (this.#trouble.problem !== undefined) await this.#intake.look()
       if (this.#isDue()) await this.seal()
       if (this.#world.clock.monotonic() >= this.#flushAfter) await this.#flush()
-      if (this.#contents.sealed.length === 0) await this.#chores.run()
+      // What could not be written to blocks has found no room: what is old makes some.
+      await this.#chores.run(this.#contents.sealed.length === 0)
     })
     return this.#upkeep
   }

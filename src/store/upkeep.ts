@@ -8,7 +8,7 @@ import type { BlockIndex } from './block-index.ts'
 import { SampleColumns } from './chunk.ts'
 import type { Contents } from './contents.ts'
 import { type Found, readAll } from './found.ts'
-import { DAY, type Job, nextJob } from './plan.ts'
+import { DAY, type Job, nextDeletion, nextJob } from './plan.ts'
 import type { Retention } from './settings.ts'
 import { joinBuckets, lastNumber, thin } from './thin.ts'
 
@@ -39,12 +39,15 @@ export class Upkeep {
     this.#log = log
   }
 
-  async run(): Promise<void> {
+  /** @param hasRoom for new blocks; without, only deletions are done */
+  async run(hasRoom = true): Promise<void> {
     const [contents, clock, log] = [this.#contents, this.#clock, this.#log]
     if (clock.monotonic() < this.#notBefore) return
+    let deletes = !hasRoom
     for (;;) {
       const good = contents.blocks.filter(block => !this.#bad.has(block))
-      const job = nextJob(good, this.#retention, this.#openMs + flushMs, clock.now())
+      const [retention, now] = [this.#retention, clock.now()]
+      const job = deletes ? nextDeletion(good, retention, now) : nextJob(good, retention, this.#openMs + flushMs, now)
       if (job === undefined) return
       try {
         await this.#do(contents, job)
@@ -59,7 +62,8 @@ export class Upkeep {
         }
         this.#notBefore = clock.monotonic() + backoffMs
         log.error({ job: job.is, error: codeOf(error) }, 'blocks cannot be merged, thinned out or deleted: it is tried again')
-        return
+        if (job.is === 'delete') return
+        deletes = true
       }
     }
   }

@@ -505,7 +505,7 @@ test('a disk that is full, and free again', async () => {
 describe('the start', () => {
   test('refuses a directory that is not there', async () => {
     await expect(start(new MemoryDisk(), { settings: { create_directory: false } })).rejects.toThrow(
-      'extensions.file_storage.directory: the queues in "/queues" cannot be read: ENOENT',
+      'extensions.file_storage.directory: the queues in "/queues" cannot be read: a part of the path does not exist (ENOENT)',
     )
   })
   test('refuses a directory that another process has, after having waited', async () => {

@@ -338,7 +338,10 @@ describe('a directory that cannot be had', () => {
     disk.before = operation => {
       if (operation === 'makeFolder') throw failure('EROFS')
     }
-    await expect(openStore(disk)).rejects.toThrow('the store "/store" cannot be made: EROFS')
+    await expect(openStore(disk)).rejects.toMatchObject({
+      message: 'the store "/store" cannot be made: the file system is read-only (EROFS)',
+      remedy: 'mount it for writing, or name another directory',
+    })
   })
   test.each<[string, number]>([
     ['wal', 8],
@@ -376,5 +379,36 @@ describe('a directory that cannot be had', () => {
     await store.append(batch(['m', T + 1000, 2]))
     expect(problems).toEqual(['store "/store": the log cannot be written: ENOSPC', undefined])
     expect(await shown((await openStore(disk.after('kill'), clock)).store, 'm')).toEqual([`{} ${T}:1 ${T + 1000}:2`])
+  })
+  test('full when it starts: what is there can be asked for, and it goes on when there is room', async () => {
+    const { store: before, disk: old } = await openStore(new MemoryDisk(), new VirtualClock(T))
+    await before.append(batch(['m', T, 1]))
+    const disk = old.after('kill')
+    disk.capacity = disk.bytes + 10
+    const { store, clock } = await openStore(disk, new VirtualClock(T))
+    const problems: (string | undefined)[] = []
+    store.onTrouble = problem => void problems.push(problem)
+    expect(store.hasRoom(1)).toBe(false)
+    expect(await shown(store, 'm')).toEqual([`{} ${T}:1`])
+    await expect(store.append(batch(['m', T + 1000, 2]))).rejects.toThrow('store "/store": the log cannot be written: ENOSPC')
+    await store.maintain()
+    expect(store.hasRoom(1)).toBe(false)
+    disk.capacity = Number.POSITIVE_INFINITY
+    await store.maintain()
+    expect(store.hasRoom(1)).toBe(true)
+    await store.append(batch(['m', T + 2000, 3]))
+    expect(problems[0]).toBe('store "/store": a new log cannot be made: ENOSPC')
+    expect(problems.at(-1)).toBe(undefined)
+    const next = await openStore(disk.after('kill'), clock)
+    expect(await shown(next.store, 'm')).toEqual([`{} ${T}:1 ${T + 2000}:3`])
+    await next.store.close()
+  })
+  test('full when it starts, and closed before there is room', async () => {
+    const disk = new MemoryDisk()
+    disk.capacity = 10
+    const { store } = await openStore(disk)
+    await store.close()
+    disk.capacity = Number.POSITIVE_INFINITY
+    await (await openStore(disk)).store.close()
   })
 })

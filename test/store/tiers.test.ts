@@ -259,6 +259,27 @@ test('where little room is left, buckets of old days make it for samples of the 
   expect(Array.from(ever[0]!.read().tier!.count)).toEqual(new Array(72).fill(120))
 })
 
+describe('a disk that is full', () => {
+  test.each([
+    ['of a head that is to be written', true],
+    ['of blocks that are to be merged', false],
+  ])('%s: what is old is deleted all the same, and makes the room', async (_, sealed) => {
+    const { store, disk, clock } = await lived(2.5, 60_000, { retention: { rawMs: DAY, minuteMs: 0, hourMs: 0, maxBytes: 0 } })
+    const before = store.figures
+    if (sealed) await store.seal()
+    disk.capacity = disk.bytes
+    await clock.advance(DAY)
+    await store.maintain()
+    expect(store.figures.blockBytes).toBeLessThan(before.blockBytes)
+    await clock.advance(HOUR)
+    await store.maintain()
+    await store.maintain()
+    expect(store.trouble).toBeUndefined()
+    await store.append(batch(['g', clock.now(), 1]))
+    await store.close()
+  })
+})
+
 describe('merging and thinning out, interrupted', () => {
   test('the nth operation of the disk fails, and the process is killed: every sample is there, and once', async () => {
     const begun = await lived(1, 300_000)

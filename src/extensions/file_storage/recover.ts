@@ -1,6 +1,6 @@
 /** What an earlier process left in the folder of a queue. */
 import { join } from 'node:path'
-import { codeOf, type Disk, type DiskFile } from '../../component/disk.ts'
+import { type Disk, type DiskFile, explained } from '../../component/disk.ts'
 import { StartError } from '../../component/errors.ts'
 import { type Hole, walk } from '../../store/segments/walk.ts'
 import {
@@ -57,7 +57,7 @@ export async function recover(disk: Disk, folder: string, refused: (path: string
       else await refused(path, version)
     } catch (error) {
       if (error instanceof StartError) throw error
-      throw new StartError(`cannot read ${JSON.stringify(path)}: ${codeOf(error)}`, {
+      throw new StartError(`cannot read ${JSON.stringify(path)}: ${explained(error).why}`, {
         cause: error,
         remedy: `look at the disk; or move the file away: what is in it is then not delivered`,
       })

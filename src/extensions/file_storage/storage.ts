@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { Component, Context } from '../../component/component.ts'
-import { codeOf, type Disk, type Lock } from '../../component/disk.ts'
+import { attemptOn, codeOf, type Disk, type Lock } from '../../component/disk.ts'
 import { StartError } from '../../component/errors.ts'
 import type { QueueOwner, Storage, StoredQueue } from '../../component/storage.ts'
 import { quietMs } from '../../component/trouble.ts'
@@ -199,21 +199,14 @@ export class FileStorage implements Component, Storage, Space {
 
   // The start
 
-  async #try<T>(what: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      if (error instanceof StartError) throw error
-      const { directory } = this.#settings
-      const code = codeOf(error)
-      throw new StartError(`${this.#where}.directory: the queues in ${JSON.stringify(directory)} cannot be ${what}: ${code}`, {
-        cause: error,
-        remedy:
-          code === 'ENOENT'
-            ? 'make it, or set create_directory: true'
-            : 'let the user that runs this write there, or name another directory',
+  #try<T>(what: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> {
+    const { directory, create_directory } = this.#settings
+    return attemptOn(work, (why, { cause, remedy }) => {
+      const missing = !create_directory && codeOf(cause) === 'ENOENT' ? 'make it, or set create_directory: true' : undefined
+      return new StartError(`${this.#where}.directory: the queues in ${JSON.stringify(directory)} cannot be ${what}: ${why}`, {
+        ...{ cause, remedy: missing ?? remedy ?? '' },
       })
-    }
+    })
   }
 
   async #getLock(): Promise<Lock> {

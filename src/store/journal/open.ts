@@ -1,6 +1,6 @@
 /** What an earlier process left in the directory of a journal. */
 import type { Logger } from '../../component/component.ts'
-import { codeOf, type Disk, type Lock } from '../../component/disk.ts'
+import { attemptOn, type Disk, type Lock } from '../../component/disk.ts'
 import { StartError } from '../../component/errors.ts'
 import { type FileFormat, type FileName, HEADER, parseSegmentName, readSegmentHeader, segmentName } from '../segments/frame.ts'
 import { walk } from '../segments/walk.ts'
@@ -177,14 +177,6 @@ const newerRemedy = 'start the newer version of this program, or move the direct
 export const newer = (path: string, version: number, format: FileFormat): StartError =>
   new StartError(`${JSON.stringify(path)} is of version ${version}, this program knows up to ${format.version}`, { remedy: newerRemedy })
 
-export async function attempt<T>(path: string, done: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof StartError) throw error
-    throw new StartError(`the journal ${JSON.stringify(path)} cannot be ${done}: ${codeOf(error)}`, {
-      cause: error,
-      remedy: 'look at the disk and the permissions, or set another directory',
-    })
-  }
-}
+/** @throws {StartError} for whatever `work` throws */
+export const attempt = <T>(path: string, done: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> =>
+  attemptOn(work, (why, options) => new StartError(`the journal ${JSON.stringify(path)} cannot be ${done}: ${why}`, options))

@@ -4,7 +4,7 @@
  * indexes in memory (segment-index.ts); what is found is decoded when it is read.
  */
 import type { Logger } from '../../component/component.ts'
-import { codeOf, type Disk, type DiskFile, type Lock } from '../../component/disk.ts'
+import { attemptOn, codeOf, type Disk, type DiskFile, type Lock } from '../../component/disk.ts'
 import { RetryableError, StartError } from '../../component/errors.ts'
 import { type Clock, every } from '../../lib/clock.ts'
 import type { BatchOf, LogBatch, Reader, SpanBatch } from '../../model/batch.ts'
@@ -426,14 +426,6 @@ export class RecordRing<S extends RecordSignal> implements Records<S> {
   }
 }
 
-async function attempt<T>(path: string, done: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof StartError) throw error
-    throw new StartError(`the store ${JSON.stringify(path)} cannot be ${done}: ${codeOf(error)}`, {
-      cause: error,
-      remedy: 'look at the disk and the permissions, or set another directory',
-    })
-  }
-}
+/** @throws {StartError} for whatever `work` throws */
+const attempt = <T>(path: string, done: 'made' | 'read' | 'written', work: () => Promise<T>): Promise<T> =>
+  attemptOn(work, (why, options) => new StartError(`the store ${JSON.stringify(path)} cannot be ${done}: ${why}`, options))
