@@ -138,8 +138,8 @@ async function lock(path: string): Promise<Lock | undefined> {
   let database: InstanceType<typeof DatabaseSync> | undefined
   try {
     database = new DatabaseSync(path)
-    // Without a journal, since nothing is written: a disk that is full can be locked, too.
-    database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
+    // The journal of what is never written is no file: one can lock where the disk is full, too.
+    database.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database?.close()
     const { errcode = 0 } = error as { errcode?: number }

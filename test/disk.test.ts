@@ -1,7 +1,7 @@
 /** The disk as it is, and the one in memory that tests use: what one does the other does. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -76,6 +76,14 @@ test('a file that is closed while something is under way waits for it', async ()
 
 test('a lock where there is no folder says so', async () => {
   await expect(nodeDisk.lock(join(root, 'none', 'lock'))).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('a lock is one empty file, for which a full disk has room, too', async () => {
+  const folder = join(root, 'locked')
+  await nodeDisk.makeFolder(folder, 0o750)
+  const lock = await nodeDisk.lock(join(folder, 'lock'))
+  expect([readdirSync(folder), statSync(join(folder, 'lock')).size]).toEqual([['lock'], 0])
+  await lock!.release()
 })
 
 test('a lock of a process that was killed is free, and one of a process that lives is not', async () => {
