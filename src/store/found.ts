@@ -13,6 +13,8 @@ export interface Found {
   read(from: number, to: number, into: SampleColumns): void
 }
 
+const nowhere: readonly Found[] = []
+
 /** One series, wherever it is; of two samples of one time that of the earlier place counts. */
 export class Gathered {
   readonly #byKey = new Map<string, Found[]>()
@@ -26,11 +28,6 @@ export class Gathered {
     }
   }
 
-  /** What another has of each series, behind what is here. */
-  addAll(other: Gathered): void {
-    for (const parts of other.#byKey.values()) this.add(parts)
-  }
-
   *labels(): Generator<Labels> {
     for (const [first] of this.#byKey.values()) yield first!.labels
   }
@@ -38,12 +35,12 @@ export class Gathered {
     return this.#byKey.values()
   }
 
-  /** The series of both, each with what it has here and there. */
-  joined(other: Gathered): { readonly labels: Labels; readonly parts: readonly [readonly Found[], readonly Found[]] }[] {
-    const keys = new Set([...other.#byKey.keys(), ...this.#byKey.keys()])
+  /** The series of all, each with what each has of it. */
+  static together(all: readonly Gathered[]): { readonly labels: Labels; readonly parts: readonly (readonly Found[])[] }[] {
+    const keys = new Set(all.flatMap(one => [...one.#byKey.keys()]))
     return Array.from(keys, key => {
-      const [mine, theirs] = [this.#byKey.get(key) ?? [], other.#byKey.get(key) ?? []]
-      return { labels: (mine[0] ?? theirs[0]!).labels, parts: [mine, theirs] }
+      const parts = all.map(one => one.#byKey.get(key) ?? nowhere)
+      return { labels: parts.find(({ length }) => length > 0)![0]!.labels, parts }
     })
   }
 

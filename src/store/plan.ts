@@ -21,7 +21,7 @@ export type Job<B extends Planned = Planned> =
   | { readonly is: 'merge'; readonly step: number; readonly from: number; readonly to: number; readonly blocks: readonly B[] }
   /**
    * `blocks` hold the day as it came, `before` what came last before it, `instead` are buckets that were made of less. Of these, `late` are of a day that was
-   * deleted since: what the blocks hold is put into them.
+   * deleted since, or of many such days: what the blocks hold is put into them.
    */
   | {
       readonly is: 'thin'
@@ -40,8 +40,17 @@ const windows: Readonly<Record<number, readonly number[]>> = { 0: [2 * HOUR, DAY
 /** [ms] blocks that come late to a window are waited for, so that it isn't merged anew for each */
 const settleMs: Readonly<Record<number, number>> = { [2 * HOUR]: 10 * MINUTE, [DAY]: HOUR }
 
-/** @param blocks by age @param openMs how long after its end a window may still be written to */
-export function nextJob<B extends Planned>(blocks: readonly B[], retention: Retention, openMs: number, now: number): Job<B> | undefined {
+/**
+ * @param blocks by age @param openMs how long after its end a window may still be written to
+ * @param unwritten epoch ms, of the first sample that is in no block yet: a day that it belongs to isn't deleted before it is there, too
+ */
+export function nextJob<B extends Planned>(
+  blocks: readonly B[],
+  retention: Retention,
+  openMs: number,
+  now: number,
+  unwritten = Number.POSITIVE_INFINITY,
+): Job<B> | undefined {
   return (
     replaced(blocks) ??
     takenIn(blocks, retention, now) ??
@@ -49,13 +58,20 @@ export function nextJob<B extends Planned>(blocks: readonly B[], retention: Rete
     thinOut(blocks, retention, openMs, now) ??
     merge(blocks, MINUTE, openMs, now) ??
     merge(blocks, HOUR, openMs, now) ??
-    nextDeletion(blocks, retention, now)
+    nextDeletion(blocks, retention, now, unwritten)
   )
 }
 
-/** The next job of those that need no room: a disk that is full has none for the others, and these make some. */
-export function nextDeletion<B extends Planned>(blocks: readonly B[], retention: Retention, now: number): Job<B> | undefined {
-  return replaced(blocks) ?? takenIn(blocks, retention, now) ?? expired(blocks, retention, now) ?? tooMuch(blocks, retention, now)
+/** The next job of those that need no room: a disk that is full has none for the others, and these make some. @param unwritten as `nextJob` is told it */
+export function nextDeletion<B extends Planned>(
+  blocks: readonly B[],
+  retention: Retention,
+  now: number,
+  unwritten = Number.POSITIVE_INFINITY,
+): Job<B> | undefined {
+  return (
+    replaced(blocks) ?? takenIn(blocks, retention, now) ?? expired(blocks, retention, now, unwritten) ?? tooMuch(blocks, retention, now)
+  )
 }
 
 const of = <B extends Planned>(blocks: readonly B[], step: number): B[] => blocks.filter(({ name }) => name.step === step)
@@ -81,7 +97,9 @@ function takenIn<B extends Planned>(blocks: readonly B[], retention: Retention, 
   const old = raw.filter(block => {
     const day = start(block.name.from, DAY)
     const inside = raw.filter(other => within(other, day, day + DAY))
-    const isGone = bucketsOf(blocks, day).some(buckets => inside.every(other => isLate(other, buckets)))
+    const isGone = blocks.some(
+      buckets => buckets.name.step > 0 && covers(buckets, day, day + DAY) && inside.every(other => isLate(other, buckets)),
+    )
     return isGone && lacking(blocks, [block], day, day + DAY, retention, now).length === 0
   })
   return old.length === 0 ? undefined : { is: 'delete', why: 'replaced', blocks: old }
@@ -91,8 +109,15 @@ function takenIn<B extends Planned>(blocks: readonly B[], retention: Retention, 
 const isBefore = ({ step, from, to }: BlockName, day: number): boolean => from < day && (step === 0 ? to > day - DAY : to >= day)
 const bucketsOf = <B extends Planned>(blocks: readonly B[], day: number): B[] =>
   blocks.filter(({ name }) => name.step > 0 && name.from === day && name.to === day + DAY)
+export const covers = ({ name }: Planned, from: number, to: number): boolean => name.from <= from && name.to >= to
 /** Whether these samples are none of those that the buckets were first made of. */
 const isLate = (raw: Planned, buckets: Planned): boolean => raw.oldest > buckets.oldest
+
+/** Whether what these buckets were first made of is gone: what there is of their time as it came has come since. @param raw samples as they came */
+export const standAlone = (buckets: Planned, raw: readonly Planned[]): boolean =>
+  !raw.some(block => within(block, buckets.name.from, buckets.name.to) && !isLate(block, buckets))
+/** Whether these buckets were made before those samples were in a block. */
+export const lacks = (buckets: Planned, raw: Planned): boolean => raw.name.generation > buckets.name.generation
 
 function merge<B extends Planned>(blocks: readonly B[], step: number, openMs: number, now: number): Job<B> | undefined {
   const mine = of(blocks, step)
@@ -127,7 +152,7 @@ function lacking(
 ): number[] {
   const newest = Math.max(...raw.map(({ name }) => name.generation))
   return stepsOf(retention, to, now).filter(
-    step => !of(blocks, step).some(({ name }) => name.from <= from && name.to >= to && name.generation > newest),
+    step => !of(blocks, step).some(buckets => covers(buckets, from, to) && buckets.name.generation > newest),
   )
 }
 
@@ -137,20 +162,43 @@ function thinOut<B extends Planned>(blocks: readonly B[], retention: Retention, 
     const to = from + DAY
     const inside = raw.filter(block => within(block, from, to))
     if (inside.length !== 1 || to + openMs > now) continue
-    const steps = lacking(blocks, inside, from, to, retention, now)
-    if (steps.length === 0) continue
-    const before =
-      [HOUR, MINUTE, 0].map(step => of(blocks, step).filter(({ name }) => isBefore(name, from))).find(({ length }) => length > 0) ?? []
-    const instead = bucketsOf(blocks, from).filter(({ name }) => steps.includes(name.step))
+    const lacked = lacking(blocks, inside, from, to, retention, now)
+    const wide = blocks.find(buckets => lacked.includes(buckets.name.step) && covers(buckets, from, to) && isWide(buckets))
+    if (wide !== undefined) {
+      const job = intoWide(blocks, wide)
+      if (job === undefined) continue
+      return job
+    }
+    if (lacked.length === 0) continue
+    const instead = bucketsOf(blocks, from).filter(({ name }) => lacked.includes(name.step))
     const late = instead.filter(buckets => isLate(inside[0]!, buckets))
-    return { is: 'thin', steps, from, to, blocks: inside, before, instead, late }
+    return { is: 'thin', steps: lacked, from, to, blocks: inside, before: beforeOf(blocks, from), instead, late }
   }
   return undefined
 }
 
-function expired<B extends Planned>(blocks: readonly B[], retention: Retention, now: number): Job<B> | undefined {
+const isWide = ({ name }: Planned): boolean => name.to - name.from > DAY
+const beforeOf = <B extends Planned>(blocks: readonly B[], from: number): B[] =>
+  [HOUR, MINUTE, 0].map(step => of(blocks, step).filter(({ name }) => isBefore(name, from))).find(({ length }) => length > 0) ?? []
+
+/** What came when its day was long merged into others: all of it at once, for the whole block is made anew, and is then younger than all of it. */
+function intoWide<B extends Planned>(blocks: readonly B[], wide: B): Job<B> | undefined {
+  const { step, from, to } = wide.name
+  const inside = of(blocks, 0).filter(block => within(block, from, to))
+  const days = new Set(inside.map(({ name }) => start(name.from, DAY)))
+  if (days.size < inside.length) return undefined
+  const late = inside.filter(block => lacks(wide, block))
+  return { is: 'thin', steps: [step], from, to, blocks: late, before: beforeOf(blocks, from), instead: [wide], late: [wide] }
+}
+
+function expired<B extends Planned>(blocks: readonly B[], retention: Retention, now: number, unwritten: number): Job<B> | undefined {
   const age: Readonly<Record<number, number>> = { 0: retention.rawMs, [MINUTE]: retention.minuteMs, [HOUR]: retention.hourMs }
-  const old = blocks.filter(block => block.name.to <= now - (age[block.name.step] ?? 0) && isInBuckets(blocks, block, retention, now))
+  const old = blocks.filter(
+    block =>
+      block.name.to <= now - (age[block.name.step] ?? 0) &&
+      (block.name.step > 0 || block.name.to < unwritten) &&
+      isInBuckets(blocks, block, retention, now),
+  )
   return old.length === 0 ? undefined : { is: 'delete', why: 'age', blocks: old }
 }
 

@@ -9,11 +9,12 @@ import { cardinalityOf } from './cardinality.ts'
 import { aggregatesFor, SampleColumns } from './chunk.ts'
 import { byAge, type Contents, type Places } from './contents.ts'
 import { appendAll, type Found, Gathered, readAll, toSamples } from './found.ts'
-import type { Head } from './head.ts'
+import { appendOne, type Head } from './head.ts'
 import { type LabelIndex, Selector } from './label-index.ts'
 import type { Notes } from './notes.ts'
-import { HOUR, MINUTE } from './plan.ts'
-import { bucketEnd, lastNumber, thin } from './thin.ts'
+import { HOUR, lacks, MINUTE, standAlone } from './plan.ts'
+import { reachOf } from './reach.ts'
+import { bucketEnd, joinBuckets, lastNumber, thin } from './thin.ts'
 
 export class Questions implements Store {
   readonly #contents: Contents
@@ -79,20 +80,18 @@ export class Questions implements Store {
     for (const block of [...raw.blocks, ...tier.blocks]) held.use(block.use())
     // What a rate begins with, or an instant selector sees at its first step, and more where a bucket stands for a range that is shorter.
     const after = from - step - (range > 0 && range < step ? step - range : 0)
-    const stretches = stretchesOf(tier.blocks, step, after, to)
-    const buckets = await this.#gather(tier, selectors, after, to, true)
-    const samples = new Gathered()
-    for (const stretch of stretches) {
-      if (stretch.raw) samples.addAll(await this.#gather(raw, selectors, stretch.from, stretch.to, true))
-    }
+    const stretches = stretchesOf({ tier: tier.blocks, raw, step, after, to })
+    const gathered = [await this.#gather(tier, selectors, after, to, true)]
+    for (const { samples, from, to } of stretches)
+      if (samples !== undefined) gathered.push(await this.#gather(samples, selectors, from, to, true))
     const wanted = range === 0 ? 0 : aggregatesFor(func)
     const own = new SampleColumns(0)
-    return samples.joined(buckets).map(({ labels, parts: [samples, buckets] }) => ({
+    return Gathered.together(gathered).map(({ labels, parts: [buckets, ...samples] }) => ({
       labels,
       read: lent => {
         const into = lent === true ? own : new SampleColumns(0)
         into.wanted = wanted
-        return readBuckets(step, stretches, { buckets, samples, after, to }, into)
+        return readBuckets(step, stretches, { buckets: buckets!, samples, after, to }, into)
       },
     }))
   }
@@ -100,14 +99,11 @@ export class Questions implements Store {
   /** The finest tier that reaches back as far as is asked for, or as any does: [ms] its step, 0 for samples as they came. */
   #tierFor(from: number, to: number): number {
     const tiers = [0, MINUTE, HOUR]
-    const firsts = tiers.map(step => {
-      const { blocks, heads } = this.#contents.places(step)
-      return Math.min(...blocks.map(({ first }) => first), ...heads.map(({ minTime }) => minTime))
-    })
-    const lacks = (i: number): boolean =>
-      from < firsts[i]! &&
-      this.#contents.blocks.some(({ name, first, last }) => name.step > tiers[i]! && first < firsts[i]! && last > from && first <= to)
-    return tiers.find((_, i) => !lacks(i)) ?? HOUR
+    const reaches = tiers.map(step => reachOf(this.#contents, step))
+    const isShort = (i: number): boolean =>
+      from < reaches[i]! &&
+      this.#contents.blocks.some(({ name, first, last }) => name.step > tiers[i]! && first <= reaches[i]! && last > from && first <= to)
+    return tiers.find((_, i) => !isShort(i)) ?? HOUR
   }
 
   async series(selectors: readonly (readonly Matcher[])[], from: number, to: number): Promise<readonly Labels[]> {
@@ -169,38 +165,83 @@ export class Questions implements Store {
   }
 }
 
-/** What is in (from, to] is buckets, or `raw`: samples that become buckets. */
+/** What is in (from, to]. */
 interface Stretch {
   readonly from: number
   readonly to: number
-  readonly raw: boolean
+  /**
+   * `buckets` as they are kept; `samples` that become buckets: where there are none yet, or where they lack what came late; `both`: buckets, the samples of
+   * which are gone, and what came late.
+   */
+  readonly of: 'buckets' | 'samples' | 'both'
+  /** where they are; undefined: of buckets alone */
+  readonly samples: Places | undefined
+  /** epoch ms: a bucket that ends later bears the time of its last sample */
+  readonly until: number
+}
+
+interface Tier {
+  readonly tier: readonly Block[]
+  /** samples as they came */
+  readonly raw: Places
+  readonly step: number
+  readonly after: number
+  readonly to: number
 }
 
 /** From a border of buckets on to `to`, by turns. */
-function stretchesOf(blocks: readonly Block[], step: number, after: number, to: number): Stretch[] {
+function stretchesOf({ tier, raw, step, after, to }: Tier): Stretch[] {
   const stretches: Stretch[] = []
   let at = bucketEnd(after, step) === after ? after : bucketEnd(after, step) - step
-  for (const { name } of blocks.toSorted(byAge)) {
+  for (const buckets of tier.toSorted(byAge)) {
+    const { name } = buckets
     if (name.to <= at || name.from >= to) continue
-    if (name.from > at) stretches.push({ from: at, to: name.from, raw: true })
-    stretches.push({ from: Math.max(at, name.from), to: Math.min(to, name.to), raw: false })
-    at = Math.min(to, name.to)
+    if (name.from > at) stretches.push({ from: at, to: name.from, of: 'samples', samples: raw, until: to })
+    const [begin, end] = [Math.max(at, name.from), Math.min(to, name.to)]
+    const late = lateFor(buckets, raw, begin, end)
+    // Up to the first that came late they are as they were.
+    const change = Math.min(end, Math.max(begin, bucketEnd(late.first, step) - step))
+    if (begin < change) stretches.push({ from: begin, to: change, of: 'buckets', samples: undefined, until: to })
+    if (change < end) {
+      const alone = standAlone(buckets, raw.blocks)
+      const samples = alone ? late.places : raw
+      stretches.push({ from: change, to: end, of: alone ? 'both' : 'samples', samples, until: Number.POSITIVE_INFINITY })
+    }
+    at = end
   }
-  if (at < to) stretches.push({ from: at, to, raw: true })
+  if (at < to) stretches.push({ from: at, to, of: 'samples', samples: raw, until: to })
   return stretches
 }
 
-/** The buckets that end in (after, to], and one that is not over at `to`. */
+/** Where there are samples in (from, to] that these buckets lack, and epoch ms of the first. */
+function lateFor(buckets: Block, raw: Places, from: number, to: number): { readonly places: Places; readonly first: number } {
+  const blocks = raw.blocks.filter(block => lacks(buckets, block) && block.last > from && block.first <= to)
+  const heads = raw.heads.filter(({ minTime, maxTime }) => maxTime > from && minTime <= to)
+  const first = Math.min(...blocks.map(({ first }) => first), ...heads.map(({ minTime }) => minTime))
+  return { places: { blocks, heads }, first }
+}
+
+/** The buckets that end in (after, to], and one that is not over at `to`. @param of `samples`: by stretch that has some, in their order */
 function readBuckets(
   step: number,
   stretches: readonly Stretch[],
-  of: { readonly buckets: readonly Found[]; readonly samples: readonly Found[]; readonly after: number; readonly to: number },
+  of: { readonly buckets: readonly Found[]; readonly samples: readonly (readonly Found[])[]; readonly after: number; readonly to: number },
   into: SampleColumns,
 ): Samples {
   into.clear()
-  for (const { from, to, raw } of stretches) {
-    if (!raw) appendAll(of.buckets, from, to, into)
-    else if (of.samples.length > 0) thin(readAll(of.samples, from, to), step, lastNumber(into), into, of.to)
+  let next = 0
+  for (const { from, to, of: what, samples: places, until } of stretches) {
+    const samples = places === undefined ? none : of.samples[next++]!
+    if (what === 'samples') {
+      if (samples.length > 0) thin(readAll(samples, from, to), step, lastNumber(into), into, until)
+    } else if (samples.length === 0) appendAll(of.buckets, from, to, into)
+    else {
+      const last = lastNumber(into)
+      const late = new SampleColumns(0)
+      thin(readAll(samples, from, to), step, last, late)
+      const joined = joinBuckets(readAll(of.buckets, from, to), late, step, last)
+      for (let k = 0; k < joined.length; k++) appendOne(joined, k, into)
+    }
   }
   into.keep(0, of.after, of.to)
   const [first, min, max, sum, count, increase] = into
@@ -209,6 +250,7 @@ function readBuckets(
   return toSamples(into, { step, first, min, max, sum, count, increase })
 }
 const unread = new Float64Array(0)
+const none: readonly Found[] = []
 type Six = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, Float64Array]
 
 const selectorsOf = (selectors: readonly (readonly Matcher[])[]): Selector[] => selectors.map(matchers => new Selector(matchers))

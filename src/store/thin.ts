@@ -100,12 +100,15 @@ function withResets(samples: SampleColumns, from: number, last: number): FloatHi
 
 /**
  * Buckets of a day that is over, with samples that came too late for it. Where both have a bucket, nobody knows any more in which order its samples were: what
- * it ends with, begins with and has grown by stays as it was.
+ * it ends with, begins with and has grown by within stays as it was.
+ * @param before the last number there was before all of them, as `thin` was told it
  */
-export function joinBuckets(known: SampleColumns, late: SampleColumns, step: number): SampleColumns {
+export function joinBuckets(known: SampleColumns, late: SampleColumns, step: number, before: number): SampleColumns {
   const joined = new SampleColumns(known.length + late.length)
   joined.beginAggregates()
   let [k, l] = [0, 0]
+  /** the last number before, of either and of both */
+  const last = { known: before, late: before, joined: before }
   while (k < known.length || l < late.length) {
     const end = Math.min(endOf(known, k, step), endOf(late, l, step))
     const mine = partsOf(known, k, end)
@@ -116,14 +119,35 @@ export function joinBuckets(known: SampleColumns, late: SampleColumns, step: num
       appendOne(mine.held === undefined ? late : known, held, joined)
       const at = joined.length - 1
       joined.time[at] = marker === undefined ? end : end - 1
+      growFrom(joined, at, mine.held === undefined ? last.late : last.known, last.joined)
       if (mine.held !== undefined && theirs.held !== undefined) addTo(joined, at, late, theirs.held)
     }
+    if (mine.held !== undefined) last.known = numberAt(known, mine.held, last.known)
+    if (theirs.held !== undefined) last.late = numberAt(late, theirs.held, last.late)
+    if (held !== undefined) last.joined = numberAt(joined, joined.length - 1, last.joined)
     if (marker !== undefined) appendOne(mine.marker === undefined ? late : known, marker, joined)
     k = mine.next
     l = theirs.next
   }
   return joined
 }
+
+/** How much a counter has grown from `last`, where that is known, to `value`. */
+const grownFrom = (last: number, value: number): number => (Number.isNaN(last) ? 0 : value < last ? value : value - last)
+
+/** What comes last before a bucket is another number than was thought when it was made. */
+function growFrom(buckets: SampleColumns, at: number, thought: number, last: number): void {
+  const [first, increase] = [buckets.aggregates![FIRST]!, buckets.aggregates![INCREASE]!]
+  const more = grownFrom(last, first[at]!) - grownFrom(thought, first[at]!)
+  // Without numbers it has no first one.
+  if (more === 0 || Number.isNaN(more)) return
+  const grown = increase[at]! + more
+  const decimal = Math.round(grown * 1e4) / 1e4
+  increase[at] = Math.abs(decimal - grown) < 1e-9 ? decimal : grown
+}
+
+const numberAt = (buckets: SampleColumns, i: number, otherwise: number): number =>
+  buckets.histograms?.[i] === undefined ? buckets.value[i]! : otherwise
 
 const endOf = ({ time, length }: SampleColumns, i: number, step: number): number =>
   i < length ? bucketEnd(time[i]!, step) : Number.POSITIVE_INFINITY

@@ -47,7 +47,9 @@ export class Upkeep {
     for (;;) {
       const good = contents.blocks.filter(block => !this.#bad.has(block))
       const [retention, now] = [this.#retention, clock.now()]
-      const job = deletes ? nextDeletion(good, retention, now) : nextJob(good, retention, this.#openMs + flushMs, now)
+      const unwritten = Math.min(...contents.heads.map(({ minTime }) => minTime))
+      // Where there is no room, it comes before what is still to be written.
+      const job = deletes ? nextDeletion(good, retention, now) : nextJob(good, retention, this.#openMs + flushMs, now, unwritten)
       if (job === undefined) return
       try {
         await this.#do(contents, job)
@@ -127,7 +129,7 @@ async function thinBlocks(
         const there = late.findIndex(({ name }) => name.step === steps[i])
         const part = there < 0 ? undefined : parts[firstLate + there]
         if (part === undefined) await add(labels, buckets)
-        else await add(labels, joinBuckets(readAll([part], from, to, known), buckets, steps[i]!))
+        else await add(labels, joinBuckets(readAll([part], from, to, known), buckets, steps[i]!, last))
       }
     }
   }

@@ -6,11 +6,12 @@ import type { Labels } from '../model/labels.ts'
 import type { Matcher } from '../model/matcher.ts'
 import type { Block } from './block.ts'
 import type { SampleColumns } from './chunk.ts'
-import { byAge, type Contents } from './contents.ts'
+import { byAge, type Contents, type Places } from './contents.ts'
 import { appendAll, type Found } from './found.ts'
 import { Selector } from './label-index.ts'
-import { HOUR, MINUTE } from './plan.ts'
+import { covers, HOUR, lacks, MINUTE } from './plan.ts'
 import { selectAny } from './questions.ts'
+import { reachOf } from './reach.ts'
 
 /** [series] whose chunks are in memory at once, or one more group of them */
 const AT_ONCE = 256
@@ -79,11 +80,19 @@ function sourcesOf(contents: Contents, { from, to }: Wanted): Source[] {
   const sources: Source[] = []
   let end = to
   for (const step of [0, MINUTE, HOUR]) {
-    const { blocks, heads } = contents.places(step)
     if (end > from) sources.unshift({ step, from, to: end })
-    end = Math.min(end, ...[...blocks.map(({ first }) => first), ...heads.map(({ minTime }) => minTime)].map(first => first - 1))
+    end = Math.min(end, reachOf(contents, step))
   }
   return sources.map((source, i) => (i === 0 ? source : { ...source, from: Math.max(from, sources[i - 1]!.to) }))
+}
+
+/** Among buckets, also what came late and is not in them yet. */
+function placesOf(contents: Contents, { step }: Source): Places {
+  const raw = contents.places(0)
+  if (step === 0) return raw
+  const { blocks } = contents.places(step)
+  const isIn = (block: Block) => blocks.some(one => covers(one, block.name.from, block.name.to) && !lacks(one, block))
+  return { blocks: [...blocks, ...raw.blocks.filter(block => !isIn(block))], heads: raw.heads }
 }
 
 async function find(contents: Contents, sources: readonly Source[], { selectors: wanted, groupOf }: Wanted): Promise<Entry[]> {
@@ -95,7 +104,7 @@ async function find(contents: Contents, sources: readonly Source[], { selectors:
     return entry
   }
   for (const source of sources) {
-    const { blocks, heads } = contents.places(source.step)
+    const { blocks, heads } = placesOf(contents, source)
     for (const block of blocks.toSorted(byAge)) {
       if (block.last <= source.from || block.first > source.to) continue
       const index = await block.index()
@@ -132,14 +141,12 @@ async function load(entries: readonly Entry[]): Promise<void> {
 
 /** What is in a head is there already, and younger than blocks. */
 function addHeads(contents: Contents, sources: readonly Source[], entries: readonly Entry[]): void {
-  const source = sources.find(({ step }) => step === 0)
-  if (source === undefined) return
   for (const head of contents.heads) {
     for (const { labels, parts } of entries) {
       const series = head.find(labels.key)
       if (series === undefined) continue
       const found: Found = { labels, count: head.countOf(series), read: (from, to, into) => head.read(series, from, to, into) }
-      parts.push({ source, found })
+      for (const source of sources) if (head.has(series, source.from, source.to)) parts.push({ source, found })
     }
   }
 }

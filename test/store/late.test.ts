@@ -1,6 +1,7 @@
 /** Samples that come when their day is over, merged, thinned out, or gone. */
 import { describe, expect, test } from 'vitest'
 import type { Samples } from '../../src/model/query.ts'
+import { SampleColumns } from '../../src/store/chunk.ts'
 import { Incoming } from '../../src/store/incoming.ts'
 import { DAY, HOUR, MINUTE } from '../../src/store/plan.ts'
 import type { TimeSeriesStore } from '../../src/store/store.ts'
@@ -13,10 +14,10 @@ const every = 10 * MINUTE
 const anyAge = { outOfOrderMs: 30 * DAY }
 
 /** Four days of `g`; as they came, the first are gone. */
-async function fourDays() {
+async function fourDays(days = 4) {
   const clock = new VirtualClock(D)
   const opened = await openStore(new MemoryDisk(), clock, anyAge)
-  for (let now = D; now < D + 4 * DAY; ) {
+  for (let now = D; now < D + days * DAY; ) {
     await clock.advance(HOUR)
     const incoming = new Incoming()
     for (const end = now + HOUR; now < end; ) incoming.number(handle('g'), (now += every), now / HOUR)
@@ -96,6 +97,99 @@ describe('a day whose samples are gone, and only buckets are left', () => {
       expect([time.length, tier!.count[found], tier!.sum[found]], `operation ${nth}`).toEqual([144, 2, t / HOUR + 999])
       expect(await shown(again.store, 'new', D, D + DAY), `operation ${nth}`).toEqual([`{} ${t}:7`])
       expect(raw(again.disk, D)).toEqual([])
+      if (failed) interrupted++
+    }
+    expect(interrupted).toBeGreaterThan(25)
+  })
+})
+
+describe('days that are gone, and whose buckets are merged with those of other days', () => {
+  const wide = (disk: MemoryDisk) => [...disk.files.keys()].filter(path => path.includes(`/${MINUTE}-${D}-${D + 10 * DAY}-`))
+  const [early, later] = [D + 2 * DAY + 5 * HOUR, D + 6 * DAY + 5 * HOUR]
+  const late = batch(['g', early, 999], ['g', early + 5 * MINUTE, (early + 5 * MINUTE) / HOUR], ['g', later, 7], ['new', later + 1, 8])
+
+  const check = async (store: TimeSeriesStore, days: number, what = '') => {
+    const { time, tier } = await read(store, 'g', D, D + days * DAY)
+    const { count, sum, max, increase } = tier!
+    const at = (t: number) => Array.from(time).indexOf(t)
+    expect([time.length, ...[early, later].map(t => [count[at(t)], sum[at(t)], max[at(t)]])], what).toEqual([
+      144 * days + 1,
+      [2, early / HOUR + 999, 999 > early / HOUR ? 999 : early / HOUR],
+      [2, later / HOUR + 7, later / HOUR],
+    ])
+    // What comes between two that are known takes its part of what the counter had grown by between them.
+    const between = at(early + 5 * MINUTE)
+    expect(count[between], what).toBe(1)
+    expect(increase[between]! + increase[between + 1]!, what).toBeCloseTo(every / HOUR, 3)
+    expect(increase[between], what).toBeCloseTo(every / HOUR / 2, 3)
+    expect(await shown(store, 'new', D, D + days * DAY), what).toEqual([`{} ${later + MINUTE}:8`])
+  }
+
+  test('what comes late is in the answer at once, and in them in the end', async () => {
+    const { store, disk, clock } = await fourDays(12)
+    expect(wide(disk).length).toBe(1)
+    await store.append(late)
+    await check(store, 10, 'at once')
+    await store.seal()
+    await check(store, 10, 'sealed')
+    await hoursGoBy(store, clock, 3)
+    expect([wide(disk).length, raw(disk, D + 2 * DAY), raw(disk, D + 6 * DAY)]).toEqual([1, [], []])
+    await check(store, 10, 'in the end')
+    await store.append(batch(['new', early, 5]))
+    await hoursGoBy(store, clock, 3)
+    expect(await shown(store, 'new', D, D + 10 * DAY)).toEqual([`{} ${early}:5 ${later + MINUTE}:8`])
+    // What it takes to answer for days that have samples is not read from buckets for one that came late.
+    const recent = await read(store, 'g', clock.now() - 20 * HOUR, clock.now())
+    expect(recent.tier).toBeUndefined()
+  })
+
+  test('a sample that is late does not hide the buckets between it and samples as they came', async () => {
+    const { store, clock } = await fourDays(12)
+    const before = await shown(store, 'g', D + DAY, clock.now())
+    const walked = async () => {
+      const columns = new SampleColumns()
+      let times: number[] = []
+      for await (const some of store.walk({ selectors: [[]], from: D, to: clock.now(), groupOf: () => '' })) {
+        for (const { labels, read } of some) {
+          read(columns)
+          if (labels.name === 'g') times = Array.from(columns.time.subarray(0, columns.length))
+        }
+      }
+      return times
+    }
+    const taken = await walked()
+    await store.append(batch(['g', D + HOUR + 1, 1]))
+    for (const [what, time] of [
+      ['in the head', D + HOUR + 1],
+      ['in its bucket', D + HOUR + MINUTE],
+    ] as const) {
+      expect(await shown(store, 'g', D + DAY, clock.now()), what).toEqual(before)
+      expect(await walked(), what).toEqual([...taken, time].sort((a, b) => a - b))
+      await writtenOut(store, clock)
+    }
+  })
+
+  test('once, whichever operation of the disk fails and however often the process is killed', async () => {
+    const begun = await fourDays(12)
+    await begun.store.append(late)
+    const at = begun.clock.now()
+    let interrupted = 0
+    for (let nth = 1, failed = true; failed; nth++) {
+      const clock = new VirtualClock(at)
+      const { store, disk } = await openStore(begun.disk.after('kill'), clock, anyAge)
+      const since = disk.operations
+      failed = false
+      disk.before = (_, __, count) => {
+        if (count !== since + nth) return
+        failed = true
+        throw failure('EIO')
+      }
+      await writtenOut(store, clock)
+      disk.before = () => {}
+      const again = await openStore(disk.after('kill'), clock, anyAge)
+      await writtenOut(again.store, clock)
+      await check(again.store, 10, `operation ${nth}`)
+      expect([wide(again.disk).length, raw(again.disk, D + 2 * DAY)], `operation ${nth}`).toEqual([1, []])
       if (failed) interrupted++
     }
     expect(interrupted).toBeGreaterThan(25)

@@ -53,6 +53,17 @@ test.each<[string, string[], number, string | undefined, Partial<typeof retentio
   ['beside the day itself it stays, for it is merged with it', ['r:0-24#9<1@25', 'r:4-6#5@40', ...thinned], 41, 'merge 0 0-24: 9 5'],
   ['and is deleted then', ['r:4-6#30', 'm:0-24#33<1', 'h:0-24#34<1'], 60, 'delete replaced: 30'],
   ['not before it is in all of them', ['r:4-6#30', 'm:0-24#33<1', 'h:0-24#21<1'], 60, 'thin 3600000 0-24: 30 into 21'],
+  ['beside buckets of many days it goes into them', ['r:28-30#30', 'm:0-240#20<1', 'h:0-720#21<1'], 300, 'thin 60000 0-240: 30 into 20'],
+  ['…, of each tier by turns', ['r:28-30#30', 'm:0-240#31<1', 'h:0-720#21<1'], 300, 'thin 3600000 0-720: 30 into 21'],
+  ['and is deleted then', ['r:28-30#30', 'm:0-240#31<1', 'h:0-720#32<1'], 300, 'delete replaced: 30'],
+  [
+    'all that came for those days goes into them at once',
+    ['r:4-6#29', 'r:28-30#30', 'm:0-240#20<1', 'h:0-720#21<1'],
+    300,
+    'thin 60000 0-240: 29 30 into 20',
+  ],
+  ['but for what is in them already', ['r:4-6#30', 'r:28-30#19', 'm:0-240#20<1', 'h:0-720#18<1'], 300, 'thin 60000 0-240: 30 into 20'],
+  ['and not before each day has settled', ['r:4-6#28@40', 'r:4-6#29@299.9', 'r:28-30#30', 'm:0-240#20<1', 'h:0-720#21<1'], 300, undefined],
   ['samples that are old, and have buckets', [day, ...thinned], 48, 'delete age: 9'],
   ['samples that are old, and have none: not yet', ['r:0-24#9@47.5', 'r:4-6#10@47.5'], 48, undefined],
   ['no tiers are kept', ['r:0-24#9@25'], 48, 'delete age: 9', { minuteMs: 0, hourMs: 0 }],
@@ -76,6 +87,17 @@ test.each<[string, string[], number, string | undefined, Partial<typeof retentio
           ? `thin ${job.steps} ${span(job)}: ${numbers(job.blocks)}${job.late.length > 0 ? ` into ${numbers(job.late)}` : job.instead.length > 0 ? ` instead ${numbers(job.instead)}` : ''}`
           : `delete ${job.why}: ${numbers(job.blocks)}`
   expect(shown).toBe(wanted)
+})
+
+test('a day is kept as it came while there is something of it that is in no block yet', () => {
+  const blocks = [day, ...thinned].map(block)
+  const at = (unwritten: number) => nextJob(blocks, retention, open, D + 48 * HOUR, unwritten)?.is
+  expect([at(D - 1), at(D + 24 * HOUR), at(D + 24 * HOUR + 1), at(Number.POSITIVE_INFINITY)]).toEqual([
+    undefined,
+    undefined,
+    'delete',
+    'delete',
+  ])
 })
 
 test('buckets are merged to wide blocks when their samples are gone', () => {
