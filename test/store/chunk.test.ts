@@ -195,9 +195,11 @@ test('buckets: every column bit by bit, whatever is in it', () => {
     () => Math.floor(r() * 100),
     () => Math.round(r() * 1e4) / 100,
     () => r(),
+    () => Math.floor(r() * 2 ** 49),
+    () => -Math.round(r() * 2 ** 30) / 1e4,
     () => [Number.NaN, -0, 0, Infinity, 2 ** 40 + 0.5][Math.floor(r() * 5)]!,
   ]
-  for (let round = 0; round < 200; round++) {
+  for (let round = 0; round < 300; round++) {
     const samples = new SampleColumns(4)
     const aggregates = samples.beginAggregates().map(() => kinds[Math.floor(r() * kinds.length)]!)
     const value = kinds[Math.floor(r() * kinds.length)]!
@@ -211,11 +213,16 @@ test('buckets: every column bit by bit, whatever is in it', () => {
       aggregates.forEach((next, k) => void (columns[k]![at] = k === 5 && counts && r() < 0.95 ? samples.value[at]! - before : next()))
     }
     const bytes = bytesOf(samples)
-    const read = new SampleColumns(1)
-    readChunk(bytes, 0, samples.length, read)
-    for (const [k, column] of samples.aggregates!.entries())
-      expect(read.aggregates![k]!.subarray(0, samples.length)).toEqual(column.subarray(0, samples.length))
-    expect(read.value.subarray(0, samples.length)).toEqual(samples.value.subarray(0, samples.length))
+    for (const decode of [
+      readChunk,
+      (...[of, at, length, into]: Parameters<typeof readChunk>) => decodeChunk(of, at, of.length - SLACK, length, into),
+    ]) {
+      const read = new SampleColumns(1)
+      decode(bytes, 0, samples.length, read)
+      for (const [k, column] of samples.aggregates!.entries())
+        expect(read.aggregates![k]!.subarray(0, samples.length)).toEqual(column.subarray(0, samples.length))
+      expect(read.value.subarray(0, samples.length)).toEqual(samples.value.subarray(0, samples.length))
+    }
   }
 })
 
@@ -258,6 +265,19 @@ describe('of buckets both decoders read the same, and only the aggregates that a
         expect(read.aggregates![k]!.subarray(0, read.length), name).toEqual(all.aggregates![k]!.subarray(0, all.length))
       }
     }
+  })
+
+  test('whole numbers so large that rounding to four decimal places changes them', () => {
+    const large = 8_812_654_036_467_431
+    expect(Math.round(large * 1e4) / 1e4).not.toBe(large)
+    const samples = new SampleColumns(64)
+    for (const column of samples.beginAggregates().slice(0, 5)) column.fill(1)
+    for (let i = 0; i < 64; i++) samples.push(i * 60_000, i % 2 === 0 ? 0 : large)
+    const bytes = bytesOf(samples)
+    const [all, read] = [new SampleColumns(), new SampleColumns()]
+    readChunk(bytes, 0, samples.length, all)
+    decodeChunk(bytes, 0, bytes.length - SLACK, samples.length, read)
+    for (const of of [all, read]) expect(Array.from(of.aggregates![5]!.subarray(0, 64))).toEqual(new Array(64).fill(0))
   })
 
   test('a stale marker among them', () => {

@@ -53,69 +53,143 @@ function varint(): u64 {
   return width == 0 ? 0 : u64.MAX_VALUE >> (64 - width)
 }
 
-/** How an integer becomes what is stored: a time, on the line through the first, or a value, divided by a power of ten. */
-@inline function put(into: usize, i: i32, value: i64, first: i64, step: i64, power: f64): void {
-  const whole = (value + first + (i as i64) * step) as f64
-  store<f64>(into + ((i as usize) << 3), power == 1 ? whole : whole / power)
+// Where a stream of integers has come to: the last one, and its distance from the one before, both with the line in them. A loop has them in variables of its own.
+let value: i64 = 0
+let slope: i64 = 0
+
+@inline function put(into: usize, i: i32, whole: i64): void {
+  store<f64>(into + ((i as usize) << 3), whole as f64)
 }
 
-function ints(into: usize, count: i32, first: i64, step: i64, power: f64): void {
+/**
+ * The integers, each with what the line first + i × step has there. By order that is a step more of each residual, or of the first slope: nothing is
+ * multiplied.
+ */
+function ints(into: usize, count: i32, first: i64, step: i64): void {
   const mode = u8read()
   const order = (mode & 3) as i32
-  let value: i64 = 0
-  let slope: i64 = 0
+  value = first
+  slope = step
   if (order > 0 && count > 0) {
-    value = signed()
-    put(into, 0, value, first, step, power)
+    value += signed()
+    put(into, 0, value)
   }
   if (order > 1 && count > 1) {
-    slope = signed()
+    slope += signed()
     value += slope
-    put(into, 1, value, first, step, power)
+    put(into, 1, value)
   }
-  let i = order
-  if ((mode & 4) != 0) {
-    if (count <= order) return
-    const residual = signed()
-    for (; i < count; i++) {
-      if (order == 0) value = residual
-      else if (order == 1) value += residual
-      else value += slope += residual
-      put(into, i, value, first, step, power)
-    }
+  if (count <= order) return
+  if ((mode & 4) == 0) {
+    for (let i = order; i < count; i += BLOCK) block(into + ((i as usize) << 3), min(count - i, BLOCK), order, step)
     return
   }
-  while (i < count) {
-    const end = min(i + BLOCK, count)
-    const begin = i
-    const head = u8read()
-    const width = head & 0x3f
-    const sparse = (head & 0x40) != 0
-    const least: i64 = sparse || (head & 0x80) != 0 ? 0 : signed()
-    let marks: u32 = 0
-    if (sparse) {
-      marks = load<u32>(at)
-      at += 4
+  const residual = signed()
+  if (order == 0) progression(into, count, value + residual, step)
+  else if (order == 1) progression(into, count, value, residual + step)
+  else {
+    for (let i = order; i < count; i++) {
+      value += slope += residual
+      put(into, i, value)
     }
-    const mask = maskOf(width)
-    const base = at
-    let bit: u32 = 0
-    for (; i < end; i++) {
-      let residual: i64
-      if (!sparse) {
-        residual = least + (field(base, bit, width, mask) as i64)
-        bit += width
-      } else if (((marks >> (i - begin)) & 1) != 0) {
-        residual = unzigzag(field(base, bit, width, mask))
-        bit += width
-      } else residual = 0
-      if (order == 0) value = residual
-      else if (order == 1) value += residual
-      else value += slope += residual
-      put(into, i, value, first, step, power)
-    }
-    at = base + ((bit + 7) >> 3)
   }
+}
+
+/** from + i × step: whole numbers that doubles hold, so that adding them up loses nothing. */
+function progression(into: usize, count: i32, from: i64, step: i64): void {
+  const end = into + ((count as usize) << 3)
+  const by = f64x2.splat((step * 4) as f64)
+  let low = f64x2(from as f64, (from + step) as f64)
+  let high = f64x2.add(low, f64x2.splat((step * 2) as f64))
+  let to = into
+  for (; to + 32 <= end; to += 32) {
+    v128.store(to, low)
+    v128.store(to, high, 16)
+    low = f64x2.add(low, by)
+    high = f64x2.add(high, by)
+  }
+  from += (((to - into) >> 3) as i64) * step
+  for (; to < end; to += 8) {
+    store<f64>(to, from as f64)
+    from += step
+  }
+}
+
+/** `count` integers, 32 at most. */
+function block(into: usize, count: i32, order: i32, step: i64): void {
+  const head = u8read()
+  const width = head & 0x3f
+  const sparse = (head & 0x40) != 0
+  const least: i64 = sparse || (head & 0x80) != 0 ? 0 : signed()
+  // Above that a field may lie in nine bytes.
+  if (sparse || width > 57) return rareBlock(into, count, order, step, width, sparse, least)
+  const mask = maskOf(width)
+  const end = into + ((count as usize) << 3)
+  let bit = at << 3
+  let here = value
+  if (order == 1) {
+    const more = least + step
+    for (; into < end; into += 8) {
+      here += more + (narrow(bit, mask) as i64)
+      bit += width
+      store<f64>(into, here as f64)
+    }
+  } else if (order == 2) {
+    let by = slope
+    for (; into < end; into += 8) {
+      by += least + (narrow(bit, mask) as i64)
+      here += by
+      bit += width
+      store<f64>(into, here as f64)
+    }
+    slope = by
+  } else {
+    here += least
+    for (; into < end; into += 8) {
+      store<f64>(into, (here + (narrow(bit, mask) as i64)) as f64)
+      here += step
+      bit += width
+    }
+    here -= least
+  }
+  value = here
+  at = (bit + 7) >> 3
+}
+
+@inline function narrow(bit: usize, mask: u64): u64 {
+  return (load<u64>(bit >> 3) >> (bit & 7)) & mask
+}
+
+function rareBlock(into: usize, count: i32, order: i32, step: i64, width: u32, sparse: bool, least: i64): void {
+  let marks: u32 = 0xffffffff
+  if (sparse) {
+    marks = load<u32>(at)
+    at += 4
+  }
+  const mask = maskOf(width)
+  const base = at
+  let bit: u32 = 0
+  let here = value
+  let by = slope
+  for (let i = 0; i < count; i++) {
+    let residual = least
+    if (((marks >> i) & 1) != 0) {
+      const stored = field(base, bit, width, mask)
+      residual += sparse ? unzigzag(stored) : (stored as i64)
+      bit += width
+    }
+    if (order == 0) {
+      put(into, i, here + residual)
+      here += step
+      continue
+    }
+    if (order == 1) here += residual + step
+    else here += by += residual
+    put(into, i, here)
+  }
+  value = here
+  slope = by
+  at = base + ((bit + 7) >> 3)
 }
 
 function xors(into: usize, count: i32): void {
@@ -164,7 +238,15 @@ function numbers(kind: u32, into: usize, count: i32): void {
   if (kind != SCALED) return xors(into, count)
   let power: f64 = 1
   for (let left = u8read(); left > 0; left--) power *= 10
-  ints(into, count, 0, 0, power)
+  ints(into, count, 0, 0)
+  if (power != 1) divide(into, count, power)
+}
+
+function divide(into: usize, count: i32, power: f64): void {
+  const end = into + ((count as usize) << 3)
+  const by = f64x2.splat(power)
+  for (; into + 16 <= end; into += 16) v128.store(into, f64x2.div(v128.load(into), by))
+  if (into < end) store<f64>(into, load<f64>(into) / power)
 }
 
 /** Past what `numbers` would read. */
@@ -244,16 +326,50 @@ function aggregates(value: usize, into: usize, count: i32, wanted: u32): void {
   }
 }
 
-@inline function rounded(value: f64, decimal: bool): f64 {
-  return decimal ? Math.round(value * 1e4) / 1e4 : value
+/** Adds to each but the first what its value is more than the one before. */
+function addDifferences(value: usize, column: usize, count: i32, decimal: bool): void {
+  if (count == 0) return
+  if (decimal && (!isWhole(value, count) || !isWhole(column, count))) return addDecimalDifferences(value, column, count)
+  const end = column + ((count as usize) << 3)
+  for (column += 8; column + 16 <= end; column += 16, value += 16) {
+    v128.store(column, f64x2.add(f64x2.sub(v128.load(value, 8), v128.load(value)), v128.load(column)))
+  }
+  if (column < end) store<f64>(column, load<f64>(value, 8) - load<f64>(value) + load<f64>(column))
 }
 
-function addDifferences(value: usize, column: usize, count: i32, decimal: bool): void {
-  for (let i: usize = 0; i < (count as usize); i++) {
-    const at = i << 3
-    const difference: f64 = i == 0 ? 0 : rounded(load<f64>(value + at) - load<f64>(value + at - 8), decimal)
-    store<f64>(column + at, rounded(difference + load<f64>(column + at), decimal))
+/** Whether all are whole and small: then sums of a few have no decimal places, and rounding to four of them changes nothing. */
+function isWhole(column: usize, count: i32): bool {
+  const end = column + ((count as usize) << 3)
+  const most = f64x2.splat(2 ** 37)
+  let all = i64x2.splat(-1)
+  for (; column + 16 <= end; column += 16) {
+    const two = v128.load(column)
+    all = v128.and(all, v128.and(f64x2.eq(f64x2.trunc(two), two), f64x2.lt(f64x2.abs(two), most)))
   }
+  if (!i64x2.all_true(all)) return false
+  if (column == end) return true
+  const last = load<f64>(column)
+  return trunc(last) == last && abs(last) < 2 ** 37
+}
+
+/** To four decimal places, as Math.round does it: halves go up. */
+@inline function rounded(two: v128): v128 {
+  const times = f64x2.mul(two, f64x2.splat(1e4))
+  const up = f64x2.ceil(times)
+  const kept = f64x2.le(f64x2.sub(up, f64x2.splat(0.5)), times)
+  return f64x2.div(v128.bitselect(up, f64x2.sub(up, f64x2.splat(1)), kept), f64x2.splat(1e4))
+}
+
+function addDecimalDifferences(value: usize, column: usize, count: i32): void {
+  const end = column + ((count as usize) << 3)
+  store<f64>(column, f64x2.extract_lane(rounded(f64x2.splat(load<f64>(column))), 0))
+  for (column += 8; column + 16 <= end; column += 16, value += 16) {
+    const difference = rounded(f64x2.sub(v128.load(value, 8), v128.load(value)))
+    v128.store(column, rounded(f64x2.add(difference, v128.load(column))))
+  }
+  if (column == end) return
+  const difference = rounded(f64x2.splat(load<f64>(value, 8) - load<f64>(value)))
+  store<f64>(column, f64x2.extract_lane(rounded(f64x2.add(difference, f64x2.splat(load<f64>(column)))), 0))
 }
 
 /**
@@ -266,7 +382,7 @@ export function decode(chunk: usize, count: i32, time: usize, value: usize, star
   if ((flags & HISTOGRAMS) != 0 || (flags & KIND) > XOR || count == 0) return -1
   const first = signed()
   const step = varint() as i64
-  ints(time, count, first, step, 1)
+  ints(time, count, first, step)
   let stale: usize = 0
   if ((flags & STALE) != 0) {
     stale = at
