@@ -80,7 +80,7 @@ export class Filler {
         if (outcomes[result] === 'appended' || outcomes[result] === 'duplicate') this.samples++
         else this.refused++
       }
-      await this.#store.maintain()
+      await this.#store.flush()
     })
   }
 

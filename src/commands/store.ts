@@ -226,7 +226,7 @@ const settings = (directory: string): StoreSettings => ({
     maxIndexBytes: 128 * 2 ** 20,
     maxSelectBytes: Number.POSITIVE_INFINITY,
   },
-  retention: { rawMs: YEARS, minuteMs: 0, hourMs: 0, maxBytes: 0 },
+  retention: { rawMs: YEARS, minuteMs: YEARS, hourMs: YEARS, maxBytes: 0 },
 })
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
@@ -309,7 +309,7 @@ async function importAll({ directory, more }: Asked, outside: Outside): Promise<
       )
     }
     await opened.seal()
-    await opened.maintain()
+    await opened.flush()
   } finally {
     await opened.close()
   }

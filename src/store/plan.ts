@@ -62,6 +62,10 @@ export function nextJob<B extends Planned>(
   )
 }
 
+/** The next job of those that change nothing but in how many blocks samples lie that are as they came. */
+export const nextMerge = <B extends Planned>(blocks: readonly B[], openMs: number, now: number): Job<B> | undefined =>
+  merge(blocks, 0, openMs, now)
+
 /** The next job of those that need no room: a disk that is full has none for the others, and these make some. @param unwritten as `nextJob` is told it */
 export function nextDeletion<B extends Planned>(
   blocks: readonly B[],
@@ -98,7 +102,8 @@ function takenIn<B extends Planned>(blocks: readonly B[], retention: Retention, 
     const day = start(block.name.from, DAY)
     const inside = raw.filter(other => within(other, day, day + DAY))
     const isGone = blocks.some(
-      buckets => buckets.name.step > 0 && covers(buckets, day, day + DAY) && inside.every(other => isLate(other, buckets)),
+      buckets =>
+        buckets.name.step > 0 && covers(buckets, day, day + DAY) && !lacks(buckets, block) && inside.every(other => isLate(other, buckets)),
     )
     return isGone && lacking(blocks, [block], day, day + DAY, retention, now).length === 0
   })

@@ -149,13 +149,22 @@ export class TimeSeriesStore implements Store {
 
   /** What is due: a full head is sealed, sealed ones are written to blocks, and the chores. */
   maintain(): Promise<void> {
+    return this.#tend('all')
+  }
+  /** The same, but that nothing is thinned out or deleted, however long anything is to be kept. */
+  flush(): Promise<void> {
+    return this.#tend('merges')
+  }
+
+  #tend(chores: 'all' | 'merges'): Promise<void> {
     this.#upkeep = this.#upkeep.then(async () => {
       if (this.#contents.closed) return
       if (this.#trouble.problem !== undefined) await this.#intake.look()
       if (this.#isDue()) await this.seal()
       if (this.#world.clock.monotonic() >= this.#flushAfter) await this.#flush()
+      if (this.#contents.sealed.length === 0) await this.#chores.run(chores)
       // What could not be written to blocks has found no room: what is old makes some.
-      await this.#chores.run(this.#contents.sealed.length === 0)
+      else if (chores === 'all') await this.#chores.run('deletions')
     })
     return this.#upkeep
   }

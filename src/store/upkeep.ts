@@ -8,7 +8,7 @@ import type { BlockIndex } from './block-index.ts'
 import { SampleColumns } from './chunk.ts'
 import type { Contents } from './contents.ts'
 import { type Found, readAll } from './found.ts'
-import { DAY, type Job, nextDeletion, nextJob } from './plan.ts'
+import { DAY, type Job, nextDeletion, nextJob, nextMerge } from './plan.ts'
 import type { Retention } from './settings.ts'
 import { joinBuckets, lastNumber, thin } from './thin.ts'
 
@@ -39,17 +39,22 @@ export class Upkeep {
     this.#log = log
   }
 
-  /** @param hasRoom for new blocks; without, only deletions are done */
-  async run(hasRoom = true): Promise<void> {
+  /** @param what `deletions` where there is no room for new blocks; `merges` are those of samples as they came, and nothing is thinned out or deleted */
+  async run(what: 'all' | 'deletions' | 'merges'): Promise<void> {
     const [contents, clock, log] = [this.#contents, this.#clock, this.#log]
     if (clock.monotonic() < this.#notBefore) return
-    let deletes = !hasRoom
+    let deletes = what === 'deletions'
     for (;;) {
       const good = contents.blocks.filter(block => !this.#bad.has(block))
       const [retention, now] = [this.#retention, clock.now()]
       const unwritten = Math.min(...contents.heads.map(({ minTime }) => minTime))
       // Where there is no room, it comes before what is still to be written.
-      const job = deletes ? nextDeletion(good, retention, now) : nextJob(good, retention, this.#openMs + flushMs, now, unwritten)
+      const job =
+        what === 'merges'
+          ? nextMerge(good, this.#openMs + flushMs, now)
+          : deletes
+            ? nextDeletion(good, retention, now)
+            : nextJob(good, retention, this.#openMs + flushMs, now, unwritten)
       if (job === undefined) return
       try {
         await this.#do(contents, job)
@@ -64,7 +69,7 @@ export class Upkeep {
         }
         this.#notBefore = clock.monotonic() + backoffMs
         log.error({ job: job.is, error: codeOf(error) }, 'blocks cannot be merged, thinned out or deleted: it is tried again')
-        if (job.is === 'delete') return
+        if (job.is === 'delete' || what === 'merges') return
         deletes = true
       }
     }

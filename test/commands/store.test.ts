@@ -1,8 +1,10 @@
 /** `thalamus store`: of a store that is whole, damaged, in use; out of it as text, and into it from text and from blocks of Prometheus. */
 import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { MemoryDisk } from '../kit/disk.ts'
-import { batch, openStore, shown } from '../store/opened.ts'
+import { DAY, HOUR, MINUTE } from '../../src/store/plan.ts'
+import { VirtualClock } from '../kit/clock.ts'
+import { MemoryDisk } from '../kit/disk.ts'
+import { batch, hints, openStore, shown } from '../store/opened.ts'
 import { TestOutside } from './outside.ts'
 
 const T = 1_699_999_260_000
@@ -177,4 +179,31 @@ test('a block that promtool has made of a page of OpenMetrics: every sample of t
   }
   const page = readFileSync(`${from}.om`, 'utf8')
   expect(samples((await thalamus(['export', '/other'])).out)).toEqual(samples(page))
+})
+
+test('into a store that has buckets of days that are gone: they stay, and have what was imported once the store runs', async () => {
+  const start = 19_670 * DAY
+  const clock = new VirtualClock(start)
+  const { store, disk: lived } = await openStore(new MemoryDisk(), clock)
+  const hours = async (of: typeof store, many: number) => {
+    for (let i = 0; i < many; i++) {
+      await clock.advance(HOUR)
+      await of.append(batch(['g', clock.now(), 1]))
+      await of.maintain()
+    }
+  }
+  await hours(store, 4 * 24)
+  const before = await shown(store, 'g')
+  disk = lived.after('kill')
+  const at = start + 5 * HOUR
+  const csv = `time,metric,value\n${at / 1000},g,41\n${at / 1000 + 0.001},new,42\n`
+  expect((await thalamus(['import', '/store', 'x.csv'], { 'x.csv': csv })).out).toBe('x.csv: 2 samples of 2 series\n')
+  const again = await openStore(disk.after('kill'), clock)
+  expect(await shown(again.store, 'g')).toEqual(before)
+  await hours(again.store, 3)
+  expect(await shown(again.store, 'new')).toEqual([`{} ${at + MINUTE}:42`])
+  const found = await again.store.select([{ name: '__name__', op: '=', value: 'g' }], hints(start, start + DAY))
+  const { time, tier } = found[0]!.read()
+  const bucket = Array.from(time).indexOf(at)
+  expect([tier!.count[bucket], tier!.max[bucket]]).toEqual([2, 41])
 })

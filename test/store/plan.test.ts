@@ -52,6 +52,13 @@ test.each<[string, string[], number, string | undefined, Partial<typeof retentio
   ['…, merged before, where it is more than one', ['r:0-24#32<30@41', ...thinned], 60, 'thin 60000,3600000 0-24: 32 into 20 21'],
   ['beside the day itself it stays, for it is merged with it', ['r:0-24#9<1@25', 'r:4-6#5@40', ...thinned], 41, 'merge 0 0-24: 9 5'],
   ['and is deleted then', ['r:4-6#30', 'm:0-24#33<1', 'h:0-24#34<1'], 60, 'delete replaced: 30'],
+  [
+    'where no more buckets are made these are deleted, and not what came late',
+    ['r:4-6#30', ...thinned],
+    28,
+    'delete age: 20 21',
+    { minuteMs: 0, hourMs: 0, rawMs: 999 * DAY },
+  ],
   ['not before it is in all of them', ['r:4-6#30', 'm:0-24#33<1', 'h:0-24#21<1'], 60, 'thin 3600000 0-24: 30 into 21'],
   ['beside buckets of many days it goes into them', ['r:28-30#30', 'm:0-240#20<1', 'h:0-720#21<1'], 300, 'thin 60000 0-240: 30 into 20'],
   ['…, of each tier by turns', ['r:28-30#30', 'm:0-240#31<1', 'h:0-720#21<1'], 300, 'thin 3600000 0-720: 30 into 21'],
