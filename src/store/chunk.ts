@@ -78,6 +78,8 @@ export class SampleColumns {
   start: Float64Array | undefined
   /** [aggregateNames][samples]; undefined: samples are as they came, not buckets */
   aggregates: Float64Array[] | undefined
+  /** [samples] from the first on that are known to be no stale markers, so that nobody need look for them there */
+  unmarked = 0
   /** of the aggregates, a bit for each in their order: those that need not come out of a chunk are 0 */
   wanted = ALL_AGGREGATES
   /** columns of before it was cleared, to be used again */
@@ -117,6 +119,7 @@ export class SampleColumns {
 
   clear(): void {
     this.length = 0
+    this.unmarked = 0
     this.histograms = undefined
     this.#spareStart = this.start ?? this.#spareStart
     this.#spareAggregates = this.aggregates ?? this.#spareAggregates
@@ -184,6 +187,7 @@ export class SampleColumns {
       this.histograms.length = begin + high - low
     }
     this.length = begin + high - low
+    if (this.unmarked > begin) this.unmarked = begin + Math.max(0, Math.min(this.unmarked, high) - low)
   }
 
   /** The start time of the last sample. */

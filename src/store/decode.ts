@@ -5,7 +5,7 @@ import { aggregateNames, readChunk, type SampleColumns } from './chunk.ts'
 
 interface Decoder {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number }
-  /** @returns bit 0: start times are known, bit 1: there are aggregates; -1 where it is not for this decoder */
+  /** @returns bit 0: start times are known, bit 1: there are aggregates, bit 2: and stale markers; -1 where it is not for this decoder */
   decode(chunk: number, count: number, time: number, value: number, start: number, aggregates: number, wanted: number): number
 }
 // TypeScript's library of Node has no types of WebAssembly.
@@ -66,6 +66,7 @@ export function decodeChunk(bytes: Uint8Array, at: number, length: number, count
   const begin = into.length
   into.reserve(begin + count)
   into.length += count
+  if ((found & 4) === 0 && into.unmarked === begin) into.unmarked += count
   into.time.set(doublesOf.subarray(time / 8, value / 8), begin)
   into.words.set(wordsOf.subarray(value / 4, start / 4), 2 * begin)
   if ((found & 1) !== 0) {

@@ -77,6 +77,7 @@ function sortFrom(into: SampleColumns, begin: number): void {
   const sorted = new SampleColumns(into.length - begin)
   appendSorted(into, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, sorted, begin)
   into.length = begin
+  into.unmarked = Math.min(into.unmarked, begin)
   if (into.histograms !== undefined) into.histograms.length = Math.min(begin, into.histograms.length)
   for (let i = 0; i < sorted.length; i++) appendOne(sorted, i, into)
 }
@@ -95,9 +96,9 @@ export function toSamples(columns: SampleColumns, tier?: TierColumns): Samples {
 }
 
 function staleOf(columns: SampleColumns): Uint8Array | undefined {
-  const { length, value } = columns
+  const { length, value, unmarked } = columns
   let stale: Uint8Array | undefined
-  for (let i = 0; i < length; i++) {
+  for (let i = unmarked; i < length; i++) {
     // It is a NaN, and hardly anything is.
     if (!Number.isNaN(value[i]!) || !columns.isStale(i)) continue
     stale ??= new Uint8Array(columns.length)

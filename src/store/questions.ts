@@ -201,7 +201,11 @@ function stretchesOf({ tier, raw, step, after, to }: Tier): Stretch[] {
     const late = lateFor(buckets, raw, begin, end)
     // Up to the first that came late they are as they were.
     const change = Math.min(end, Math.max(begin, bucketEnd(late.first, step) - step))
-    if (begin < change) stretches.push({ from: begin, to: change, of: 'buckets', samples: undefined, until: to })
+    if (begin < change) {
+      // Whoever reads makes room for all that follows, once.
+      const joined = stretches.at(-1)?.of === 'buckets' ? stretches.pop()! : undefined
+      stretches.push({ from: joined?.from ?? begin, to: change, of: 'buckets', samples: undefined, until: to })
+    }
     if (change < end) {
       const alone = standAlone(buckets, raw.blocks)
       const samples = alone ? late.places : raw

@@ -3,6 +3,7 @@ import type { FloatHistogram } from '../../src/model/float-histogram.ts'
 import { ByteReader, ByteWriter, SLACK } from '../../src/store/bytes.ts'
 import { aggregateNames, aggregatesFor, readChunk, SampleColumns, STALE_HIGH, STALE_LOW, writeChunk } from '../../src/store/chunk.ts'
 import { decodeChunk } from '../../src/store/decode.ts'
+import { toSamples } from '../../src/store/found.ts'
 import { MAX_INT, readInts, writeInts } from '../../src/store/ints.ts'
 import { thin } from '../../src/store/thin.ts'
 import { seeded } from '../kit/context.ts'
@@ -169,6 +170,35 @@ describe('chunks come back bit by bit', () => {
     samples.start = Float64Array.from([0, 5, 5, 1_700_000_000_001, 0])
     roundTrip(samples)
   })
+})
+
+test('what is known to be no stale marker is none, whatever is read, cut and put behind it', () => {
+  const r = seeded(17)
+  for (let round = 0; round < 200; round++) {
+    const into = new SampleColumns()
+    let any = false
+    for (let part = 0; part < 4; part++) {
+      const samples = new SampleColumns()
+      const stale = r() < 0.2
+      for (let i = 0; i < 30; i++) {
+        if (stale && r() < 0.2) samples.pushStale((part * 30 + i) * 1000)
+        else samples.push((part * 30 + i) * 1000, i)
+        any ||= samples.isStale(i)
+      }
+      const bytes = bytesOf(samples)
+      const before = into.length
+      decodeChunk(bytes, 0, bytes.length - SLACK, samples.length, into)
+      if (r() < 0.3) into.keep(before, (part * 30 + Math.floor(r() * 40) - 5) * 1000, (part * 30 + Math.floor(r() * 40)) * 1000)
+    }
+    if (r() < 0.3) into.keep(0, Math.floor(r() * 130 - 5) * 1000, Math.floor(r() * 130) * 1000)
+    expect(into.unmarked).toBeLessThanOrEqual(into.length)
+    if (!any) expect(into.unmarked).toBe(into.length)
+    for (let i = 0; i < into.unmarked; i++) expect(into.isStale(i)).toBe(false)
+    const stale = Array.from({ length: into.length }, (_, i) => (into.isStale(i) ? 1 : 0))
+    expect(Array.from(toSamples(into).stale ?? stale.map(() => 0))).toEqual(stale)
+    into.clear()
+    expect(into.unmarked).toBe(0)
+  }
 })
 
 const histogram = (count: number, more: Partial<FloatHistogram> = {}): FloatHistogram => ({

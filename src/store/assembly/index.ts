@@ -374,7 +374,8 @@ function addDecimalDifferences(value: usize, column: usize, count: i32): void {
 
 /**
  * Reads the `count` samples of the chunk at `chunk` into three columns, and of buckets the aggregates that are wanted, a bit for each.
- * @returns -1 where there are histograms, or no numbers: nothing was read; else bit 0: start times are known, bit 1: it is of buckets
+ * @returns -1 where there are histograms, or no numbers: nothing was read; else bit 0: start times are known, bit 1: it is of buckets, bit 2: there are
+ *   stale markers
  */
 export function decode(chunk: usize, count: i32, time: usize, value: usize, start: usize, more: usize, wanted: u32): i32 {
   at = chunk
@@ -399,5 +400,5 @@ export function decode(chunk: usize, count: i32, time: usize, value: usize, star
       store<u64>(value + ((i as usize) << 3), STALE_BITS)
     }
   }
-  return ((flags & STARTS) != 0 ? 1 : 0) | ((flags & AGGREGATES) != 0 ? 2 : 0)
+  return ((flags & STARTS) != 0 ? 1 : 0) | ((flags & AGGREGATES) != 0 ? 2 : 0) | ((flags & STALE) != 0 ? 4 : 0)
 }
