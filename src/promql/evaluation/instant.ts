@@ -3,6 +3,7 @@ import type { MutableRow } from '../kernel.ts'
 import { FLOAT, type Grid, HISTOGRAM } from '../value.ts'
 import type { Evaluation, VectorOperator } from './operator.ts'
 import type { Sink } from './rows.ts'
+import { seek } from './seek.ts'
 
 /** When an instant selector looks: the time of a step is `first` + step × `step` [epoch ms], offsets and `@` reckoned in. */
 export interface Look {
@@ -79,9 +80,12 @@ function fillFloats({ time, value }: Samples, row: MutableRow, { first, step, lo
   const steps = kind.length
   const length = time.length
   let next = 0
+  let stride = 0
   let at = first
   for (let i = 0; i < steps; i++, at += step) {
-    while (next < length && time[next]! <= at) next++
+    const before = next
+    next = seek(time, next, length, at, stride)
+    stride = next - before
     if (next > 0 && time[next - 1]! > at - lookback) {
       kind[i] = FLOAT
       out[i] = value[next - 1]!

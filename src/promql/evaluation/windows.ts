@@ -4,6 +4,7 @@ import type { Position } from '../ast.ts'
 import type { Windows } from '../kernel.ts'
 import type { Grid } from '../value.ts'
 import type { Evaluation } from './operator.ts'
+import { seek } from './seek.ts'
 import type { Tally } from './tally.ts'
 
 /** A range vector: range selector or subquery. Each series is visited with its windows. */
@@ -41,14 +42,18 @@ export function locate(time: Float64Array, { from, to }: Bounds, lo: Int32Array,
   const steps = to.length
   let low = 0
   let high = 0
+  let lowStride = 0
+  let highStride = 0
   let samples = 0
   for (let i = 0; i < steps; i++) {
     const start = from[i]!
     const end = to[i]!
-    while (high < length && time[high]! <= end) high++
-    while (low < high && time[low]! <= start) low++
-    lo[i] = low
-    hi[i] = high
+    const nextHigh = seek(time, high, length, end, highStride)
+    const nextLow = seek(time, low, nextHigh, start, lowStride)
+    highStride = nextHigh - high
+    lowStride = nextLow - low
+    lo[i] = low = nextLow
+    hi[i] = high = nextHigh
     samples += high - low
   }
   return samples

@@ -110,10 +110,23 @@ function resetsOf(time: Float64Array, value: Float64Array, start: Float64Array |
 const isReset = (time: Float64Array, value: Float64Array, start: Float64Array | undefined, i: number): boolean =>
   value[i]! < value[i - 1]! || (start !== undefined && startsAnew(start[i - 1]!, time[i - 1]!, start[i]!, time[i]!))
 
-/** [values + 1] of all values before each. NaN, of which nobody knows by how much it grew, counts as nothing, so that it doesn't spread. */
+/** Room for running sums, for one series after the other; more than a month of minutes is not kept. */
+const room = new Float64Array(2 ** 16)
+
+/**
+ * [values + 1] of all values before each. NaN, of which nobody knows by how much it grew, counts as nothing, so that it doesn't spread.
+ * They are valid until the next are asked for.
+ */
 function runningSum(values: Float64Array): Float64Array {
-  const sums = new Float64Array(values.length + 1)
-  for (let i = 0; i < values.length; i++) sums[i + 1] = sums[i]! + (Number.isNaN(values[i]!) ? 0 : values[i]!)
+  const { length } = values
+  const sums = length < room.length ? room : new Float64Array(length + 1)
+  let sum = 0
+  for (let i = 0; i < length; i++) {
+    sums[i] = sum
+    const value = values[i]!
+    sum += Number.isNaN(value) ? 0 : value
+  }
+  sums[length] = sum
   return sums
 }
 
