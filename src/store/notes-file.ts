@@ -1,7 +1,7 @@
 /**
  * Metadata and exemplars on the disk, written anew each time a head has become blocks: what the logs say beyond that is newer.
  *
- *   file  magic "THALNOTE" | version u16 | 0 u16 | bytes of the body u32 | crc of the body u32 | body
+ *   file  magic "THALNOTE" | version u16 | its complement u16, so that a damaged version is not taken for a later one | bytes of the body u32 | crc of the body u32 | body
  *   body  families: how many, varint; each: family, type, unit, help: texts
  *         | exemplars: how many, varint; each: time f64, value f64, labels of the series, labels of its own
  */
@@ -16,6 +16,7 @@ import type { Notes } from './notes.ts'
 
 const VERSION = 1
 const HEADER = 20
+const complement = (version: number): number => version ^ 0xffff
 const magic = Buffer.from('THALNOTE', 'latin1')
 export const notesName = 'notes'
 const fileOf = (directory: string) => `${directory}/${notesName}`
@@ -35,6 +36,7 @@ export async function writeNotes(disk: Disk, directory: string, notes: Notes): P
   const header = Buffer.alloc(HEADER)
   magic.copy(header)
   header.writeUInt16LE(VERSION, 8)
+  header.writeUInt16LE(complement(VERSION), 10)
   header.writeUInt32LE(body.length, 12)
   header.writeUInt32LE(crc32(body.written), 16)
   const temporary = `${fileOf(directory)}.tmp`
@@ -57,8 +59,9 @@ type Notebook =
 
 function openNotes(bytes: Buffer): Notebook {
   if (bytes.length < HEADER || !bytes.subarray(0, 8).equals(magic)) return { is: 'damaged' }
-  if (bytes.readUInt16LE(10) !== 0) return { is: 'damaged' }
-  if (bytes.readUInt16LE(8) !== VERSION) return { is: 'later', version: bytes.readUInt16LE(8) }
+  const version = bytes.readUInt16LE(8)
+  if (bytes.readUInt16LE(10) !== complement(version)) return { is: 'damaged' }
+  if (version !== VERSION) return { is: 'later', version }
   const body = bytes.subarray(HEADER)
   const whole = body.length === bytes.readUInt32LE(12) && crc32(body) === bytes.readUInt32LE(16)
   return whole ? { is: 'whole', body } : { is: 'damaged' }

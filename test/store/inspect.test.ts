@@ -120,6 +120,31 @@ describe.each(files)('%s', path => {
   })
 })
 
+describe('the version of metadata and exemplars', () => {
+  const path = '/store/notes'
+  const withVersion = (version: number, complement: number): MemoryDisk => {
+    const disk = whole.after('kill')
+    const bytes = Buffer.from(disk.get(path))
+    bytes.writeUInt16LE(version, 8)
+    bytes.writeUInt16LE(complement, 10)
+    disk.put(path, bytes)
+    return disk
+  }
+  test('damaged, it keeps no store from starting, and is repaired', async () => {
+    const { store, lines } = await openStore(withVersion(3, 1 ^ 0xffff))
+    expect(lines).toContainEqual({ level: 'warn', message: 'metadata and exemplars are damaged, and left out', fields: { path } })
+    await store.close()
+    const disk = withVersion(3, 1 ^ 0xffff)
+    expect((await run(disk, 'repair', '/store')).out).toContain(path)
+    expect((await run(disk, 'verify', '/store')).code).toBe(0)
+  })
+  test('of a later program, it does', async () => {
+    const disk = withVersion(2, 2 ^ 0xffff)
+    await expect(openStore(disk)).rejects.toThrow('"/store/notes" is of version 2, which this program does not know')
+    expect((await run(disk, 'repair', '/store')).out).toBe('/store/notes: not repaired: it is of version 2, and this program knows 1\n')
+  })
+})
+
 test('a damaged file of spans, repaired: the rest is found as before', async () => {
   const path = files.find(file => file.endsWith('.spans'))!
   const disk = whole.after('kill')
