@@ -35,6 +35,11 @@ export class Re2 {
     this.#starts = startsOf(this.#program)
   }
 
+  /** What finding a match costs is at most this times the length of the text. */
+  get instructions(): number {
+    return this.#program.code.length
+  }
+
   /** [entries] of characters beyond ASCII that are remembered */
   get size(): number {
     return this.#automaton.size

@@ -96,4 +96,6 @@ export interface FunctionContext {
    * time, too.
    */
   selectTimes(matchers: readonly Matcher[]): Promise<readonly Row[]>
+  /** Asked between rows by functions that may be long at one: to be waited for where it is time to let others have their turn, else undefined. */
+  breathe(): Promise<void> | undefined
 }

@@ -420,6 +420,7 @@ export class Planner {
         args,
         instant: grid.steps === 1 && (start === end || invariant(expr)),
         delayedNameRemoval: cx.delayedNameRemoval,
+        breathe: () => (this.#cx.budget.due ? this.#cx.budget.pause() : undefined),
         selectTimes: matchers => this.#selectTimes(matchers, args[0]!, grid, expr.func, tally),
       },
     }

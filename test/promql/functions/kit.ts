@@ -57,6 +57,7 @@ export function contextOf(grid: Grid, over: Partial<FunctionContext> = {}): Func
     delayedNameRemoval: true,
     lookback,
     selectTimes: () => Promise.resolve([]),
+    breathe: () => undefined,
     ...over,
   }
 }

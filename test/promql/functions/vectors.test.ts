@@ -73,6 +73,40 @@ describe('label_replace and label_join', () => {
   ])('%s %j is refused', async (name, strings, message) => {
     await expect(run(name, ...strings)).rejects.toThrow(message)
   })
+
+  const long = [rowOf({ a: 'x'.repeat(65_536), b: 'y' }, [1])]
+  const ofLong = (name: string, ...strings: string[]) => runWhole(name, [vector(long)], contextOf(one, { strings }))
+  test.each([
+    ['label_replace', ['b', '$1', 'a', '(.*)'], 65_536],
+    ['label_replace', ['b', '$1$1', 'b', '(.*)'], 2],
+    ['label_join', ['b', '', 'a'], 65_536],
+  ])('%s %j: a value of %d characters', async (name, strings, length) => {
+    expect((await ofLong(name, ...strings))[0]!.labels.get('b')).toHaveLength(length)
+  })
+  test.each([
+    [
+      'label_replace',
+      ['b', '$1$1', 'a', '(.*)'],
+      'label_replace() would need a label value of 131072 characters, of which 65536 are allowed',
+    ],
+    [
+      'label_replace',
+      ['b', '$1'.repeat(1000), 'a', '(.*)'],
+      'label_replace() would need a label value of 65538000 characters, of which 16777216 are',
+    ],
+    ['label_replace', ['b', 'z', 'a', '(.{0,200}a){20}'], 'label_replace() would need a label value of 65536 characters, of which '],
+    ['label_join', ['b', '', 'a', 'b'], 'label_join() would need a label value of 65537 characters, of which 65536 are allowed'],
+  ])('%s %.40j is more than is allowed', async (name, strings, message) => {
+    await expect(ofLong(name, ...strings)).rejects.toThrow(message)
+  })
+
+  test('others have a turn between rows', async () => {
+    let turns = 0
+    const breathe = async () => void turns++
+    await runWhole('label_replace', [vector(rows)], contextOf(one, { strings: ['a', '', 'b', '.*'], breathe }))
+    await runWhole('label_join', [vector(rows)], contextOf(one, { strings: ['a', '', 'b'], breathe }))
+    expect(turns).toBe(4)
+  })
 })
 
 describe('sorting', () => {
