@@ -207,6 +207,29 @@ test('what was late in a head that is older than the buckets of its day is in th
   expect(await shown(store, 'late', D, D + DAY)).toEqual([`{} ${D + HOUR}:7`])
 })
 
+test('what a day ends with is what the next one has grown from, also where it came a day late', async () => {
+  const clock = new VirtualClock(D)
+  const { store } = await openStore(new MemoryDisk(), clock, { outOfOrderMs: DAY })
+  const midnight = D + DAY
+  await hoursGoBy(store, clock, 23)
+  await store.append(batch(['c', midnight - HOUR, 10]))
+  await hoursGoBy(store, clock, 1)
+  await clock.advance(10 * MINUTE)
+  await store.append(batch(['c', midnight + 10 * MINUTE, 30]))
+  await clock.advance(50 * MINUTE)
+  await hoursGoBy(store, clock, 22)
+  await clock.advance(56 * MINUTE)
+  expect((await store.append(batch(['c', midnight - 4 * MINUTE, 20], ['g', clock.now(), 1]))).outcomes).toEqual(new Uint8Array(2))
+  await clock.advance(4 * MINUTE)
+  await store.maintain()
+  for (let hour = 0; hour < 30; hour++) {
+    await hoursGoBy(store, clock, 1)
+    const { time, tier } = await read(store, 'c', D, midnight + HOUR)
+    const grown = Object.fromEntries(Array.from(time, (t, i) => [(t - midnight) / MINUTE, tier?.increase[i]]))
+    expect(grown, `${hour} hours later`).toEqual({ '-60': 0, '-4': 10, '10': 10 })
+  }
+})
+
 test('what came first counts, merged or not: another value of its time does not take its place', async () => {
   const clock = new VirtualClock(D)
   const { store, disk } = await openStore(new MemoryDisk(), clock, anyAge)
