@@ -65,8 +65,9 @@ export interface Translated {
 
 /** What Prometheus's metadata calls the family: a classic histogram that came as series of numbers has one name for all of them. */
 function describedBy(name: string, { type, prometheusType }: SeriesEntry): string {
-  if (type !== 'gauge' || (prometheusType !== 'histogram' && prometheusType !== 'summary')) return name
-  return name.replace(/_(bucket|sum|count)$/, '')
+  if (type !== 'gauge') return name
+  if (prometheusType === 'gaugehistogram') return name.replace(/_(bucket|g?sum|g?count)$/, '')
+  return prometheusType === 'histogram' || prometheusType === 'summary' ? name.replace(/_(bucket|sum|count)$/, '') : name
 }
 
 const same = (a: Metadata, b: Metadata): boolean => a.type === b.type && a.unit === b.unit && a.help === b.help

@@ -16,6 +16,7 @@ import factory from '../../src/receivers/prometheus_remote_write/index.ts'
 import { WaitingExemplars } from '../../src/receivers/prometheus_remote_write/waiting.ts'
 import { type TestContext, type TestWorld, testContext } from '../kit/context.ts'
 import { paperworkContract, receiverContract } from '../kit/contract.ts'
+import { Chance } from '../kit/otlp.ts'
 
 paperworkContract(factory)
 
@@ -397,6 +398,54 @@ describe('what series become', () => {
     expect(JSON.stringify(json()).match(/description/g)).toHaveLength(1)
   })
 
+  test.each<[string, Partial<RemoteSeries>, object]>([
+    ['a start that is not before it', { samples: [{ time: 1_700_000_000_000, start: 2 ** 62, stale: false, value: 1 }] }, {}],
+    [
+      'the time of an exemplar that there cannot be',
+      { exemplars: [{ labels: [], value: 1, time: 2 ** 62 }] },
+      { exemplars: [{ asDouble: 1 }] },
+    ],
+  ])('a sample is kept without %s', async (_, more, expected) => {
+    const { answered, json } = await world()
+    expect((await answered(2, writeV2([series('up', 1, more)]))).status).toBe(204)
+    expect(json()).toEqual([request([{ name: 'up', ...untold, gauge: { dataPoints: [{ timeUnixNano: at, asDouble: 1, ...expected }] } }])])
+  })
+
+  test('the schema of a scope, as OpenTelemetry has it', async () => {
+    const { answered, json } = await world()
+    const labels: Label[] = [
+      ['__name__', 'up'],
+      ['otel_scope_schema_url', 'https://schema'],
+    ]
+    await answered(2, writeV2([series('up', 1, { labels })]))
+    expect(json()).toMatchObject([{ resourceMetrics: [{ scopeMetrics: [{ scope: {}, schemaUrl: 'https://schema' }] }] }])
+  })
+
+  test('2.0: where nothing is told of a series, what was told of its family holds; series of one name have each their type', async () => {
+    const { answered, json } = await world()
+    await answered(1, writeV1([], [['rows', about('counter')]]))
+    await answered(2, writeV2([series('rows_total', 1), series('x', 1), series('x', 2, { metadata: about('gauge') })]))
+    expect(json()).toMatchObject([
+      request([{ ...described('rows_total', 'counter'), sum: {} }, { name: 'x', ...untold }, described('x', 'gauge')]),
+    ])
+  })
+
+  test('what ends like a part of a family of another type is none', async () => {
+    const { answered, json } = await world()
+    await answered(
+      1,
+      writeV1(
+        [],
+        [
+          ['errors', about('counter')],
+          ['g', about('gaugehistogram')],
+        ],
+      ),
+    )
+    await answered(1, writeV1([series('errors_count', 1), series('g_gsum', 1)]))
+    expect(json()).toMatchObject([request([{ name: 'errors_count', ...untold, gauge: {} }, described('g_gsum', 'gaugehistogram')])])
+  })
+
   test('series of one name are one metric, of one job one resource', async () => {
     const { answered, kept } = await world()
     const of = (job: string): RemoteSeries =>
@@ -427,6 +476,9 @@ describe('what is wrong with a series is told, and the others are written', () =
       },
     ],
   })
+  const sample = (time: number): RemoteSeries => ({ ...series('x', 1, { time }), exemplars: [] })
+  const x = '{__name__="x", instance="h:1", job="j"}:'
+  const one = { positiveSpans: [{ offset: 0, length: 1 }], positiveCounts: [1] }
   const h = '{__name__="h", instance="h:1", job="j"}: a histogram'
   test.each<[RemoteSeries, string]>([
     [labels(['job', 'a']), '{job="a"} has no __name__'],
@@ -455,7 +507,24 @@ describe('what is wrong with a series is told, and the others are written', () =
       `${h} has more than 5000 buckets`,
     ],
     [broken({ positiveSpans: [{ offset: 0, length: 1 }], positiveCounts: [-1] }), `${h} has a count below 0`],
+    [broken({ ...one, count: 0.5 }), `${h} has a count that is no whole number of 63 bits`],
+    [broken({ ...one, positiveCounts: [0.25] }), `${h} has a count that is no whole number of 63 bits`],
+    [broken({ ...one, count: 2 ** 63 }), `${h} has a count that is no whole number of 63 bits`],
+    [broken({ ...one, count: Number.NaN }), `${h} has a count that is no whole number of 63 bits`],
+    [broken({ ...one, positiveSpans: [{ offset: 2 ** 31, length: 1 }] }), `${h} has an offset of 2147483648`],
+    [broken({ negativeSpans: [{ offset: -(2 ** 31), length: 1 }], negativeCounts: [1] }), `${h} has an offset of -2147483648`],
     [broken({ schema: -53, customBounds: [2, 1] }), `${h} with custom buckets has bounds that do not fit them`],
+    [broken({ ...one, schema: -53, customBounds: [1, Infinity] }), `${h} with custom buckets has bounds that do not fit them`],
+    [broken({ ...one, schema: -53, customBounds: [Number.NaN] }), `${h} with custom buckets has bounds that do not fit them`],
+    // Microseconds, nanoseconds.
+    [sample(1.7e15), `${x} the timestamp 1700000000000000 is not in milliseconds after 1970 and before 2554`],
+    [sample(1.7e18), `${x} the timestamp 1700000000000000000 is not in milliseconds after 1970 and before 2554`],
+    [sample(0), `${x} the timestamp 0 is not in milliseconds after 1970 and before 2554`],
+    [sample(-1), `${x} the timestamp -1 is not in milliseconds after 1970 and before 2554`],
+    [
+      { ...broken(one), histograms: broken(one).histograms.map(each => ({ ...each, time: 1.7e15 })) },
+      '{__name__="h", instance="h:1", job="j"}: the timestamp 1700000000000000 is not in milliseconds after 1970 and before 2554',
+    ],
     [
       broken({ schema: -53, customBounds: [1], positiveSpans: [{ offset: 2, length: 1 }], positiveCounts: [1] }),
       `${h} with custom buckets has bounds that do not fit them`,
@@ -501,7 +570,7 @@ describe('answers', () => {
   })
   test.each<[string, Record<string, string>, number]>([
     ['another type', { 'content-type': 'application/json' }, 415],
-    ['no type', { 'content-type': '' }, 415],
+    ['no type, which is 1.0', { 'content-type': '' }, 204],
     ['another message', { 'content-type': 'application/x-protobuf;proto=io.prometheus.write.v3.Request' }, 415],
     ['another encoding', { 'content-encoding': 'gzip' }, 415],
     ['the message of 1.0 by its name', { 'content-type': 'application/x-protobuf; proto=prometheus.WriteRequest' }, 204],
@@ -521,6 +590,39 @@ describe('answers', () => {
     expect((await post(`${url}/api/v1/write`, 2, body)).status).toBe(status)
     expect(cx.budget.used).toBe(0)
   })
+  test('whatever the numbers and bytes: written or refused, and never a fault of ours', async () => {
+    const { answered, cx } = await world()
+    const chance = new Chance(3)
+    const now = 1_700_000_000_000
+    const whole = () => (chance.is(0.7) ? now : chance.pick([0, -1, 1, 2 ** 31, now * 1000, 2 ** 62, -(2 ** 62)]))
+    const number = () => (chance.is(0.7) ? 1 : chance.pick([0, -1, 0.5, 2 ** 31, 2 ** 63, 2 ** 64, NaN, Infinity, -Infinity]))
+    const span = () => ({ offset: chance.is(0.7) ? 1 : chance.pick([0, -1, 2 ** 31, -(2 ** 31), 2 ** 52, 5000]), length: 1 })
+    const point = () => ({ time: whole(), start: whole(), stale: chance.is(0.1), value: number() })
+    const histogram = (): FloatHistogram => ({
+      ...{ schema: chance.pick([-53, 0, 0, 8, 60]), count: number(), sum: number(), zeroThreshold: number(), zeroCount: number() },
+      ...{ customBounds: [number(), number()], resetHint: chance.pick(['unknown', 'gauge']) },
+      ...{ positiveSpans: [span(), span()], positiveCounts: [number(), number()] },
+      ...{ negativeSpans: [span()], negativeCounts: [number()] },
+    })
+    const seen = new Map<number, number>()
+    for (let i = 0; i < 1500; i++) {
+      const all = [
+        series('up', 1, { samples: [point()], exemplars: [{ labels: [['trace_id', 'x']], value: number(), time: whole() }] }),
+        { ...series('h', 0, { samples: [] }), histograms: chance.is(0.5) ? [{ ...point(), histogram: histogram() }] : [] },
+      ]
+      const version = chance.pick([1, 2] as const)
+      const bytes = Uint8Array.from(version === 1 ? writeV1(all, [['up', { type: 'gauge', help: 'Is it?', unit: '' }]]) : writeV2(all))
+      for (let n = chance.int(3); n > 0; n--) {
+        const from = chance.int(bytes.length)
+        bytes.fill(chance.pick([0, 1, 0x7f, 0x80, 0xff, 0x0a, 0x12, chance.int(256)]), from, from + 1 + chance.int(4))
+      }
+      const { status } = await answered(version, bytes)
+      seen.set(status, (seen.get(status) ?? 0) + 1)
+    }
+    expect([...seen.keys()].toSorted()).toEqual([204, 400])
+    expect(seen.get(204)).toBeGreaterThan(100)
+    expect(cx.budget.used).toBe(0)
+  })
   test('by GET', async () => {
     const { url } = await world()
     const response = await fetch(`${url}/api/v1/write`)
@@ -537,10 +639,10 @@ describe('answers', () => {
     const limit = budget.limit(1000, 1100)
     budget.charge(1050)
     const refused = await answered(2, good)
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1'])
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
     budget.refund(1050)
     const large = Array.from({ length: 100 }, (_, i) => series(`noise${Math.sin(i)}`, Math.cos(i)))
-    expect((await answered(2, writeV2(large))).status).toBe(429)
+    expect((await answered(2, writeV2(large))).status).toBe(503)
     expect(budget.used).toBe(0)
     limit[Symbol.dispose]()
     expect((await answered(2, good)).status).toBe(204)

@@ -1,7 +1,17 @@
-import type { RemoteMetadata } from './series.ts'
+import type { RemoteMetadata, RemoteType } from './series.ts'
 
-/** Of samples whose family has a shorter name. */
-const suffixes = ['_bucket', '_count', '_sum', '_total', '_info', '_created'] as const
+/** By type: of samples whose family has a shorter name. */
+const suffixes: Readonly<Record<RemoteType, readonly string[]>> = {
+  counter: ['_total', '_created'],
+  gauge: [],
+  histogram: ['_bucket', '_count', '_sum', '_created'],
+  gaugehistogram: ['_bucket', '_count', '_sum', '_gcount', '_gsum'],
+  summary: ['_count', '_sum', '_created'],
+  info: ['_info'],
+  stateset: [],
+  unknown: [],
+}
+const suffix = new RegExp(`(?:${[...new Set(Object.values(suffixes).flat())].join('|')})$`)
 
 /** What has been said of families of metrics, of the last so many. */
 export class Families {
@@ -29,7 +39,8 @@ export class Families {
     if (this.#known.size === 0) return undefined
     const exact = this.#known.get(name)
     if (exact !== undefined) return exact
-    const suffix = suffixes.find(each => name.endsWith(each))
-    return suffix === undefined ? undefined : this.#known.get(name.slice(0, -suffix.length))
+    const end = suffix.exec(name)
+    const family = end === null ? undefined : this.#known.get(name.slice(0, end.index))
+    return family !== undefined && suffixes[family.type].includes(end![0]) ? family : undefined
   }
 }

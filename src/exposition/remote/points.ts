@@ -2,17 +2,17 @@
 import type { FloatHistogram, Span } from '../../model/float-histogram.ts'
 import { nanos } from '../../otlp/write.ts'
 import type { Label } from '../labels.ts'
-import type { RemoteExemplar, RemoteHistogram, RemoteSample } from './series.ts'
+import { MAX_TIME, type RemoteExemplar, type RemoteHistogram, type RemoteSample } from './series.ts'
 
 const pointOf = (time: number, start: number, attributes: readonly Label[], exemplars: readonly RemoteExemplar[] | undefined) => ({
   attributes,
   timeUnixNano: nanosOf(time),
-  startTimeUnixNano: start > 0 ? nanosOf(start) : undefined,
+  startTimeUnixNano: start > 0 && start <= time ? nanosOf(start) : undefined,
   exemplars: exemplars?.map(exemplarOf),
 })
 
-/** OTLP has no time before 1970. */
-const nanosOf = (ms: number): bigint => nanos(Math.max(0, ms))
+/** OTLP has no time before 1970, and none after 2554: what has another has none. */
+const nanosOf = (ms: number): bigint | undefined => (ms > 0 && ms < MAX_TIME ? nanos(ms) : undefined)
 
 /** `flags`: no value was recorded, which is what a stale marker says. */
 const noValue = 1

@@ -4,6 +4,9 @@ import { type PrometheusType, prometheusTypes } from '../../model/dictionary.ts'
 import type { FloatHistogram } from '../../model/float-histogram.ts'
 import type { Label } from '../labels.ts'
 
+/** [ms] the first that has no place in OTLP's 64 bits of nanoseconds since 1970 */
+export const MAX_TIME = 2 ** 64 / 1e6
+
 export interface RemoteSample {
   /** epoch ms */
   readonly time: number

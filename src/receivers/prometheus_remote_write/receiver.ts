@@ -10,7 +10,7 @@ import { SnappyError, snappyDecode } from '../../lib/snappy.ts'
 import { MalformedError } from '../../model/batch.ts'
 import { Raw } from '../../model/raw.ts'
 import type { Settings } from './index.ts'
-import { histogramProblem, labelsProblem, showLabels, sizeOf } from './series-check.ts'
+import { histogramProblem, labelsProblem, showLabels, sizeOf, timeProblem } from './series-check.ts'
 import { OtlpRequest } from './to-otlp.ts'
 import { WaitingExemplars } from './waiting.ts'
 
@@ -26,6 +26,9 @@ class Refusal extends Error {
     this.retryAfter = retryAfter
   }
 }
+
+/** Not 429, after which Prometheus drops what it has sent, unless its `retry_on_http_429` says otherwise. */
+const memoryIsShort = () => new Refusal(503, 'memory is short: nothing more is read for now', 1)
 
 type Version = 1 | 2
 
@@ -78,7 +81,7 @@ export class RemoteWriteReceiver implements Receiver {
     const charge = (bytes: number) => {
       charged += bytes
       this.#cx.budget.charge(bytes)
-      if (this.#cx.budget.used > this.#cx.budget.hardBytes) throw new Refusal(429, 'memory is short: nothing more is read for now', 1)
+      if (this.#cx.budget.used > this.#cx.budget.hardBytes) throw memoryIsShort()
     }
     let version: Version = 1
     let written: Told | undefined
@@ -117,7 +120,7 @@ export class RemoteWriteReceiver implements Receiver {
       const types = 'application/x-protobuf, with proto=prometheus.WriteRequest or proto=io.prometheus.write.v2.Request'
       throw new Refusal(415, `takes ${types}, in Snappy's block format`)
     }
-    if (this.#cx.budget.exceeded) throw new Refusal(429, 'memory is short: nothing more is read for now', 1)
+    if (this.#cx.budget.exceeded) throw memoryIsShort()
     return version
   }
 
@@ -200,12 +203,13 @@ class Told implements RemoteListener {
   series(series: RemoteSeries): void {
     const problem = labelsProblem(series.labels)
     if (problem !== undefined) return this.#leave(problem, sizeOf(series))
-    const histograms = series.histograms.filter(one => {
-      const wrong = histogramProblem(one)
+    const good = (wrong: string | undefined): boolean => {
       if (wrong !== undefined) this.#leave(`${showLabels(series.labels)}: ${wrong}`, 1)
       return wrong === undefined
-    })
-    if (series.samples.length + histograms.length === 0) {
+    }
+    const samples = series.samples.filter(one => good(timeProblem(one)))
+    const histograms = series.histograms.filter(one => good(histogramProblem(one)))
+    if (samples.length + histograms.length === 0) {
       if (series.exemplars.length > 0) this.#without.push(series)
       return
     }
@@ -213,8 +217,14 @@ class Told implements RemoteListener {
     const waited = this.#waiting.take(name, series.labels)
     if (waited.length > 0) this.#taken.push({ labels: series.labels, exemplars: waited })
     const exemplars = waited.length > 0 ? [...waited, ...series.exemplars] : series.exemplars
-    this.request.add({ ...series, histograms, exemplars }, series.metadata ?? this.#families.of(name))
+    this.request.add({ ...series, samples, histograms, exemplars }, this.#about(name, series.metadata))
     this.exemplars += series.exemplars.length
+  }
+
+  /** A sender of 2.0 that knows nothing of a series says so. */
+  #about(name: string, said: RemoteMetadata | undefined): RemoteMetadata | undefined {
+    if (said !== undefined && (said.type !== 'unknown' || said.help !== '' || said.unit !== '')) return said
+    return this.#families.of(name) ?? said
   }
 
   /** The request is written: what came without a sample waits for one. @returns how many exemplars are lost for it */
@@ -259,9 +269,10 @@ function headersOf(version: Version, written: Told | undefined): Record<string, 
   }
 }
 
-/** By the content type; undefined: another one. */
-function versionOf(type: string | undefined): Version | undefined {
-  const [media, ...parameters] = (type ?? '').split(';').map(part => part.trim())
+/** By the content type, which the oldest senders of 1.0 leave out; undefined: another one. */
+function versionOf(type = ''): Version | undefined {
+  if (type === '') return 1
+  const [media, ...parameters] = type.split(';').map(part => part.trim())
   if (media?.toLowerCase() !== 'application/x-protobuf') return undefined
   const proto = parameters.find(parameter => parameter.toLowerCase().startsWith('proto='))?.slice('proto='.length)
   if (proto === undefined || proto === 'prometheus.WriteRequest') return 1

@@ -1,5 +1,5 @@
 import type { Label } from '../../exposition/labels.ts'
-import type { RemoteHistogram, RemoteSeries } from '../../exposition/remote/series.ts'
+import { MAX_TIME, type RemoteHistogram, type RemoteSample, type RemoteSeries } from '../../exposition/remote/series.ts'
 import { CUSTOM_BUCKETS_SCHEMA, type FloatHistogram, MAX_EXPONENTIAL_SCHEMA, MIN_EXPONENTIAL_SCHEMA } from '../../model/float-histogram.ts'
 
 /** What is wrong with the labels of a series, in a sentence; undefined where nothing is. */
@@ -15,12 +15,18 @@ export function labelsProblem(labels: readonly Label[]): string | undefined {
   return undefined
 }
 
+/** What keeps a sample from having its time in OpenTelemetry, where 0 is no time at all. */
+export function timeProblem({ time }: Pick<RemoteSample, 'time'>): string | undefined {
+  return time > 0 && time < MAX_TIME ? undefined : `the timestamp ${time} is not in milliseconds after 1970 and before 2554`
+}
+
 /** [buckets] of one side, those between spans included: an exponential histogram of OpenTelemetry lists them all */
 const maxBuckets = 5000
 
 /** What keeps a histogram from being one. */
-export function histogramProblem({ histogram, stale }: RemoteHistogram): string | undefined {
-  if (stale) return undefined
+export function histogramProblem({ histogram, stale, time }: RemoteHistogram): string | undefined {
+  const untimely = timeProblem({ time })
+  if (untimely !== undefined || stale) return untimely
   const { schema, count, positiveSpans, negativeSpans, positiveCounts, negativeCounts, zeroCount } = histogram
   const custom = schema === CUSTOM_BUCKETS_SCHEMA
   if (!custom && (schema < MIN_EXPONENTIAL_SCHEMA || schema > MAX_EXPONENTIAL_SCHEMA)) return `a histogram has schema ${schema}`
@@ -28,8 +34,14 @@ export function histogramProblem({ histogram, stale }: RemoteHistogram): string 
   for (const spans of [positiveSpans, negativeSpans]) {
     if (spans.some(({ offset }, i) => i > 0 && offset < 0)) return 'a histogram has spans that overlap'
   }
+  for (const [first] of [positiveSpans, negativeSpans]) {
+    if (first !== undefined && Math.abs(first.offset) >= 2 ** 31) return `a histogram has an offset of ${first.offset}`
+  }
   if (custom && !isCustom(histogram)) return 'a histogram with custom buckets has bounds that do not fit them'
-  if (count < 0 || zeroCount < 0 || [...positiveCounts, ...negativeCounts].some(one => one < 0)) return 'a histogram has a count below 0'
+  const counts = [count, zeroCount, ...positiveCounts, ...negativeCounts]
+  if (counts.some(one => one < 0)) return 'a histogram has a count below 0'
+  // A rate of a histogram would be rounded to nothing.
+  if (!counts.every(one => Number.isInteger(one) && one < 2 ** 63)) return 'a histogram has a count that is no whole number of 63 bits'
   return undefined
 }
 
@@ -38,7 +50,7 @@ const width = (spans: FloatHistogram['positiveSpans']): number =>
 
 function isCustom({ customBounds, positiveSpans, negativeSpans, zeroCount }: FloatHistogram): boolean {
   const end = positiveSpans.reduce((at, { offset, length }) => at + offset + length, 0)
-  const ascending = customBounds.every((bound, i) => i === 0 || bound > customBounds[i - 1]!)
+  const ascending = customBounds.every((bound, i) => Number.isFinite(bound) && (i === 0 || bound > customBounds[i - 1]!))
   return (
     ascending && end <= customBounds.length + 1 && (positiveSpans[0]?.offset ?? 0) >= 0 && negativeSpans.length === 0 && zeroCount === 0
   )

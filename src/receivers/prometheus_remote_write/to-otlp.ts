@@ -21,7 +21,7 @@ interface Metric {
   readonly points: object[]
 }
 interface Scope {
-  readonly head: object
+  readonly head: { readonly scope: object; readonly schemaUrl?: string }
   readonly metrics: Map<string, Metric>
 }
 interface Resource {
@@ -65,7 +65,7 @@ export class OtlpRequest {
     return encode('metrics', {
       resourceMetrics: [...this.#resources.values()].map(({ attributes, scopes }) => ({
         resource: { attributes },
-        scopeMetrics: [...scopes.values()].map(({ head, metrics }) => ({ scope: head, metrics: [...metrics.values()].map(metricOf) })),
+        scopeMetrics: [...scopes.values()].map(({ head, metrics }) => ({ ...head, metrics: [...metrics.values()].map(metricOf) })),
       })),
     })
   }
@@ -105,19 +105,19 @@ export class OtlpRequest {
 }
 
 /** What names no scope has none: ours would be a label of every series that the sender does not know. */
-function scopeOf(labels: readonly Label[]): object {
-  if (labels.length === 0) return {}
+function scopeOf(labels: readonly Label[]): Scope['head'] {
+  if (labels.length === 0) return { scope: {} }
   const {
     name = '',
     version = '',
-    schema_url: _,
+    schema_url: schemaUrl = '',
     ...attributes
   } = Object.fromEntries(labels.map(([label, value]) => [label.slice(scopePrefix.length), value])) as Record<string, string>
-  return { name, version, attributes }
+  return { scope: { name, version, attributes }, schemaUrl }
 }
 
 function metricIn({ metrics }: Scope, name: string, kind: Kind, about: RemoteMetadata | undefined): Metric {
-  const key = `${kind} ${name}`
+  const key = `${kind} ${about?.type ?? 'unknown'} ${name}`
   let metric = metrics.get(key)
   if (metric === undefined) {
     metric = { name, kind, about, points: [] }
