@@ -27,8 +27,9 @@ export class Editing<S extends Signal> implements Processor<S> {
     const changes = this.#edit(batch)
     // One way in: what was edited is read again like everything that arrives.
     const edited =
-      changes.length === 0 ? batch : this.#cx.reader.read(this.#signal, Raw.of(rewrite(this.#signal, batch.raw.bytes(), changes)))
+      changes.length === 0 ? batch : this.#cx.reader.read(this.#signal, Raw.owning([rewrite(this.#signal, batch.raw.bytes(), changes)]))
     await this.#next.consume(edited, room)
+    if (edited !== batch) batch.raw.release()
     const account = this.#cx.account(this.#signal)
     account.accepted += batch.rows
     account.taken += batch.rows

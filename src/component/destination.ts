@@ -28,7 +28,8 @@ export interface Destination {
   open?(): Promise<void>
   /**
    * Sends one request and says what became of it, in bounded time, and soon after `stop` aborts. `load` is not written to.
-   * Several are under way at once. Never rejects for anything that the network or the destination does.
+   * Several are under way at once. Never rejects for anything that the network or the destination does. `load` is one holder's more: it is
+   * released when nothing that is still at work, the socket above all, can read its bytes, and never where that is not certain.
    */
   send(load: Raw, stop: AbortSignal): Promise<Outcome>
   close?(): Promise<void>

@@ -10,6 +10,8 @@ export interface Answer {
   readonly headers: IncomingHttpHeaders
   /** empty where it was longer than `maxAnswerBytes` or broke off */
   readonly body: Uint8Array
+  /** the request had been written in full: nobody reads its bytes any more */
+  readonly written: boolean
 }
 export interface NoAnswer {
   readonly why: string
@@ -55,7 +57,8 @@ export function post(
       written = true
     })
     // Once the status is known, so is whether the destination has it; only the words are missing.
-    const answer = ({ statusCode = 0, headers }: IncomingMessage, body: Uint8Array) => settle({ status: statusCode, headers, body })
+    const answer = ({ statusCode = 0, headers }: IncomingMessage, body: Uint8Array) =>
+      settle({ status: statusCode, headers, body, written })
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (heard !== undefined) return answer(heard, nothing)
       settle({ why: error.message, lost: written, stale: !gaveUp && request.reusedSocket && isReset(error) })

@@ -17,13 +17,8 @@ export const storedOf = (bodies: readonly Body[]): StoredBody[] => bodies.flatMa
 export function loadOf(bodies: readonly Body[]): Load {
   const [first] = bodies
   if (bodies.length === 1) return { raw: first!.raw, rows: first!.rows, bodies }
-  const chunks: Uint8Array[] = []
-  let rows = 0
-  for (const body of bodies) {
-    rows += body.rows
-    for (const chunk of body.raw.chunks) chunks.push(chunk)
-  }
-  return { raw: new Raw(chunks), rows, bodies }
+  const rows = bodies.reduce((sum, body) => sum + body.rows, 0)
+  return { raw: Raw.joined(bodies.map(({ raw }) => raw)), rows, bodies }
 }
 
 /** By batches first, then by rows. */

@@ -190,8 +190,10 @@ export class Sending<S extends Signal> implements Exporter<S> {
         this.#storing--
         this.#account.accepted += rows
         this.#heldRows += rows
-        if (body === undefined) this.#readMore()
-        else this.#enter(body)
+        if (body === undefined) {
+          raw.release()
+          this.#readMore()
+        } else this.#enter(body)
         this.#drainedIfEmpty()
       },
       error => {
@@ -356,6 +358,8 @@ export class Sending<S extends Signal> implements Exporter<S> {
   #settle({ bodies, rows, raw }: Load): void {
     if (this.#kept.size === 0) {
       this.#queue.settle(bodies.length, rows, raw.size)
+      // Whoever waited for the answer may come again with the same bytes.
+      if (bodies[0]!.answer === undefined) raw.release()
       this.#stored?.settle(storedOf(bodies))
       return
     }
@@ -432,6 +436,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
   }
 
   async #send(raw: Raw): Promise<Outcome> {
+    raw.retain()
     try {
       return await this.#destination.send(raw, this.#stop.signal)
     } catch (error) {
@@ -455,6 +460,8 @@ export class Sending<S extends Signal> implements Exporter<S> {
     const halves =
       outcome.is === 'permanent' || this.#refusalsInARow > maxRefusalsInARow ? undefined : halve(load, this.#signal, this.#cutter)
     if (halves === undefined) return this.#drop(load, outcome.is, outcome.why, book)
+    // The halves are parts of it, and may be under way for longer than it: it is left to the collector.
+    load.raw.retain()
     for (const half of halves) await this.#deliver(half, book)
   }
 

@@ -52,7 +52,7 @@ export class FanOut<S extends Signal> implements Consumer<S> {
 
   consume(batch: BatchOf[S], room?: Room): Promise<void> {
     if (room !== undefined) return this.#commit(batch, room)
-    if (this.#nobody !== undefined && this.#branches.length === 0) return this.#countAsUnheard(batch.rows, this.#nobody)
+    if (this.#nobody !== undefined && this.#branches.length === 0) return this.#countAsUnheard(batch, this.#nobody)
     const own = new Room()
     this.reserve(batch.raw.size, own)
     return own.mustWait ? this.#waitAndCommit(batch, own) : this.#commitAndRelease(batch, own)
@@ -92,11 +92,13 @@ export class FanOut<S extends Signal> implements Consumer<S> {
     const branches = this.#branches
     const [first] = branches
     if (branches.length === 1 && first !== undefined) return settle(first, batch, room).then(throwIfFailed)
+    batch.raw.retain(branches.length - 1)
     return Promise.all(branches.map(branch => settle(branch, batch, room))).then(outcomes => judge(branches, outcomes, batch.rows))
   }
 
-  #countAsUnheard(rows: number, nobody: Wire): Promise<void> {
-    nobody.drop('no_exporter', rows)
+  #countAsUnheard(batch: BatchOf[S], nobody: Wire): Promise<void> {
+    nobody.drop('no_exporter', batch.rows)
+    batch.raw.release()
     return Promise.resolve()
   }
 }
@@ -125,6 +127,7 @@ function settle<S extends Signal>(branch: Branch<S>, batch: BatchOf[S], room: Ro
   const { rows } = batch
   if (branch.leaf && room.skips(branch)) {
     wire.drop('queue_full', rows)
+    batch.raw.release()
     return accepted
   }
   return consumed(branch.next, batch, room).then(

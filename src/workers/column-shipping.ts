@@ -87,6 +87,7 @@ class ColumnEnd implements Consumer<'metrics'>, Leaf {
     room?.take(this)
     const written = this.#ring.write(this.#frame(batch))
     if (this.#ring.full) this.#waits.add(1)
+    else batch.raw.release()
     return written
   }
 

@@ -120,6 +120,7 @@ class ShippingEnd implements Consumer<Signal>, Leaf {
     this.#underWay++
     try {
       await this.#shipping.ship(this.#pipeline, batch, room?.admits !== true)
+      batch.raw.release()
     } finally {
       this.#underWay--
       this.release(size)

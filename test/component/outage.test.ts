@@ -50,6 +50,7 @@ const faults: readonly [name: string, reply: (clock: VirtualClock) => Reply, mos
 async function suffer(b: Bench, sibling: Bench, each: (second: number) => void): Promise<void> {
   for (let second = 0; second < outage / 1000; second++) {
     const batch = batchOf(...run(second * rowsEach, rowsEach))
+    batch.raw.retain()
     await b.sending.consume(batch).catch(() => {})
     await sibling.sending.consume(batch)
     await settled()

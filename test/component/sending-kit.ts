@@ -22,7 +22,7 @@ export function idsOf(bytes: Uint8Array): number[] {
 export function batchOf(...ids: number[]): BatchOf['metrics'] {
   const bytes = Buffer.alloc(ids.length * 4)
   ids.forEach((id, i) => void bytes.writeUInt32LE(id, i * 4))
-  return { signal: 'metrics', raw: Raw.of(bytes), rows: ids.length } as BatchOf['metrics']
+  return { signal: 'metrics', raw: Raw.owning([bytes]), rows: ids.length } as BatchOf['metrics']
 }
 /** `count` ids from `first` */
 export const run = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i)
@@ -44,6 +44,8 @@ export class Answering implements Destination {
   /** ids of each request that was answered with yes */
   readonly delivered: number[] = []
   reply: Reply
+  /** nothing reads the bytes any more when it answers */
+  letsGo = true
   closed = 0
   constructor(reply: Reply = () => delivered) {
     this.reply = reply
@@ -53,6 +55,7 @@ export class Answering implements Destination {
     this.requests.push(ids)
     const outcome = await this.reply(ids, stop)
     if (outcome.is === 'delivered') this.delivered.push(...ids)
+    if (this.letsGo) load.release()
     return outcome
   }
   async close() {

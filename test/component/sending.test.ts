@@ -5,7 +5,7 @@ import { PermanentError, RetryableError } from '../../src/component/errors.ts'
 import { Room } from '../../src/component/room.ts'
 import { settled } from '../kit/clock.ts'
 import { seeded } from '../kit/context.ts'
-import { type Bench, batchOf, bench, delivered, gate, later, lost, permanent, rejected, run, tooLarge } from './sending-kit.ts'
+import { type Bench, batchOf, bench, delivered, gate, later, lost, permanent, type Reply, rejected, run, tooLarge } from './sending-kit.ts'
 
 const benches: Bench[] = []
 function open(options?: Parameters<typeof bench>[0]): Bench {
@@ -450,6 +450,58 @@ describe('refusals', () => {
     expect(dropped()).toEqual(expected)
   })
 })
+
+describe('bytes', () => {
+  const isFreed = ({ raw }: ReturnType<typeof batchOf>) => {
+    try {
+      return raw.bytes().length === 0
+    } catch {
+      return true
+    }
+  }
+
+  test.each<[string, { reply?: Reply; letsGo?: boolean; queue?: object; retry?: object }, boolean[]]>([
+    ['go when they were delivered', {}, [true, true]],
+    ['go when they were dropped', { reply: () => permanent }, [true, true]],
+    ['go when a later attempt delivers them', { reply: onceThen(later) }, [true, true]],
+    ['stay where something may still read them', { letsGo: false }, [false, false]],
+    [
+      'stay when their request was cut in halves, of which they are parts',
+      { reply: ids => (ids.length > 1 ? rejected : delivered) },
+      [false, false],
+    ],
+    ['stay for a sender who waits, and may come again', { queue: { wait_for_result: true } }, [false, false]],
+  ])('%s', async (_, { letsGo = true, ...options }, freed) => {
+    const { sending, destination, cx } = open(options)
+    destination.letsGo = letsGo
+    const batches = [batchOf(1, 2), batchOf(3)]
+    const taken = batches.map(batch => sending.consume(batch).catch(() => {}))
+    await settled()
+    await cx.clock.advance(60_000)
+    await settled()
+    await Promise.all(taken)
+    expect(batches.map(isFreed)).toEqual(freed)
+  })
+
+  test('are whole in every attempt, until the last', async () => {
+    const { sending, destination, cx } = open({ reply: onceThen(lost) })
+    await sending.consume(batchOf(1, 2))
+    await sending.consume(batchOf(3))
+    await settled()
+    await cx.clock.advance(60_000)
+    await settled()
+    expect(destination.requests).toEqual([
+      [1, 2, 3],
+      [1, 2, 3],
+    ])
+  })
+})
+
+/** This outcome first, then yes. */
+function onceThen(first: Outcome): Reply {
+  let asked = 0
+  return () => (asked++ === 0 ? first : delivered)
+}
 
 describe('senders that wait for the outcome', () => {
   const queue = { enabled: false }

@@ -710,6 +710,7 @@ describe('as a component', () => {
     const { exporter, around } = create()
     const batch = around.cx.reader.read('metrics', Raw.of(metricsRequest({ odd: true }, 3)))
     const before = fingerprint(batch)
+    batch.raw.retain()
     await exporter.consume(batch)
     expect(fingerprint(batch)).toBe(before)
   })

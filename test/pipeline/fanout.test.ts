@@ -53,6 +53,20 @@ describe('one hand-over', () => {
     expect(ends.map(end => end.reserved)).toEqual(plan.map(() => 0))
   })
 
+  test.each<[string, Answer[], number]>([
+    ['one branch', ['yes'], 1],
+    ['three branches', ['yes', 'yes', 'yes'], 3],
+    ['a branch that is full lets go at once', ['full', 'yes'], 1],
+  ])('every branch holds the bytes: %s', async (_, plan, holders) => {
+    const { fanOut } = setUp(...plan)
+    const raw = Raw.owning([Uint8Array.from(rowsBody('metrics', [1]))])
+    await fanOut.consume(reader.read('metrics', raw))
+    for (let i = 1; i < holders; i++) raw.release()
+    expect(raw.bytes().length).toBeGreaterThan(0)
+    raw.release()
+    expect(() => raw.bytes()).toThrow('freed')
+  })
+
   test('does not resolve before every branch holds the rows', async () => {
     const { clock, fanOut } = setUp('yes', 'slow')
     let done = false

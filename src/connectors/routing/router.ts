@@ -61,6 +61,7 @@ export class Router<S extends Signal> implements Connector<S>, Leaf {
     )
     const parts = new Map<Rows, BatchOf[S]>()
     for (const { rows } of loads) if (!parts.has(rows)) parts.set(rows, this.#part(batch, rows))
+    retainForEach(loads.map(({ rows }) => parts.get(rows)!.raw))
     const outcomes = await Promise.allSettled(loads.map(({ next, rows }) => next.consume(parts.get(rows)!)))
     const failures = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
     const comesAgain = failures.find(error => !(error instanceof PermanentError))
@@ -108,6 +109,15 @@ export class Router<S extends Signal> implements Connector<S>, Leaf {
       starts.filter((_, row) => stays[row] === 0),
     )
     return this.#cx.reader.read(this.#signal, Raw.of(bytes))
+  }
+}
+
+/** Routes that copy may take the same. */
+function retainForEach(raws: readonly Raw[]): void {
+  const met = new Set<Raw>()
+  for (const raw of raws) {
+    if (met.has(raw)) raw.retain()
+    met.add(raw)
   }
 }
 

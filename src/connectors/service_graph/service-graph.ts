@@ -95,6 +95,7 @@ export class ServiceGraph implements Connector<'traces'> {
   consume(batch: SpanBatch): Promise<void> {
     const account = this.#cx.account('traces')
     const { unnamed, full } = this.#add(batch)
+    batch.raw.release()
     account.accepted += batch.rows
     account.taken += batch.rows - unnamed - full
     account.drop('no_service_name', unnamed)

@@ -54,6 +54,7 @@ export class SpanMetrics implements Connector<'traces'> {
   consume(batch: SpanBatch): Promise<void> {
     const account = this.#cx.account('traces')
     const uncounted = this.#aggregator.add(batch)
+    batch.raw.release()
     account.accepted += batch.rows
     account.taken += batch.rows - uncounted
     account.drop('no_service_name', uncounted)

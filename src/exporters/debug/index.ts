@@ -58,6 +58,7 @@ class Debug<S extends Signal> implements Exporter<S>, Leaf {
     this.#account.accepted += batch.rows
     this.#account.taken += batch.rows
     if (this.#sampling.pick()) this.#cx.log.info({ ...this.#counts(batch), ...this.#content(batch) }, batch.signal)
+    batch.raw.release()
   }
 
   #counts(batch: BatchOf[S]): object {

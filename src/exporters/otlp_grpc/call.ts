@@ -12,6 +12,8 @@ export interface Answer {
   readonly trailers: IncomingHttpHeaders
   /** the message without its prefix; empty where there is none, or none that can be read */
   readonly message: Uint8Array
+  /** the request had been written in full: nobody reads its bytes any more */
+  readonly written: boolean
 }
 export interface NoAnswer {
   readonly why: string
@@ -84,7 +86,8 @@ export function call(
       const last = trailers ?? (head['grpc-status'] === undefined ? undefined : head)
       const status = Number(head[':status'] ?? 0)
       if (last !== undefined || (status !== 0 && status !== 200)) {
-        resolve({ status, trailers: last ?? {}, message: size > maxAnswerBytes ? nothing : messageIn(Buffer.concat(pieces, size), head) })
+        const message = size > maxAnswerBytes ? nothing : messageIn(Buffer.concat(pieces, size), head)
+        resolve({ status, trailers: last ?? {}, message, written })
         return
       }
       const refused = stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && session.closed

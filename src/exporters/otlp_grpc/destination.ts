@@ -70,9 +70,12 @@ export class GrpcDestination implements Destination {
 
   async send(load: Raw, stop: AbortSignal): Promise<Outcome> {
     const chunks = await this.#encode(load)
-    const { timeout } = this.#settings
+    const { timeout, compression } = this.#settings
+    if (compression !== 'none') load.release()
     const answer = await call(this.#connections!.next, this.#withCredentials(), chunks, timeout, this.#cx.clock, stop)
-    return 'trailers' in answer ? outcomeOf(answer, this.#signal) : { is: 'retryable', retryAfterMs: 0, ...answer }
+    if (!('trailers' in answer)) return { is: 'retryable', retryAfterMs: 0, ...answer }
+    if (compression === 'none' && answer.written) load.release()
+    return outcomeOf(answer, this.#signal)
   }
 
   async close(): Promise<void> {

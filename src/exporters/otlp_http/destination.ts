@@ -45,10 +45,12 @@ export class HttpDestination implements Destination {
 
   async send(load: Raw, stop: AbortSignal): Promise<Outcome> {
     const body = await this.#encode(load)
+    if (body !== load) load.release()
     const headers = { ...this.#headers, ...this.#target?.headers, ...this.#authenticator?.headers(), 'content-length': body.size }
     const answer = await post({ ...this.#target?.options, headers }, body.chunks, this.#settings.timeout, this.#cx.clock, stop)
-    if ('status' in answer) return outcomeOf(answer, this.#signal, this.#cx.clock.now())
-    return { is: 'retryable', retryAfterMs: 0, ...answer }
+    if (!('status' in answer)) return { is: 'retryable', retryAfterMs: 0, ...answer }
+    if (body === load && answer.written) load.release()
+    return outcomeOf(answer, this.#signal, this.#cx.clock.now())
   }
 
   async close(): Promise<void> {

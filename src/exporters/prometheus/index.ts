@@ -119,6 +119,7 @@ class PrometheusExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Le
   async consume(batch: MetricBatch, room?: Room): Promise<void> {
     room?.take(this)
     this.#state.take(batch)
+    batch.raw.release()
     let dropped = 0
     for (let i = 0; i < reasons.length; i++) {
       const rows = this.#state.dropped[i]!

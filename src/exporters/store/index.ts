@@ -188,6 +188,7 @@ class StoreExporter implements Exporter<'metrics'>, Consumer<'metrics'>, Leaf {
     }
     this.#account.accepted += rows
     this.#account.taken += rows - lost
+    batch.raw.release()
   }
 }
 

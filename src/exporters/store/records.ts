@@ -74,6 +74,7 @@ export class RecordExporter<S extends keyof QueryOf> implements Exporter<S>, Con
     if (batch.rows > 0) await this.#ring.append(batch)
     this.#account.accepted += batch.rows
     this.#account.taken += batch.rows
+    batch.raw.release()
   }
 }
 

@@ -93,7 +93,7 @@ export class Batcher<S extends Signal> implements Processor<S> {
     const [first, ...others] = group
     if (others.length === 0) return first!.batch
     for (const { room } of others) if (room !== undefined) first!.room?.merge(room)
-    return this.#reader.read(this.#signal, new Raw(group.flatMap(({ batch }) => batch.raw.chunks)))
+    return this.#reader.read(this.#signal, Raw.joined(group.map(({ batch }) => batch.raw)))
   }
 }
 

@@ -42,9 +42,10 @@ export class Filter<S extends Signal> implements Processor<S> {
     const left = batch.rows - rows
     if (left > 0 || batch.rows === 0) {
       const kept =
-        changes.length === 0 ? batch : this.#cx.reader.read(this.#signal, Raw.of(rewrite(this.#signal, batch.raw.bytes(), changes)))
+        changes.length === 0 ? batch : this.#cx.reader.read(this.#signal, Raw.owning([rewrite(this.#signal, batch.raw.bytes(), changes)]))
       await this.#next.consume(kept, room)
-    }
+      if (kept !== batch) batch.raw.release()
+    } else batch.raw.release()
     account.accepted += batch.rows
     account.taken += left
     account.drop('filtered', rows)

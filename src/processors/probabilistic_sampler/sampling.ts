@@ -43,7 +43,9 @@ export class Sampling<S extends 'traces' | 'logs'> implements Processor<S> {
   async consume(batch: BatchOf[S], room?: Room): Promise<void> {
     const { rows } = batch
     const { kept, changes, policies } = this.#decide(batch)
-    if (kept > 0) await this.#next.consume(this.#changed(batch, changes), room)
+    const changed = kept > 0 ? this.#changed(batch, changes) : undefined
+    if (changed !== undefined) await this.#next.consume(changed, room)
+    if (changed !== batch) batch.raw.release()
     const account = this.#cx.account(this.#signal)
     account.accepted += rows
     account.taken += kept
@@ -75,6 +77,6 @@ export class Sampling<S extends 'traces' | 'logs'> implements Processor<S> {
   #changed(batch: BatchOf[S], changes: Change[]): BatchOf[S] {
     if (changes.length === 0) return batch
     const bytes = rewrite(this.#signal, batch.raw.bytes(), changes)
-    return this.#cx.reader.read(this.#signal, Raw.of(bytes))
+    return this.#cx.reader.read(this.#signal, Raw.owning([bytes]))
   }
 }

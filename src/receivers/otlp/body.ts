@@ -1,4 +1,5 @@
 /** From the body as it came to the hand-over: decompressed, from JSON to protobuf, offered. */
+import { Raw } from '../../model/raw.ts'
 import { jsonToProtobuf } from '../../otlp/json.ts'
 import type { Encoding } from '../../otlp/status.ts'
 import { type ContentEncoding, decompress } from './decompress.ts'
@@ -14,20 +15,33 @@ export interface Form {
 }
 
 /** `charge` is told of every byte that comes into being on the way. */
-export function offerBody(form: Form, chunks: readonly Uint8Array[], charge: (bytes: number) => void, settle: Settle): void {
+export function offerBody(form: Form, body: Raw, charge: (bytes: number) => void, settle: Settle): void {
   const { compressed, encoding } = form
   if (compressed === undefined) {
-    if (encoding === 'json') transcode(form, joined(chunks), charge, settle)
-    else form.intake.offer(chunks, 'http', settle)
+    if (encoding === 'json') transcode(form, body.bytes(), charge, settle)
+    else form.intake.offer(body, 'http', settle)
     return
   }
-  decompress(compressed, joined(chunks), form.limit, (problem, bytes) => {
+  decompress(compressed, body.bytes(), form.limit, (problem, bytes) => {
+    body.release()
     if (bytes === undefined) return settle(problem)
     charge(bytes.length)
     if (encoding === 'json') transcode(form, bytes, charge, settle)
-    else form.intake.offer([bytes], 'http', settle)
+    else form.intake.offer(inflated(bytes), 'http', settle)
   })
 }
+
+/**
+ * Pieces as node:http gave them, each in a buffer of its own: they are freed by the last who needs them. Node also cuts small buffers out of one
+ * that it keeps, half of it at the most: what fills its buffer is no such piece.
+ */
+export const arrived = (chunks: readonly Uint8Array[]): Raw => (chunks.every(fillsItsBuffer) ? Raw.owning(chunks) : new Raw(chunks))
+
+/** What was inflated into a buffer made for it, of at most a byte more. */
+export const inflated = (bytes: Uint8Array): Raw =>
+  bytes.length >= Buffer.poolSize && bytes.buffer.byteLength - bytes.length <= 1 ? Raw.owning([bytes]) : Raw.of(bytes)
+
+const fillsItsBuffer = ({ length, buffer }: Uint8Array): boolean => buffer.byteLength === length
 
 function transcode({ intake }: Form, json: Uint8Array, charge: (bytes: number) => void, settle: Settle): void {
   let protobuf: Uint8Array
@@ -37,7 +51,5 @@ function transcode({ intake }: Form, json: Uint8Array, charge: (bytes: number) =
     return settle(malformed)
   }
   charge(protobuf.length)
-  intake.offer([protobuf], 'http', settle)
+  intake.offer(Raw.of(protobuf), 'http', settle)
 }
-
-const joined = (chunks: readonly Uint8Array[]): Uint8Array => (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))

@@ -1,7 +1,9 @@
 /** One unary call over gRPC: one length-prefixed message in, one out, the status in the trailers. */
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { ShedReason } from '../../component/connections.ts'
+import { Raw } from '../../model/raw.ts'
 import { encodeResponse, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
+import { inflated } from './body.ts'
 import { type ContentEncoding, decompress } from './decompress.ts'
 import type { Intake, Unfinished } from './door.ts'
 import { type GrpcServer, NotGrpc } from './grpc.ts'
@@ -79,7 +81,7 @@ export class Call implements Unfinished {
     this.#chunks = []
     const flag = chunks[0]![0]!
     chunks[0] = chunks[0]!.subarray(prefixBytes)
-    if (flag === 0) return this.#intake.offer(chunks, 'grpc', this.#settle)
+    if (flag === 0) return this.#intake.offer(new Raw(chunks), 'grpc', this.#settle)
     if (flag === 1) return this.#decompress(chunks)
     this.#settle(new Refusal(400, grpcCode.internal, `the compressed flag must be 0 or 1, got ${flag}`))
   }
@@ -94,7 +96,7 @@ export class Call implements Unfinished {
     decompress(encoding, body, this.#server.maxMessageBytes, (problem, bytes) => {
       if (bytes === undefined) return this.#settle(problem)
       this.#charge(bytes.length)
-      this.#intake.offer([bytes], 'grpc', this.#settle)
+      this.#intake.offer(inflated(bytes), 'grpc', this.#settle)
     })
   }
 

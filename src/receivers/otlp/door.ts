@@ -45,24 +45,24 @@ export class Intake<S extends Signal = Signal> {
     this.#spanOptions = { http: options('http'), grpc: options('grpc'), memory: options('memory') }
   }
 
-  /** `bytes`: one request as protobuf, never written to again. */
-  offer(bytes: readonly Uint8Array[], transport: Transport, settle: Settle): void {
+  /** `raw`: one request as protobuf. */
+  offer(raw: Raw, transport: Transport, settle: Settle): void {
     let batch: BatchOf[S]
     try {
-      batch = this.#reader.read(this.signal, new Raw(bytes))
+      batch = this.#reader.read(this.signal, raw)
     } catch (problem) {
-      return this.#offerWhatIsGood(bytes, transport, problem, settle)
+      return this.#offerWhatIsGood(raw, transport, problem, settle)
     }
     if (batch.rows === 0) return settle(undefined)
     this.#handOver(batch, transport, undefined, settle)
   }
 
-  #offerWhatIsGood(bytes: readonly Uint8Array[], transport: Transport, problem: unknown, settle: Settle): void {
+  #offerWhatIsGood(raw: Raw, transport: Transport, problem: unknown, settle: Settle): void {
     if (!(problem instanceof MalformedError)) return settle(problem)
     let batch: BatchOf[S]
     let refused: PartialSuccess
     try {
-      const found = salvage(this.signal, new Raw(bytes).bytes(), request => this.#reader.read(this.signal, Raw.of(request)))
+      const found = salvage(this.signal, raw.bytes(), request => this.#reader.read(this.signal, Raw.of(request)))
       if (found === undefined) return settle(problem)
       batch = this.#reader.read(this.signal, new Raw(found.kept))
       refused = found.refused
@@ -163,7 +163,7 @@ export class Door {
       handed.takenBy(intake.signal, (body, settle) => {
         if (this.budget.used > this.budget.hardBytes) return settle(outOfMemory())
         this.budget.charge(body.length)
-        intake.offer([body], 'memory', problem => {
+        intake.offer(Raw.of(body), 'memory', problem => {
           this.budget.refund(body.length)
           settle(problem)
         })

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ShedReason } from '../../component/connections.ts'
 import { corsHeaders } from '../../component/cors.ts'
 import { type Encoding, encodeResponse, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
-import { type Form, offerBody } from './body.ts'
+import { arrived, type Form, offerBody } from './body.ts'
 import type { Unfinished } from './door.ts'
 import type { HttpServer } from './http.ts'
 import { outOfMemory, tooLarge, tooSlow, verdictOn } from './verdict.ts'
@@ -65,7 +65,7 @@ export class Exchange implements Unfinished {
     this.#server.door.unfinished.delete(this)
     const chunks = this.#chunks
     this.#chunks = []
-    offerBody(this.#form, chunks, this.#charge, this.#settle)
+    offerBody(this.#form, arrived(chunks), this.#charge, this.#settle)
   }
 
   /** The sender has gone before the body was whole. */

@@ -7,6 +7,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { ShedReason } from '../../component/connections.ts'
 import { type Clock, every } from '../../lib/clock.ts'
+import { Raw } from '../../model/raw.ts'
 import { type Encoding, encodeStatus, type PartialSuccess } from '../../otlp/status.ts'
 import { type Form, offerBody } from './body.ts'
 import { slowMs } from './door.ts'
@@ -89,6 +90,8 @@ class Connection {
   #head = ''
   #parsed: PlainHead | undefined
   #chunks: Uint8Array[] = []
+  /** nobody else has a part of the buffers in which the request came */
+  #alone = true
   /** [bytes] of the body that have not come yet */
   #missing = 0
   #charged = 0
@@ -128,13 +131,13 @@ class Connection {
 
   readonly #arrive = (chunk: Buffer): void => {
     if (this.is === 'reading') return this.#gather(chunk)
-    if (this.is === 'idle') return this.#begin(chunk)
+    if (this.is === 'idle') return this.#begin(chunk, true)
     if (this.is === 'over') return
     this.#later.push(chunk)
     this.#socket.pause()
   }
 
-  #begin(bytes: Buffer): void {
+  #begin(bytes: Buffer, alone: boolean): void {
     const { server } = this.#plain
     const end = bytes.indexOf('\r\n\r\n')
     if (end < 0 || end > maxHeadBytes || server.door.draining || server.door.budget.exceeded) return this.#handOver(bytes)
@@ -146,13 +149,17 @@ class Connection {
     if (this.#parsed === undefined) return this.#handOver(bytes)
     this.is = 'reading'
     this.since = this.#plain.clock.monotonic()
+    this.#alone = alone
     this.#missing = this.#parsed.length
     this.#gather(bytes.subarray(end + 4))
   }
 
   #gather(bytes: Buffer): void {
     const mine = bytes.length > this.#missing ? bytes.subarray(0, this.#missing) : bytes
-    if (mine.length < bytes.length) this.#later.push(bytes.subarray(mine.length))
+    if (mine.length < bytes.length) {
+      this.#later.push(bytes.subarray(mine.length))
+      this.#alone = false
+    }
     this.#charge(mine.length)
     this.#missing -= mine.length
     if (mine.length > 0) this.#chunks.push(mine)
@@ -165,7 +172,7 @@ class Connection {
     this.is = 'offered'
     const chunks = this.#chunks
     this.#chunks = []
-    offerBody(this.#parsed!.form, chunks, this.#charge, this.#settle)
+    offerBody(this.#parsed!.form, this.#alone ? Raw.owning(chunks) : new Raw(chunks), this.#charge, this.#settle)
   }
 
   readonly #charge = (bytes: number): void => {
@@ -208,7 +215,7 @@ class Connection {
     if (this.#socket.destroyed) return
     const later = this.#later.length === 1 ? (this.#later[0] as Buffer) : Buffer.concat(this.#later)
     this.#later = []
-    this.#begin(later)
+    this.#begin(later, false)
     // A segment may hold hundreds of requests: the next one is taken when all of them were begun.
     if (this.#later.length === 0) this.#socket.resume()
     if (this.#senderEnded && (this.is as State) === 'reading') this.#socket.end(cutOff)
