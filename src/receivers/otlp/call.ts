@@ -81,7 +81,7 @@ export class Call implements Unfinished {
     this.#chunks = []
     const flag = chunks[0]![0]!
     chunks[0] = chunks[0]!.subarray(prefixBytes)
-    if (flag === 0) return this.#intake.offer(new Raw(chunks), 'grpc', this.#settle)
+    if (flag === 0) return this.#intake.offer(ownCopy(chunks, this.#expected), 'grpc', this.#settle)
     if (flag === 1) return this.#decompress(chunks)
     this.#settle(new Refusal(400, grpcCode.internal, `the compressed flag must be 0 or 1, got ${flag}`))
   }
@@ -176,4 +176,18 @@ function percentEncode(message: string): string {
   return Buffer.from(message)
     .toString('latin1')
     .replace(/[^\x20-\x24\x26-\x7e]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+}
+
+/**
+ * A segment of the connection holds frames of many calls, and would stay until the last of them is over. So a message is copied into a buffer
+ * that is freed with it: cheaper than the collections of the whole heap that segments cost.
+ */
+function ownCopy(chunks: readonly Uint8Array[], size: number): Raw {
+  const message = Buffer.allocUnsafeSlow(size)
+  let at = 0
+  for (const chunk of chunks) {
+    message.set(chunk, at)
+    at += chunk.length
+  }
+  return Raw.owning([message])
 }
