@@ -38,8 +38,7 @@ export function offerBody(form: Form, body: Raw, charge: (bytes: number) => void
 export const arrived = (chunks: readonly Uint8Array[]): Raw => (chunks.every(fillsItsBuffer) ? Raw.owning(chunks) : new Raw(chunks))
 
 /** What was inflated into a buffer made for it, of at most a byte more. */
-export const inflated = (bytes: Uint8Array): Raw =>
-  bytes.length >= Buffer.poolSize && bytes.buffer.byteLength - bytes.length <= 1 ? Raw.owning([bytes]) : Raw.of(bytes)
+export const inflated = (bytes: Uint8Array): Raw => (bytes.buffer.byteLength - bytes.length <= 1 ? Raw.owning([bytes]) : Raw.of(bytes))
 
 const fillsItsBuffer = ({ length, buffer }: Uint8Array): boolean => buffer.byteLength === length
 
