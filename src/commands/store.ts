@@ -6,7 +6,7 @@ import { parseTime } from '../api/prometheus/times.ts'
 import { codeOf, type Lock } from '../component/disk.ts'
 import { StartError } from '../component/errors.ts'
 import { ExpositionError } from '../exposition/read.ts'
-import { readTextPage } from '../exposition/read-text.ts'
+import { OpenMetricsPieces } from '../exposition/read-text.ts'
 import { showBytes } from '../lib/bytes.ts'
 import { systemClock } from '../lib/clock.ts'
 import { closest } from '../lib/distance.ts'
@@ -18,10 +18,12 @@ import { PrometheusBlockError } from '../store/prometheus/block.ts'
 import { type StoreSettings, TimeSeriesStore } from '../store/store.ts'
 import { type Command, type Outside, UsageError } from './command.ts'
 import { cannotRead } from './directory.ts'
+import { piecesOf } from './lines.ts'
 import type { LeftOut } from './open-metrics-page.ts'
 import { readPrometheusBlock } from './prometheus-block.ts'
+import { readCsv } from './store-csv.ts'
 import { exportJsonLines, exportOpenMetrics } from './store-export.ts'
-import { Filler, readCsv } from './store-filler.ts'
+import { Filler } from './store-filler.ts'
 import { readJsonLines } from './store-lines.ts'
 
 const DAMAGED = 2
@@ -321,9 +323,14 @@ async function takeIn(path: string, filler: Filler, outside: Outside): Promise<v
     const inside = await outside.disk.list(path).catch((): string[] => [])
     if (inside.includes('meta.json')) return await readPrometheusBlock(outside.disk, path, filler)
     if (path.endsWith('.jsonl')) return await readJsonLines(outside.disk, path, filler)
-    const text = await outside.read(path)
-    if (path.endsWith('.csv')) return await readCsv(text, filler, parseTime)
-    readTextPage(Buffer.from(text), filler.visitor(), true)
+    const pieces = piecesOf(outside.disk, path)
+    if (path.endsWith('.csv')) return await readCsv(pieces, filler, parseTime)
+    const page = new OpenMetricsPieces(filler.visitor())
+    for await (const piece of pieces) {
+      page.take(piece)
+      await filler.settled()
+    }
+    page.end()
   } catch (error) {
     if (error instanceof PrometheusBlockError) throw new UsageError(error.message, 'what came before it is in the store')
     if (error instanceof ExpositionError)

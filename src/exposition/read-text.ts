@@ -37,6 +37,30 @@ export function readTextLines(page: Uint8Array, from: number, to: number, visito
   new TextReading(page, visitor, open).lines(from, to)
 }
 
+/** A page of OpenMetrics that comes in pieces of whole lines. */
+export class OpenMetricsPieces {
+  readonly #visitor: Visitor
+  #lines = 0
+  #done = false
+
+  constructor(visitor: Visitor) {
+    this.#visitor = visitor
+  }
+
+  /** The next lines; only the last piece may lack a newline at its end. @throws {ExpositionError} with the line of the whole page */
+  take(piece: Uint8Array): void {
+    const reading = new TextReading(piece, this.#visitor, true, this.#lines, this.#done)
+    reading.lines(0, piece.length)
+    this.#lines = reading.line
+    this.#done = reading.done
+  }
+
+  /** @throws {ExpositionError} */
+  end(): void {
+    new TextReading(Buffer.alloc(0), this.#visitor, true, this.#lines, this.#done).run()
+  }
+}
+
 class TextReading {
   readonly #bytes: Buffer
   readonly #visitor: Visitor
@@ -60,10 +84,20 @@ class TextReading {
     end: 0,
   }
 
-  constructor(page: Uint8Array, visitor: Visitor, open: boolean) {
+  /** @param line how many lines were before @param done whether the one that ends the page was among them */
+  constructor(page: Uint8Array, visitor: Visitor, open: boolean, line = 0, done = false) {
     this.#bytes = Buffer.from(page.buffer, page.byteOffset, page.length)
     this.#visitor = visitor
     this.#open = open
+    this.#line = line
+    this.#done = done
+  }
+
+  get line(): number {
+    return this.#line
+  }
+  get done(): boolean {
+    return this.#done
   }
 
   lines(from: number, to: number): void {

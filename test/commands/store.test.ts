@@ -25,7 +25,7 @@ beforeEach(async () => {
 function thalamus(args: string[], files: Record<string, string> = {}) {
   const outside = new TestOutside()
   outside.disk = disk
-  Object.assign(outside.files, files)
+  for (const [path, text] of Object.entries(files)) disk.put(path, Buffer.from(text))
   return outside.thalamus('store', ...args)
 }
 const block = () => [...disk.files.keys()].find(name => name.endsWith('.block'))!
@@ -156,11 +156,36 @@ describe('export and import', () => {
     expect((await thalamus(['import', '/other', 'x.csv'], { 'x.csv': csv })).out).toBe('x.csv: 2 samples of 2 series\n')
     expect((await thalamus(['export', '/other'])).out).toBe(`m +Inf ${(T + 1000) / 1000}\nm{path="a,\\"b\\""} 1 ${T / 1000}\n# EOF\n`)
   })
+  describe('files that are read in several pieces', () => {
+    const lines = 80_000
+    const line = (i: number) => `m{of="${i % 5}"} ${i} ${T / 1000 + i}\n`
+    const many = Array.from({ length: lines }, (_, i) => line(i))
+    test('OpenMetrics', async () => {
+      const text = `${many.join('')}# EOF\n`
+      expect(text.length).toBeGreaterThan(2 ** 20)
+      expect((await thalamus(['import', '/other', 'x.om'], { 'x.om': text })).out).toBe(`x.om: ${lines} samples of 5 series\n`)
+      const wrong = await thalamus(['import', '/other', 'y.om'], { 'y.om': `${many.join('')}m{ 1 1\n# EOF\n` })
+      expect(wrong.err.split('\n')[0]).toBe(`y.om:${lines + 1}: "{" is never closed`)
+      const after = await thalamus(['import', '/other', 'z.om'], { 'z.om': `# EOF\n${many.join('')}` })
+      expect(after.err.split('\n')[0]).toBe('z.om:2: there is something after "# EOF"')
+    })
+    test('CSV, with line breaks within quotes wherever a piece ends', async () => {
+      const rows = Array.from({ length: lines }, (_, i) => `${T / 1000 + i},m,${i},"a\n""${i % 5}"\n`)
+      const text = `time,metric,value,of\n${rows.join('')}`
+      expect(text.length).toBeGreaterThan(2 ** 20)
+      expect((await thalamus(['import', '/other', 'x.csv'], { 'x.csv': text })).out).toBe(`x.csv: ${lines} samples of 5 series\n`)
+      const wrong = await thalamus(['import', '/other', 'y.csv'], { 'y.csv': `${text}1,m,x,\n` })
+      expect(wrong.err.split('\n')[0]).toBe(`y.csv:${2 * lines + 2}: not a number: "x"`)
+    })
+  })
   test.each<[string, string, string]>([
     ['x.om', 'up 1\n# EOF\n', 'x.om:1: the sample has no time'],
     ['x.csv', 'time,value\n', 'x.csv:1: the first line must name the columns time, value and metric'],
     ['x.csv', 'time,value,metric\n1,x,m\n', 'x.csv:2: not a number: "x"'],
     ['x.csv', 'time,value,metric\nnow,1,m\n', 'x.csv:2: not a time: "now"'],
+    ['x.csv', 'time,value,metric,l\n1,1,m,"a\n', 'x.csv:2: a quotation does not end'],
+    ['x.om', '# EOF\nup 1 1\n', 'x.om:2: there is something after "# EOF"'],
+    ['x.om', 'up 1 1\n', 'x.om:2: the page does not end with "# EOF"'],
     ['none.om', '', 'none.om: there is no such file'],
   ])('%s: %s', async (name, text, says) => {
     const { code, err } = await thalamus(['import', '/other', name], text === '' ? {} : { [name]: text })
