@@ -14,7 +14,13 @@ import { program } from '../test/peers/kit/servers.ts'
 import { machine, median, startSink, writeBetween } from './kit.ts'
 
 const RATE = 1000
-const seconds = { idle: 3, warm: 4, measure: 8 }
+/**
+ * V8 compiles most of what a request runs after some 6,000 requests, on a thread that takes the load's place: a service that has just
+ * started would be measured at that.
+ */
+const WARM_RATE = 3000
+/** Metrics are read every five seconds: `measure` is a multiple of that, or some rounds had more readings than others. */
+const seconds = { idle: 3, warm: 4, measure: 10 }
 const services = ['express', 'fastify'] as const
 type Service = (typeof services)[number]
 
@@ -82,12 +88,12 @@ async function measure(folder: string, service: Service, way: Way, sinkPort: num
       ),
   })
   const start = cpuSeconds(server.pid)
-  const load = async (duration: number) => {
+  const load = async (duration: number, rate: number) => {
     const flags = {
       to: `${LOOPBACK}:${port}`,
       get: '/items/4711',
       pid: server.pid,
-      rate: RATE,
+      rate,
       connections: 16,
       warm: '0s',
       measure: `${duration}s`,
@@ -95,13 +101,13 @@ async function measure(folder: string, service: Service, way: Way, sinkPort: num
     const args = Object.entries(flags).map(([flag, value]) => `-${flag}=${value}`)
     return JSON.parse(await finish(program('loader'), ['load', ...args])) as Record<string, number>
   }
-  await load(seconds.warm)
+  await load(seconds.warm, WARM_RATE)
   await pause(1000)
   const before = cpuSeconds(server.pid)
   await pause(seconds.idle * 1000)
   const idle = (cpuSeconds(server.pid) - before) / seconds.idle
   await ask()
-  const result = await load(seconds.measure)
+  const result = await load(seconds.measure, RATE)
   const { utilization } = await ask()
   const { failed = 0, requests = 1, cpuSeconds: cpu = 0, p50ms = 0, p95ms = 0, p99ms = 0, rssBytes = 0 } = result
   if (failed > 0) throw new Error(`${service}, ${way.name}: ${failed} requests failed`)
@@ -112,10 +118,12 @@ async function measure(folder: string, service: Service, way: Way, sinkPort: num
 
 type Rounds = ReadonlyMap<Way, readonly Measured[]>
 
-/** The median over the rounds of what a way costs more than the bare service of the same round. */
-const added = (rounds: Rounds, way: Way, figure: keyof Measured): number =>
-  median(rounds.get(way)!.map((of, i) => of[figure] - rounds.get(bare)![i]![figure]))
-const middle = (rounds: Rounds, way: Way, figure: keyof Measured): number => median(rounds.get(way)!.map(of => of[figure]))
+const each = (rounds: Rounds, way: Way, figure: keyof Measured): number[] => rounds.get(way)!.map(of => of[figure])
+/** What a way costs more than the bare service of the same round. */
+const differences = (rounds: Rounds, way: Way, figure: keyof Measured): number[] =>
+  each(rounds, way, figure).map((value, i) => value - rounds.get(bare)![i]![figure])
+/** Half of what is between the least and the most. */
+const spread = (values: readonly number[]): number => (Math.max(...values) - Math.min(...values)) / 2
 
 const shown: Readonly<Record<(typeof figures)[number], (value: number) => string>> = {
   p50: value => value.toFixed(2),
@@ -130,10 +138,11 @@ const shown: Readonly<Record<(typeof figures)[number], (value: number) => string
 
 function table(service: Service, rounds: Rounds): string[] {
   const cell = (way: Way, figure: (typeof figures)[number]) => {
-    const is = shown[figure](middle(rounds, way, figure))
-    if (way === bare) return is
-    const more = added(rounds, way, figure)
-    return `${is} (${more < 0 ? '−' : '+'}${shown[figure](Math.abs(more))})`
+    const values = each(rounds, way, figure)
+    const is = shown[figure](median(values))
+    if (way === bare) return `${is} ±${shown[figure](spread(values))}`
+    const more = differences(rounds, way, figure)
+    return `${is} (${signed(median(more), shown[figure])} ±${shown[figure](spread(more))})`
   }
   return [
     `| ${service} | p50, ms | p95, ms | p99, ms | CPU, µs a request | idle CPU, % | start-up CPU, s | event loop, % | RSS, MiB |`,
@@ -142,19 +151,33 @@ function table(service: Service, rounds: Rounds): string[] {
   ]
 }
 
-/** The bars, each with what it came to. */
+const signed = (value: number, show: (value: number) => string) => `${value < 0 ? '−' : '+'}${show(Math.abs(value))}`
+
+/** The bars, each with what it came to, and the least and the most of the rounds. */
 function verdicts(service: Service, rounds: Rounds): string[] {
-  const say = (what: string, is: number, most: number, unit: string) =>
-    `* ${service}: ${what}: ${unit === '×' ? is.toFixed(2) : `${is < 0 ? '−' : '+'}${Math.abs(is).toFixed(is >= 10 ? 0 : 2)}`} ${unit}, at most ${most}: ${is <= most ? 'met' : '**missed**'}`
-  const ratio = (figure: 'cpu' | 'p99') => added(rounds, both, figure) / added(rounds, plainBoth, figure)
+  const say = (what: string, is: number, of: readonly number[], most: number, unit: string) => {
+    const show = (value: number) => (unit === '×' ? value.toFixed(2) : signed(value, n => n.toFixed(n >= 10 ? 0 : 2)))
+    const range = `${show(Math.min(...of))} to ${show(Math.max(...of))}`
+    return `* ${service}: ${what}: ${show(is)} ${unit} (${range}), at most ${most}: ${is <= most ? 'met' : '**missed**'}`
+  }
+  const more = (what: string, way: Way, figure: keyof Measured, most: number, unit: string) => {
+    const of = differences(rounds, way, figure)
+    return say(what, median(of), of, most, unit)
+  }
+  const ratio = (what: string, figure: 'cpu' | 'p99') => {
+    const [ours, theirs] = [differences(rounds, both, figure), differences(rounds, plainBoth, figure)]
+    const of = ours.map((value, i) => value / theirs[i]!)
+    return say(`metrics and traces: ${what} added, beside OpenTelemetry register`, median(ours) / median(theirs), of, 0.7, '×')
+  }
+  const idle = each(rounds, metrics, 'idle').map(value => value * 100)
   return [
-    say('metrics: p99', added(rounds, metrics, 'p99'), 1, 'ms'),
-    say('metrics: CPU', added(rounds, metrics, 'cpu'), 50, 'µs a request'),
-    say('metrics: RSS', added(rounds, metrics, 'rss'), 45, 'MiB'),
-    say('metrics: idle CPU', middle(rounds, metrics, 'idle') * 100, 1, '%'),
-    say('metrics and traces: CPU added, beside OpenTelemetry register', ratio('cpu'), 0.7, '×'),
-    say('metrics and traces: p99 added, beside OpenTelemetry register', ratio('p99'), 0.7, '×'),
-    say('metrics and traces: start-up CPU', added(rounds, both, 'start'), 0.6, 's'),
+    more('metrics: p99', metrics, 'p99', 1, 'ms'),
+    more('metrics: CPU', metrics, 'cpu', 50, 'µs a request'),
+    more('metrics: RSS', metrics, 'rss', 45, 'MiB'),
+    say('metrics: idle CPU', median(idle), idle, 1, '%'),
+    ratio('CPU', 'cpu'),
+    ratio('p99', 'p99'),
+    more('metrics and traces: start-up CPU', both, 'start', 0.6, 's'),
   ]
 }
 
@@ -199,7 +222,7 @@ export async function bench(args: readonly string[]): Promise<void> {
   }
   const lines = services.flatMap(service => [...table(service, all.get(service)!), ''])
   const text = [
-    `${machine()}; ${RATE} requests a second on 16 connections, on schedule; median of ${count} rounds, in brackets the median of the differences from the bare service of the same round`,
+    `${machine()}; ${RATE} requests a second on 16 connections, on schedule; median of ${count} rounds, in brackets the median of the differences from the bare service of the same round; ± is half of what is between the least and the most`,
     '',
     ...lines,
     ...services.flatMap(service => verdicts(service, all.get(service)!)),

@@ -96,7 +96,9 @@ const tools: readonly Tool[] = [
   },
   {
     name: 'loader',
-    recipe: ['go.mod', 'main.go', 'bodies.go', 'http.go', 'grpc.go', 'sink.go'].map(file => text(`./loader/${file}`)).join('\0'),
+    recipe: ['go.mod', 'main.go', 'bodies.go', 'http.go', 'grpc.go', 'sink.go', 'wait_linux.go', 'wait_other.go']
+      .map(file => text(`./loader/${file}`))
+      .join('\0'),
     programs: ['loader'],
     install: into => go(['build', ...SMALL, '-o', into, '.'], here('./loader')),
   },

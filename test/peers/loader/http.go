@@ -143,6 +143,8 @@ func run(o options, senders []sender, bodies []body, length time.Duration, ticke
 }
 
 func sendAll(o options, s sender, bodies []body, began time.Time, length time.Duration, ticket *atomic.Int64, t *tally) {
+	alarm := newAlarm()
+	defer alarm.close()
 	for {
 		n := int(ticket.Add(1) - 1)
 		if o.once && n >= len(bodies) {
@@ -151,7 +153,7 @@ func sendAll(o options, s sender, bodies []body, began time.Time, length time.Du
 		due := time.Now()
 		if o.rate > 0 {
 			due = began.Add(time.Duration(float64(n) / o.rate * float64(time.Second)))
-			time.Sleep(time.Until(due))
+			alarm.waitUntil(due)
 		}
 		if !o.once && due.Sub(began) >= length {
 			return
