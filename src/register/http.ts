@@ -118,21 +118,23 @@ type Message = IncomingMessage & { [served]?: Served; baseUrl?: unknown; route?:
 function serverChannels(options: HttpOptions, durations: Histogram | undefined): Channels {
   const { tracer, contexts, tracingHeaders, monotonic, ignores, spending } = options
   /** What a request's events find, bodies that arrive later among them: they come out of the connection, which knows no request. */
-  const emitInside = (emitter: EventEmitter, of: Context | undefined, event: Parameters<EventEmitter['emit']>): boolean => {
-    // Most of a request's events come while it is handled, and are inside already, or inside of what the application has begun
-    // there; and most of the others nobody listens to.
-    if (of === undefined || holds(of, contexts.active()) || EventEmitter.prototype.listenerCount.call(emitter, event[0]) === 0)
-      return Reflect.apply(plainEmit, emitter, event)
-    return contexts.with(of, () => Reflect.apply(plainEmit, emitter, event))
-  }
   const emitOf = (served: (emitter: never) => Served | undefined) => ({
-    value(this: EventEmitter, ...event: Parameters<EventEmitter['emit']>): boolean {
-      return emitInside(this, served(this as never)?.inside, event)
+    // Without an array of what is passed on, where there is little: a request has ten of these events.
+    value: function emit(this: EventEmitter, event: string | symbol, first?: unknown, ...more: unknown[]): boolean {
+      // Most of them nobody listens to.
+      if (event !== 'error' && countListeners.call(this, event) === 0) return false
+      const of = served(this as never)?.inside
+      // Most of the others come while the request is handled, and are inside already, or inside of what the application has begun there.
+      if (of === undefined || holds(of, contexts.active())) return passOn(this, event, first, more)
+      return emitWithin(of, this, event, first, more)
     },
     writable: true,
     configurable: true,
     enumerable: false,
   })
+  /** Apart, because whoever makes a function pays for what it knows at each call. */
+  const emitWithin = (of: Context, emitter: EventEmitter, event: string | symbol, first: unknown, more: readonly unknown[]): boolean =>
+    contexts.with(of, () => passOn(emitter, event, first, more))
   const emitOfRequest = emitOf((request: Message) => request[served])
   const emitOfResponse = emitOf((response: ServerResponse) => (response.req as Message)[served])
   const goInside = (of: Context, request: Message, response: ServerResponse) => {
@@ -229,7 +231,12 @@ function serverChannels(options: HttpOptions, durations: Histogram | undefined):
 
 const holds = (of: Context, active: Context) => active === of || (of instanceof RequestContext && of.holds(active))
 
-const plainEmit = EventEmitter.prototype.emit
+const { emit: plainEmit, listenerCount: countListeners } = EventEmitter.prototype
+
+function passOn(emitter: EventEmitter, event: string | symbol, first: unknown, more: readonly unknown[]): boolean {
+  if (more.length > 0) return plainEmit.call(emitter, event, first, ...more)
+  return first === undefined ? plainEmit.call(emitter, event) : plainEmit.call(emitter, event, first)
+}
 
 /** `_OTHER` is for attributes; in names it is HTTP. */
 const nameOf = (method: string) => (method === '_OTHER' ? 'HTTP' : method)
