@@ -5,8 +5,8 @@
  *
  * When to send: at once when nothing is under way, which is when a turn of the event loop has brought nothing new (an idle loop
  * turns in microseconds; a busy one brings a body from every connection in each turn, and they share the request). Beside a request
- * under way only when a full load waits, or when something has waited for `flush_timeout`. So nobody waits for a timer on a free line,
- * and a busy line carries many batches in each request.
+ * under way only when a full load waits, or when something has waited for `flush_timeout`. So who sends little waits for no timer,
+ * and a busy line, which is one whose last load was of many batches, waits a few milliseconds for a full load.
  *
  * Where the queue is stored, a batch is held when it is safe on the disk, is sent only then, and stays there until it was delivered or
  * dropped. What does not fit in memory waits on the disk alone and is read when its turn comes. What a shutdown does not deliver stays.
@@ -41,6 +41,10 @@ const maxRefusalsInARow = 32
 const maxStale = 3
 /** How many turns of the event loop a free line waits at the most, while each brings something. */
 const maxTurns = 32
+/** A load of so many batches shows that the line is busy … */
+const busyBatches = 8
+/** … and then a free line waits so long [ms] for a full load: a request costs as much as ten batches, and nobody waits for these. */
+const busyWaitMs = 5
 /** [bytes] however small the requests that a destination says are too large, batches are put together up to this. */
 const smallestLoad = 64 * 1024
 /** [bytes] that are read from the disk at once */
@@ -79,7 +83,10 @@ export class Sending<S extends Signal> implements Exporter<S> {
   /** [ms, monotonic] the destination asked to be left alone until then */
   #notBefore = 0
   #timer: Disposable | undefined
+  #busyTimer: Disposable | undefined
   #gathering = false
+  /** batches in the last load */
+  #lastLoad = 0
   #refusalsInARow = 0
   #lostAtShutdown = 0
   /** stored bodies of which the shutdown has left something unsent: they stay */
@@ -283,9 +290,18 @@ export class Sending<S extends Signal> implements Exporter<S> {
       this.#gathering = false
       const free = this.#senders === 0 && this.#queue.length > 0 && !this.#isPaused()
       if (free && this.#queue.length > before && turns < maxTurns) return this.#gather(turns + 1)
-      if (free) this.#startSender()
+      if (free && !this.#waitsForMore()) this.#startSender()
       this.#pump()
     })
+  }
+
+  /** On a free line. */
+  #waitsForMore(): boolean {
+    if (this.#lastLoad < busyBatches || this.#hasFullLoad() || this.#queue.closed) return false
+    const leftMs = busyWaitMs - (this.#cx.clock.monotonic() - this.#waitingSince)
+    if (leftMs <= 0) return false
+    this.#busyTimer ??= this.#cx.clock.after(leftMs, () => this.#flushBusy())
+    return true
   }
 
   #mayStart(): boolean {
@@ -294,7 +310,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     if (this.#isPaused()) return false
     if (queue.closed || this.#answers || this.#hasFullLoad()) return true
     if (this.#senders === 0) {
-      if (!this.#gathering) this.#gather(1)
+      if (!this.#gathering && !this.#waitsForMore()) this.#gather(1)
       return false
     }
     this.#timer ??= this.#cx.clock.after(this.#settings.sending_queue.batch.flush_timeout, () => this.#flushOverdue())
@@ -315,6 +331,13 @@ export class Sending<S extends Signal> implements Exporter<S> {
     this.#pump()
   }
 
+  #flushBusy(): void {
+    this.#busyTimer = undefined
+    const free = this.#senders === 0 && this.#queue.length > 0 && !this.#isPaused()
+    if (free && !this.#waitsForMore()) this.#startSender()
+    this.#pump()
+  }
+
   #isPaused(): boolean {
     if (this.#notBefore === 0) return false
     const leftMs = this.#notBefore - this.#cx.clock.monotonic()
@@ -330,6 +353,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     const bodies = this.#queue.take(this.#maxRows, this.#maxBytes)
     this.#waitingSince = this.#cx.clock.monotonic()
     this.#senders++
+    this.#lastLoad = bodies.length
     void this.#sendAll(loadOf(bodies))
     this.#readMore()
   }
@@ -496,6 +520,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
     if (this.#isAtWork()) await new Promise<void>(resolve => (this.#drained = resolve))
     this.#dropWaiting()
     this.#timer?.[Symbol.dispose]()
+    this.#busyTimer?.[Symbol.dispose]()
     this.#readTimer?.[Symbol.dispose]()
     this.#meter?.stop()
     await this.#stored?.close()

@@ -41,25 +41,57 @@ describe('batching', () => {
     expect(cx.clock.monotonic()).toBe(0)
   })
 
-  test('on a free line what comes in turn after turn shares a request, up to a bound', async () => {
-    const { sending, destination } = open()
-    /** One batch in each turn of the loop, as a busy connection brings them. */
-    const trickle = (ids: number[]): Promise<void> =>
-      new Promise(resolve => {
-        const turn = (i: number) => {
-          if (i === ids.length) return resolve()
-          setImmediate(turn, i + 1)
-          void sending.consume(batchOf(ids[i]!))
-        }
-        turn(0)
-      })
-    await trickle(run(1, 10))
+  /** One batch in each turn of the loop, as a busy connection brings them. */
+  const trickle = ({ sending }: Bench, ids: number[]): Promise<void> =>
+    new Promise(resolve => {
+      const turn = (i: number) => {
+        if (i === ids.length) return resolve()
+        setImmediate(turn, i + 1)
+        void sending.consume(batchOf(ids[i]!))
+      }
+      turn(0)
+    })
+
+  test.each([
+    [10, [10]],
+    [33, [33]],
+  ])('on a free line what comes in turn after turn shares a request: %i batches', async (count, lengths) => {
+    const b = open()
+    await trickle(b, run(1, count))
     await settled()
-    expect(destination.requests).toEqual([run(1, 10)])
-    await trickle(run(11, 100))
+    expect(b.destination.requests.map(ids => ids.length)).toEqual(lengths)
+    expect(b.destination.delivered).toEqual(run(1, count))
+    expect(b.cx.clock.monotonic()).toBe(0)
+  })
+
+  test('after a load of many batches a free line waits a few milliseconds for a full load', async () => {
+    const b = open()
+    await trickle(b, run(1, 100))
     await settled()
-    expect(destination.requests.slice(1).map(ids => ids.length)).toEqual([33, 33, 33, 1])
-    expect(destination.delivered).toEqual(run(1, 110))
+    expect(b.destination.requests.map(ids => ids.length)).toEqual([33])
+    await b.cx.clock.advance(4)
+    await settled()
+    expect(b.destination.requests.length).toBe(1)
+    await b.cx.clock.advance(1)
+    await settled()
+    expect(b.destination.requests.map(ids => ids.length)).toEqual([33, 67])
+    // A full one waits for nothing.
+    await b.sending.consume(batchOf(...run(101, 8192)))
+    await settled()
+    expect(b.destination.requests.map(ids => ids.length)).toEqual([33, 67, 8192])
+    // That was one batch: the line is not busy any more.
+    await b.sending.consume(batchOf(1))
+    await settled()
+    expect(b.destination.requests.map(ids => ids.length)).toEqual([33, 67, 8192, 1])
+  })
+
+  test('a busy line that is told to stop sends what it waits with', async () => {
+    const b = open()
+    await trickle(b, run(1, 40))
+    await settled()
+    expect(b.cx.account('metrics').held()).toBe(7)
+    await b.sending.shutdown(new AbortController().signal)
+    expect(b.destination.delivered).toEqual(run(1, 40))
   })
 
   test('while a request is under way what comes is put together, and leaves when it is over', async () => {
