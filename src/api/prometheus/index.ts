@@ -130,8 +130,8 @@ async function answerWhole(
   response.once('close', () => gone.abort(new ApiError('canceled', 'the client has gone away')))
   try {
     if (!methods.includes(request.method ?? '')) return otherMethod(methods, request, response)
-    const { backend } = api.settings()
-    if (backend !== undefined) return sendOn(backend, request, response)
+    const { backend, timeoutMs } = api.settings()
+    if (backend !== undefined) return sendOn(backend, request, response, api.clock, timeoutMs)
     await answer(api, request, response, gone.signal)
   } catch (error) {
     const problem = problemOf(error)
@@ -171,8 +171,9 @@ class Exchange {
   async run(): Promise<void> {
     try {
       if (!this.#route.methods.includes(this.#request.method ?? '')) return otherMethod(this.#route.methods, this.#request, this.#response)
-      const { backend } = this.#api.settings()
-      if (backend !== undefined && this.#route.own !== true) return sendOn(backend, this.#request, this.#response)
+      const { backend, timeoutMs } = this.#api.settings()
+      if (backend !== undefined && this.#route.own !== true)
+        return sendOn(backend, this.#request, this.#response, this.#api.clock, timeoutMs)
       await this.#succeed(await this.#answer())
     } catch (error) {
       this.#fail(error)

@@ -567,4 +567,34 @@ describe('a backend', () => {
     expect(dead.status).toBe(502)
     expect((dead.body as { error: string }).error).toContain('the query backend 127.0.0.1')
   })
+
+  test.each([
+    ['as long as a query may take', 'query?query=up', 120_000, '2m1s'],
+    ['less where the question says so', 'query?query=up&timeout=2s', 2_000, '3s'],
+    ['no longer because the question says so', 'query?query=up&timeout=5m', 120_000, '2m1s'],
+    ['a timeout that nobody can read is the business of the backend', 'query?query=up&timeout=x', 120_000, '2m1s'],
+  ])('that hangs is waited for %s', async (_, path, ms, shown) => {
+    const asked = Promise.withResolvers<void>()
+    const closed = Promise.withResolvers<void>()
+    const backend = createServer(request => {
+      request.once('close', () => closed.resolve())
+      asked.resolve()
+    })
+    await new Promise<void>(resolve => backend.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(backend.address() as AddressInfo).port}`
+    await using front = await serve(undefined, engine, { backend: { url, headers: {} } })
+    const response = fetch(`${front.url}/api/v1/${path}`)
+    await asked.promise
+    await front.clock.advance(ms + 999)
+    expect(front.clock.pending).toBe(1)
+    await front.clock.advance(1)
+    const answer = await response
+    expect([answer.status, ((await answer.json()) as { error: string }).error]).toEqual([
+      503,
+      `the query backend ${new URL(url).host} has not answered within ${shown}`,
+    ])
+    await closed.promise
+    expect(front.clock.pending).toBe(0)
+    await new Promise(resolve => backend.close(resolve))
+  })
 })

@@ -13,6 +13,7 @@ export const now = 1_700_000_000_000
 export interface Served extends AsyncDisposable {
   readonly url: string
   readonly lines: ReturnType<typeof testContext>['lines']
+  readonly clock: ReturnType<typeof testContext>['clock']
   get(path: string, parameters?: Record<string, string | readonly string[]>): Promise<Answered>
   post(path: string, parameters: Record<string, string | readonly string[]>): Promise<Answered>
 }
@@ -90,6 +91,7 @@ export async function serve(
   return {
     url,
     lines: cx.lines,
+    clock: cx.clock,
     get: async (path, parameters = {}) => answered(await fetch(`${url}/api/v1/${path}?${encoded(parameters)}`)),
     post: async (path, parameters) => answered(await fetch(`${url}/api/v1/${path}`, { method: 'POST', body: encoded(parameters) })),
     async [Symbol.asyncDispose]() {
