@@ -164,9 +164,9 @@ export class Queue implements Leaf {
     room.admit(this, bytes)
   }
 
-  release(bytes: number): void {
+  release(bytes: number, unseen = false): void {
     this.#unreserve(1, bytes)
-    this.wakeAll()
+    if (!unseen) this.wakeAll()
   }
 
   /** Uses what `room` has reserved here. @returns whether it had anything */

@@ -3,8 +3,8 @@
  * knows what will happen: a full branch drops, and if all are full, or a full one blocks, the batch waits holding nothing.
  */
 export interface Leaf {
-  /** Gives back what was reserved and not used. */
-  release(bytes: number): void
+  /** Gives back what was reserved and not used. `unseen`: in the turn in which it was reserved, so that nobody can have missed it. */
+  release(bytes: number, unseen?: boolean): void
   /** Resolves when there may be room again, or when `signal` aborts. */
   freed(signal: AbortSignal): Promise<void>
 }
@@ -115,10 +115,22 @@ export class Room {
   }
 
   release(): void {
+    this.#giveBack(false)
+  }
+
+  /**
+   * `release`, in the turn in which it was reserved. Nobody is woken for that: who looks again, finds too little and lets go would wake
+   * the next who does the same, and so on, and nothing else would ever get its turn.
+   */
+  withdraw(): void {
+    this.#giveBack(true)
+  }
+
+  #giveBack(unseen: boolean): void {
     const unused = this.#reservations
     this.#reservations = []
-    for (const { leaf, sizes } of unused) for (const bytes of sizes) leaf.release(bytes)
-    for (const { room } of this.#parts ?? []) room.release()
+    for (const { leaf, sizes } of unused) for (const bytes of sizes) leaf.release(bytes, unseen)
+    for (const { room } of this.#parts ?? []) room.#giveBack(unseen)
   }
 
   /** Resolves when one of the full leaves may have room, or when `signal` aborts. */

@@ -64,7 +64,7 @@ export class FanOut<S extends Signal> implements Consumer<S> {
     let room = first
     try {
       while (room.mustWait) {
-        room.release()
+        room.withdraw()
         if (patience.signal.aborted) throw new RetryableError(room.why ?? 'every destination is full', { retryAfterMs: this.#timeoutMs })
         await room.freed(patience.signal)
         room = new Room()

@@ -97,7 +97,7 @@ class Landing implements Component {
     const room = new Room()
     this.#next.reserve(batch.raw.size, room)
     if (room.blocked) {
-      room.release()
+      room.withdraw()
       return this.#next.consume(batch)
     }
     try {

@@ -127,8 +127,9 @@ class ShippingEnd implements Consumer<Signal>, Leaf {
     }
   }
 
-  release(bytes: number): void {
+  release(bytes: number, unseen = false): void {
     this.#bytes -= bytes
+    if (unseen) return
     for (const wake of this.#wake.splice(0)) wake()
   }
 

@@ -87,6 +87,30 @@ test('two pipelines that share a queue have a place each', async () => {
   expect(end.dropped).toBe(0)
 })
 
+test('two who need two places of a queue that has one do not wake each other for ever', async () => {
+  const end = new End({ queue_size: 3, block_on_overflow: true })
+  const { reserve } = end
+  let asked = 0
+  end.reserve = (bytes, room) => {
+    // Without an end no other test would ever run.
+    if (++asked > 100) throw new Error('they do')
+    reserve.call(end, bytes, room)
+  }
+  const { fanOut } = setUp(next => next, end, end)
+  end.queue.push({ raw: Raw.of(new Uint8Array(1)), rows: 1 })
+  end.queue.push({ raw: Raw.of(new Uint8Array(1)), rows: 1 })
+  const consumed = [fanOut.consume(batchOf(1)), fanOut.consume(batchOf(2))]
+  end.queue.wakeAll()
+  await settled()
+  expect(end.taken).toEqual([])
+  end.queue.settle(2, 2, 2)
+  await consumed[0]
+  expect(end.taken).toEqual([1, 1])
+  end.queue.settle(2, 2, 0)
+  await consumed[1]
+  expect(end.taken).toEqual([1, 1, 2, 2])
+})
+
 test('a merge in one pipeline takes nothing of what was reserved in another', async () => {
   const [one, two] = [new End({ queue_size: 10 }), new End({ queue_size: 10 })]
   const { fanOut } = setUp(batching, one, two)

@@ -81,6 +81,6 @@ function isFull(next: Consumer<'metrics'>, bytes: number): boolean {
   const room = new Room()
   next.reserve(bytes, room)
   const { mustWait } = room
-  room.release()
+  room.withdraw()
   return mustWait
 }
