@@ -50,7 +50,8 @@ export function call(
     let size = 0
     const giveUp = (why: string) => {
       failure ??= why
-      stream.close(constants.NGHTTP2_CANCEL)
+      if (stream.closed) stream.destroy()
+      else stream.close(constants.NGHTTP2_CANCEL)
     }
     const onStop = () => {
       giveUp('shutting down')
@@ -75,6 +76,10 @@ export function call(
     stream.on('data', (piece: Uint8Array) => {
       size += piece.length
       if (size <= maxAnswerBytes) pieces.push(piece)
+    })
+    // Ended by the destination before it had all of the request: node waits for what is left of that to be written, which it never is.
+    stream.on('end', () => {
+      if (stream.closed && !stream.writableFinished) stream.destroy()
     })
     stream.on('error', error => {
       failure ??= error.message
