@@ -9,8 +9,14 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { post } from '../../src/component/http-post.ts'
 import { call, prefix } from '../../src/exporters/otlp_grpc/call.ts'
 import { Connection } from '../../src/exporters/otlp_grpc/connection.ts'
+import { GrpcDestination } from '../../src/exporters/otlp_grpc/destination.ts'
+import otlpGrpc, { type OtlpGrpcSettings } from '../../src/exporters/otlp_grpc/index.ts'
+import { HttpDestination } from '../../src/exporters/otlp_http/destination.ts'
+import otlpHttp, { type OtlpHttpSettings } from '../../src/exporters/otlp_http/index.ts'
 import { systemClock } from '../../src/lib/clock.ts'
+import { Raw } from '../../src/model/raw.ts'
 import { createAuthority } from '../kit/certificates.ts'
+import { testContext } from '../kit/context.ts'
 
 const good = 0x11
 const gone = 0xee
@@ -176,5 +182,56 @@ describe.each(['http:', 'https:'])('gRPC over %s', protocol => {
     if (written !== undefined) expect(said).toBe(written)
     await Promise.all([arrived.ended.promise, beside.ended.promise])
     expect([arrived.overwritten, beside.overwritten]).toEqual([false, false])
+  })
+})
+
+describe('a destination lets go of what was written, and of nothing else', () => {
+  test.each([
+    ['http', 'all of it'],
+    ['http', 'nothing'],
+    ['grpc', 'all of it'],
+    ['grpc', 'nothing'],
+  ] as const)('%s: of one that has read %s', async (protocol, read) => {
+    const letsGo = read === 'all of it'
+    const over = new AbortController()
+    onTestFinished(() => over.abort())
+    const serveHttp = (socket: Socket) => {
+      let bytes = 0
+      socket.on('error', () => {})
+      over.signal.addEventListener('abort', () => socket.destroy())
+      socket.on('data', chunk => {
+        bytes += chunk.length
+        if (letsGo && bytes < size) return
+        socket.write(answer(503))
+        if (!letsGo) socket.pause()
+      })
+    }
+    const serveGrpc = (stream: ServerHttp2Stream) => {
+      const status = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '14' }
+      stream.on('error', () => {})
+      over.signal.addEventListener('abort', () => stream.session?.destroy())
+      if (letsGo) stream.resume().on('end', () => stream.respond(status, { endStream: true }))
+      else {
+        stream.respond(status, { endStream: true })
+        stream.close(0)
+      }
+    }
+    const server = protocol === 'http' ? createTcp(serveHttp) : createServer().on('stream', serveGrpc)
+    const endpoint = `http://127.0.0.1:${await listening(server)}`
+    const given = { endpoint, compression: 'none', ...(protocol === 'grpc' ? { tls: { insecure: true } } : {}) }
+    const cx = testContext()
+    const destination =
+      protocol === 'http'
+        ? new HttpDestination(cx, 'traces', otlpHttp.config.parse(given) as unknown as OtlpHttpSettings, new URL('/v1/traces', endpoint))
+        : new GrpcDestination(cx, 'traces', otlpGrpc.config.parse(given) as unknown as OtlpGrpcSettings)
+    await destination.open()
+    onTestFinished(() => destination.close())
+    const load = Raw.owning(body())
+    load.retain()
+    expect((await destination.send(load, never)).is).toBe('retryable')
+    expect(load.chunks.length).toBe(2)
+    load.release()
+    if (letsGo) expect(() => load.chunks).toThrow('freed')
+    else expect(load.chunks.length).toBe(2)
   })
 })
