@@ -76,12 +76,7 @@ export async function bench(args: readonly string[]): Promise<void> {
       const row = {
         name,
         shape,
-        ...(await measure(
-          { ...load, connections: load.connections ?? (load.grpc === true ? connections / 4 : connections) },
-          shape,
-          rounds,
-          seconds,
-        )),
+        ...(await measure({ connections, ...load }, shape, rounds, seconds)),
       }
       rows.push(row)
       console.log(cells(row).join(' | '))
@@ -190,7 +185,7 @@ function markdown(rows: readonly Row[], rounds: number, seconds: number, connect
     ? `the server on core ${apart.server}, loader and sink on ${last === 1 ? 'core' : 'cores'} ${apart.others}; "anywhere" is where the kernel puts them`
     : 'all of them where the kernel puts them, because taskset is missing'
   return [
-    `${machine()}. ${connections} connections (gRPC: ${connections / 4}; 1,100 points: 16). Medians of ${rounds} rounds of ${seconds} s in turn, with half the spread; ratios are medians of those of the rounds.`,
+    `${machine()}. ${connections} connections (1,100 points: 16). Medians of ${rounds} rounds of ${seconds} s in turn, with half the spread; ratios are medians of those of the rounds.`,
     '',
     `Rows per CPU-second of the process, all threads; ${where}:`,
     '',
