@@ -290,17 +290,21 @@ export class Sending<S extends Signal> implements Exporter<S> {
       this.#gathering = false
       const free = this.#senders === 0 && this.#queue.length > 0 && !this.#isPaused()
       if (free && this.#queue.length > before && turns < maxTurns) return this.#gather(turns + 1)
-      if (free && !this.#waitsForMore()) this.#startSender()
+      if (free) this.#startSender()
       this.#pump()
     })
   }
 
-  /** On a free line. */
+  /** On a free line, for less than a full load. */
   #waitsForMore(): boolean {
-    if (this.#lastLoad < busyBatches || this.#hasFullLoad() || this.#queue.closed) return false
-    const leftMs = busyWaitMs - (this.#cx.clock.monotonic() - this.#waitingSince)
+    if (this.#lastLoad < busyBatches) return false
+    const mostMs = Math.min(busyWaitMs, this.#settings.sending_queue.batch.flush_timeout)
+    const leftMs = mostMs - (this.#cx.clock.monotonic() - this.#waitingSince)
     if (leftMs <= 0) return false
-    this.#busyTimer ??= this.#cx.clock.after(leftMs, () => this.#flushBusy())
+    this.#busyTimer ??= this.#cx.clock.after(leftMs, () => {
+      this.#busyTimer = undefined
+      this.#pump()
+    })
     return true
   }
 
@@ -328,13 +332,6 @@ export class Sending<S extends Signal> implements Exporter<S> {
     const overdue = this.#cx.clock.monotonic() - this.#waitingSince >= this.#settings.sending_queue.batch.flush_timeout
     const free = this.#senders < this.#settings.sending_queue.num_consumers
     if (overdue && free && this.#queue.length > 0 && !this.#isPaused()) this.#startSender()
-    this.#pump()
-  }
-
-  #flushBusy(): void {
-    this.#busyTimer = undefined
-    const free = this.#senders === 0 && this.#queue.length > 0 && !this.#isPaused()
-    if (free && !this.#waitsForMore()) this.#startSender()
     this.#pump()
   }
 

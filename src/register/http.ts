@@ -120,21 +120,23 @@ function serverChannels(options: HttpOptions, durations: Histogram | undefined):
   /** What a request's events find, bodies that arrive later among them: they come out of the connection, which knows no request. */
   const emitOf = (served: (emitter: never) => Served | undefined) => ({
     // Without an array of what is passed on, where there is little: a request has ten of these events.
-    value: function emit(this: EventEmitter, event: string | symbol, first?: unknown, ...more: unknown[]): boolean {
+    value: function emit(this: EventEmitter, event: Event, first?: unknown, ...more: unknown[]): boolean {
       // Most of them nobody listens to.
       if (event !== 'error' && countListeners.call(this, event) === 0) return false
       const of = served(this as never)?.inside
       // Most of the others come while the request is handled, and are inside already, or inside of what the application has begun there.
-      if (of === undefined || holds(of, contexts.active())) return passOn(this, event, first, more)
-      return emitWithin(of, this, event, first, more)
+      // biome-ignore lint/complexity/noArguments: what was passed as undefined is passed on as that.
+      const given = arguments.length
+      if (of === undefined || holds(of, contexts.active())) return passOn(this, given, event, first, more)
+      return emitWithin(of, this, given, event, first, more)
     },
     writable: true,
     configurable: true,
     enumerable: false,
   })
   /** Apart, because whoever makes a function pays for what it knows at each call. */
-  const emitWithin = (of: Context, emitter: EventEmitter, event: string | symbol, first: unknown, more: readonly unknown[]): boolean =>
-    contexts.with(of, () => passOn(emitter, event, first, more))
+  const emitWithin = (of: Context, emitter: EventEmitter, given: number, event: Event, first: unknown, more: readonly unknown[]): boolean =>
+    contexts.with(of, () => passOn(emitter, given, event, first, more))
   const emitOfRequest = emitOf((request: Message) => request[served])
   const emitOfResponse = emitOf((response: ServerResponse) => (response.req as Message)[served])
   const goInside = (of: Context, request: Message, response: ServerResponse) => {
@@ -233,9 +235,12 @@ const holds = (of: Context, active: Context) => active === of || (of instanceof 
 
 const { emit: plainEmit, listenerCount: countListeners } = EventEmitter.prototype
 
-function passOn(emitter: EventEmitter, event: string | symbol, first: unknown, more: readonly unknown[]): boolean {
-  if (more.length > 0) return plainEmit.call(emitter, event, first, ...more)
-  return first === undefined ? plainEmit.call(emitter, event) : plainEmit.call(emitter, event, first)
+type Event = string | symbol
+
+/** @param given how many arguments there were, the event among them */
+function passOn(emitter: EventEmitter, given: number, event: Event, first: unknown, more: readonly unknown[]): boolean {
+  if (given > 2) return plainEmit.call(emitter, event, first, ...more)
+  return given === 2 ? plainEmit.call(emitter, event, first) : plainEmit.call(emitter, event)
 }
 
 /** `_OTHER` is for attributes; in names it is HTTP. */

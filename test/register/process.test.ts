@@ -311,6 +311,28 @@ describe('thalamus exec', () => {
 })
 
 describe('what is no plain service', () => {
+  test('events of requests and responses reach their listeners as they were emitted', async () => {
+    project.write(
+      'emits.mjs',
+      `import { createServer, get } from 'node:http'
+       const emits = emitter => {
+         const heard = []
+         emitter.on('x', function (...given) { heard.push([this === emitter, ...given]) })
+         const told = [emitter.emit('x'), emitter.emit('x', undefined), emitter.emit('x', 1), emitter.emit('x', undefined, 2, undefined), emitter.emit('y', 1)]
+         return JSON.stringify([heard, told])
+       }
+       const server = createServer((request, response) => {
+         const [before, answer] = [emits(request), emits(response)]
+         setImmediate(() => response.end(before + ' ' + answer))
+       }).listen(0, '127.0.0.1', () => get({ port: server.address().port, host: '127.0.0.1' }, response => {
+         response.setEncoding('utf8').on('data', text => console.log(text)).on('end', () => server.close())
+       }))`,
+    )
+    const { code, stdout } = await project.run('emits.mjs', toSink())
+    const plain = '[[[true],[true,null],[true,1],[true,null,2,null]],[true,true,true,true,false]]'
+    expect([code, stdout]).toEqual([0, `${plain} ${plain}\n`])
+  })
+
   test('threads and forked processes are left as they are, and say nothing', async () => {
     project.write('worker.mjs', "import { parentPort } from 'node:worker_threads'; parentPort.postMessage(process.execArgv.length)")
     project.write('child.mjs', "process.send('hello'); process.disconnect()")

@@ -43,6 +43,33 @@ async function writtenOut(store: TimeSeriesStore, clock: VirtualClock): Promise<
   }
 }
 
+/** Writes out what is in `begun` over and over, each time with another operation of the disk that fails, then a kill, and once more. */
+async function interrupted(
+  begun: { readonly disk: MemoryDisk; readonly clock: VirtualClock },
+  check: (store: TimeSeriesStore, disk: MemoryDisk, what: string) => Promise<void>,
+): Promise<void> {
+  const at = begun.clock.now()
+  let failures = 0
+  for (let nth = 1, failed = true; failed; nth++) {
+    const clock = new VirtualClock(at)
+    const { store, disk } = await openStore(begun.disk.after('kill'), clock, anyAge)
+    const since = disk.operations
+    failed = false
+    disk.before = (_, __, count) => {
+      if (count !== since + nth) return
+      failed = true
+      throw failure('EIO')
+    }
+    await writtenOut(store, clock)
+    disk.before = () => {}
+    const again = await openStore(disk.after('kill'), clock, anyAge)
+    await writtenOut(again.store, clock)
+    await check(again.store, again.disk, `operation ${nth}`)
+    if (failed) failures++
+  }
+  expect(failures).toBeGreaterThan(25)
+}
+
 const read = async (store: TimeSeriesStore, name: string, from: number, to: number): Promise<Samples> =>
   (await store.select([{ name: '__name__', op: '=', value: name }], hints(from, to)))[0]!.read()
 const raw = (disk: MemoryDisk, day: number) =>
@@ -76,30 +103,13 @@ describe('a day whose samples are gone, and only buckets are left', () => {
     const begun = await fourDays()
     const t = D + 5 * HOUR
     await begun.store.append(batch(['g', t, 999], ['new', t, 7]))
-    const at = begun.clock.now()
-    let interrupted = 0
-    for (let nth = 1, failed = true; failed; nth++) {
-      const clock = new VirtualClock(at)
-      const { store, disk } = await openStore(begun.disk.after('kill'), clock, anyAge)
-      const since = disk.operations
-      failed = false
-      disk.before = (_, __, count) => {
-        if (count !== since + nth) return
-        failed = true
-        throw failure('EIO')
-      }
-      await writtenOut(store, clock)
-      disk.before = () => {}
-      const again = await openStore(disk.after('kill'), clock, anyAge)
-      await writtenOut(again.store, clock)
-      const { time, tier } = await read(again.store, 'g', D, D + DAY)
+    await interrupted(begun, async (store, disk, what) => {
+      const { time, tier } = await read(store, 'g', D, D + DAY)
       const found = Array.from(time).indexOf(t)
-      expect([time.length, tier!.count[found], tier!.sum[found]], `operation ${nth}`).toEqual([144, 2, t / HOUR + 999])
-      expect(await shown(again.store, 'new', D, D + DAY), `operation ${nth}`).toEqual([`{} ${t}:7`])
-      expect(raw(again.disk, D)).toEqual([])
-      if (failed) interrupted++
-    }
-    expect(interrupted).toBeGreaterThan(25)
+      expect([time.length, tier!.count[found], tier!.sum[found]], what).toEqual([144, 2, t / HOUR + 999])
+      expect(await shown(store, 'new', D, D + DAY), what).toEqual([`{} ${t}:7`])
+      expect(raw(disk, D)).toEqual([])
+    })
   })
 })
 
@@ -172,27 +182,10 @@ describe('days that are gone, and whose buckets are merged with those of other d
   test('once, whichever operation of the disk fails and however often the process is killed', async () => {
     const begun = await fourDays(12)
     await begun.store.append(late)
-    const at = begun.clock.now()
-    let interrupted = 0
-    for (let nth = 1, failed = true; failed; nth++) {
-      const clock = new VirtualClock(at)
-      const { store, disk } = await openStore(begun.disk.after('kill'), clock, anyAge)
-      const since = disk.operations
-      failed = false
-      disk.before = (_, __, count) => {
-        if (count !== since + nth) return
-        failed = true
-        throw failure('EIO')
-      }
-      await writtenOut(store, clock)
-      disk.before = () => {}
-      const again = await openStore(disk.after('kill'), clock, anyAge)
-      await writtenOut(again.store, clock)
-      await check(again.store, 10, `operation ${nth}`)
-      expect([wide(again.disk).length, raw(again.disk, D + 2 * DAY)], `operation ${nth}`).toEqual([1, []])
-      if (failed) interrupted++
-    }
-    expect(interrupted).toBeGreaterThan(25)
+    await interrupted(begun, async (store, disk, what) => {
+      await check(store, 10, what)
+      expect([wide(disk).length, raw(disk, D + 2 * DAY)], what).toEqual([1, []])
+    })
   })
 })
 

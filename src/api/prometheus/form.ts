@@ -1,7 +1,6 @@
 /** The parameters of a request: those of its body, if it is a form, before those of its URL. */
 import type { IncomingMessage } from 'node:http'
 import { ApiError, badData } from './answer.ts'
-import { boundaryOf, partsOf } from './multipart.ts'
 
 /** Parameters that nobody asks for are no error, as with Prometheus, where nobody looks at `names`. */
 export class Form {
@@ -36,17 +35,15 @@ export async function readForm(request: IncomingMessage): Promise<Form> {
   const url = request.url ?? '/'
   const at = url.indexOf('?')
   const values = new Map<string, string[]>()
-  const boundary = request.method === 'POST' ? boundaryOf(request.headers['content-type']) : undefined
-  if (isForm(request)) gather(values, await bodyOf(request, maxFormBytes, 'the form'))
-  else if (boundary !== undefined) gatherParts(values, await bodyOf(request, maxFormBytes, 'the form'), boundary)
+  if (isPosted(request, 'application/x-www-form-urlencoded')) gather(values, await bodyOf(request, maxFormBytes, 'the form'))
+  else if (isPosted(request, 'multipart/form-data')) await gatherParts(values, request)
   else request.resume()
   if (at >= 0) gather(values, Buffer.from(url.slice(at + 1)))
   return new Form(values)
 }
 
-const isForm = (request: IncomingMessage): boolean =>
-  request.method === 'POST' &&
-  (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === 'application/x-www-form-urlencoded'
+const isPosted = ({ method, headers }: IncomingMessage, type: string): boolean =>
+  method === 'POST' && (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() === type
 
 /** The whole body. @throws {ApiError} 413 where it is larger than `limit`: what is left is read and forgotten. */
 export function bodyOf(request: IncomingMessage, limit: number, what: string): Promise<Buffer> {
@@ -83,12 +80,18 @@ function gather(values: Map<string, string[]>, bytes: Buffer): void {
   }
 }
 
-/** `multipart/form-data`, as `curl -F` sends it. */
-function gatherParts(values: Map<string, string[]>, body: Buffer, boundary: string): void {
+/** As `curl -F` sends it. Files are passed over, since no parameter is one. */
+async function gatherParts(values: Map<string, string[]>, request: IncomingMessage): Promise<void> {
+  const body = new Response(await bodyOf(request, maxFormBytes, 'the form'), {
+    headers: { 'content-type': request.headers['content-type'] ?? '' },
+  })
+  const parts = await body.formData().catch(() => {
+    throw badData('error parsing form values: the multipart form cannot be read')
+  })
   let count = 0
-  for (const { name, value } of partsOf(body, boundary)) {
+  for (const [name, value] of parts) {
     if (++count > maxParameters) throw tooMany()
-    add(values, textOf(name), textOf(value))
+    if (typeof value === 'string') add(values, name, value)
   }
 }
 
@@ -116,13 +119,8 @@ function decoded(bytes: Buffer, from: number, to: number): string {
       at += 2
     } else out[size++] = byte
   }
-  return textOf(out.subarray(0, size))
-}
-
-/** @throws {ApiError} */
-function textOf(bytes: Uint8Array): string {
   try {
-    return utf8.decode(bytes)
+    return utf8.decode(out.subarray(0, size))
   } catch {
     throw badData('error parsing form values: a parameter is not UTF-8')
   }

@@ -23,8 +23,8 @@ export function offerBody(form: Form, body: Raw, charge: (bytes: number) => void
     return
   }
   decompress(compressed, body.bytes(), form.limit, (problem, bytes) => {
-    body.release()
     if (bytes === undefined) return settle(problem)
+    body.release()
     charge(bytes.length)
     if (encoding === 'json') transcode(form, bytes, charge, settle)
     else form.intake.offer(inflated(bytes), 'http', settle)
