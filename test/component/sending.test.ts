@@ -85,6 +85,16 @@ describe('batching', () => {
     expect(b.destination.requests.map(ids => ids.length)).toEqual([33, 67, 8192, 1])
   })
 
+  test('but no longer than flush_timeout', async () => {
+    const b = open({ queue: { batch: { flush_timeout: '2ms' } } })
+    await trickle(b, run(1, 40))
+    await settled()
+    expect(b.destination.requests.map(ids => ids.length)).toEqual([33])
+    await b.cx.clock.advance(2)
+    await settled()
+    expect(b.destination.requests.map(ids => ids.length)).toEqual([33, 7])
+  })
+
   test('a busy line that is told to stop sends what it waits with', async () => {
     const b = open()
     await trickle(b, run(1, 40))

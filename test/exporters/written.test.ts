@@ -189,10 +189,13 @@ describe('a destination lets go of what was written, and of nothing else', () =>
   test.each([
     ['http', 'all of it'],
     ['http', 'nothing'],
+    ['http', 'a part, and hangs up'],
     ['grpc', 'all of it'],
     ['grpc', 'nothing'],
+    ['grpc', 'a part, and hangs up'],
   ] as const)('%s: of one that has read %s', async (protocol, read) => {
     const letsGo = read === 'all of it'
+    const hangsUp = read === 'a part, and hangs up'
     const over = new AbortController()
     onTestFinished(() => over.abort())
     const serveHttp = (socket: Socket) => {
@@ -201,6 +204,7 @@ describe('a destination lets go of what was written, and of nothing else', () =>
       over.signal.addEventListener('abort', () => socket.destroy())
       socket.on('data', chunk => {
         bytes += chunk.length
+        if (hangsUp) return void socket.destroy()
         if (letsGo && bytes < size) return
         socket.write(answer(503))
         if (!letsGo) socket.pause()
@@ -210,7 +214,8 @@ describe('a destination lets go of what was written, and of nothing else', () =>
       const status = { ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '14' }
       stream.on('error', () => {})
       over.signal.addEventListener('abort', () => stream.session?.destroy())
-      if (letsGo) stream.resume().on('end', () => stream.respond(status, { endStream: true }))
+      if (hangsUp) stream.once('data', () => stream.session?.destroy())
+      else if (letsGo) stream.resume().on('end', () => stream.respond(status, { endStream: true }))
       else {
         stream.respond(status, { endStream: true })
         stream.close(0)
