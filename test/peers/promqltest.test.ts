@@ -46,10 +46,8 @@ test(`${QUERIES} queries in each of ${WORLDS} worlds`, { timeout: 60_000 + 10_00
     const taste = chance.pick([0, 0.5, 1])
     for (let i = 0; i < QUERIES; i++) {
       const asked = randomQuestion(chance, taste)
-      const [got, ...wanted] = await Promise.all([ours.ask(asked), ...peers.map(peer => peer.query(asked))])
-      const all = wanted.map(want => exactly(want, got))
-      if (all.includes(undefined) || undecided(wanted, got, asked)) continue
-      differences.push(`SEED=${seed} ${JSON.stringify(asked)}: ${all[0]}`)
+      const difference = await differenceOf(await ours.ask(asked), asked, world)
+      if (difference !== undefined) differences.push(`SEED=${seed} ${JSON.stringify(asked)}: ${difference}`)
     }
   }
   expect(differences).toEqual([])
@@ -79,6 +77,19 @@ function read(text: string): Read {
     if (error instanceof ParseError) return { error: error.message }
     throw error
   }
+}
+
+/** Of two that are equal all three may take the same one by chance. A storage that is filled anew has another order: a difference is what stays. */
+async function differenceOf(got: Told, asked: Asked, world: string): Promise<string | undefined> {
+  let difference: string | undefined
+  for (let time = 0; time < 8; time++) {
+    if (time > 0) expect(await Promise.all(peers.map(peer => peer.load(world)))).toEqual(['', '', ''])
+    const wanted = await Promise.all(peers.map(peer => peer.query(asked)))
+    const all = wanted.map(want => exactly(want, got))
+    if (all.includes(undefined) || undecided(wanted, got, asked)) return undefined
+    difference ??= all[0]
+  }
+  return difference
 }
 
 function randomQuestion(chance: Chance, native: number): Asked {
