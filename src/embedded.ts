@@ -13,11 +13,14 @@ import { Ending, type FromPipeline, type Seat, type ToPipeline } from './embed/m
 import { Mirror } from './embed/mirror.ts'
 import { firstFree } from './embed/ports.ts'
 import { systemClock } from './lib/clock.ts'
+import { keepTickShape } from './lib/ticks.ts'
 import { Latest } from './library/latest.ts'
 import { type Asked, answerTo, columnsOf } from './library/remote.ts'
 import { running as asLibrary, Listeners, type RunningApp, telling } from './library/running.ts'
 import { type Signal, signals } from './model/signal.ts'
 import { nodeFiles, systemLog, systemWorld } from './world.ts'
+
+keepTickShape()
 
 const port = parentPort!
 const seat = workerData as Seat

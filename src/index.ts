@@ -11,6 +11,7 @@ import { sourcesOf, type Texts } from './component/config/texts.ts'
 import { readConfiguration } from './components.ts'
 import type { EmbeddedApp, EmbedOptions } from './embed.ts'
 import { recorder } from './instruments/instruments.ts'
+import { keepTickShape } from './lib/ticks.ts'
 import { Latest } from './library/latest.ts'
 import { Listeners, type RunningApp, running, telling } from './library/running.ts'
 import { systemLog, systemWorld } from './world.ts'
@@ -68,6 +69,7 @@ export interface EmbeddedStartOptions extends StartOptions {
 export function start(options: EmbeddedStartOptions): Promise<EmbeddedApp>
 export function start(options?: StartOptions): Promise<RunningApp>
 export async function start(options: StartOptions | EmbeddedStartOptions = {}): Promise<RunningApp | EmbeddedApp> {
+  keepTickShape()
   if ('embed' in options && options.embed) {
     const { embed } = await import('./embed.ts')
     return embed(options, options.embed === true ? {} : options.embed)

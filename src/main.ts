@@ -14,10 +14,12 @@ import { nodeDisk } from './disk.ts'
 import { firstFree } from './embed/ports.ts'
 import { every, systemClock } from './lib/clock.ts'
 import { closest } from './lib/distance.ts'
+import { keepTickShape } from './lib/ticks.ts'
 import { packageManifest, packageVersion, systemLog, systemWorld } from './world.ts'
 
 /** @returns the exit code: 0 where all went well, 1 where anything did not */
 export async function main(argv: readonly string[], outside: Outside = theOutside()): Promise<number> {
+  keepTickShape()
   try {
     return await dispatch(argv, outside)
   } catch (error) {

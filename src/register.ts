@@ -12,6 +12,8 @@ const isTool = /[\\/](npm|npx|pnpm|pnpx|yarn|corepack)(-cli)?(\.[cm]?js)?$/.test
 
 if (isMainThread && !isTool && env['OTEL_SDK_DISABLED']?.trim().toLowerCase() !== 'true') {
   try {
+    const { keepTickShape } = await import('./lib/ticks.ts')
+    keepTickShape()
     const { readSettings } = await import('./register/settings.ts')
     const settings = readSettings(env)
     const embedding = settings.embed && embed(settings, settings.embed)

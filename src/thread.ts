@@ -4,12 +4,15 @@ import { start } from './app.ts'
 import type { Configuration, Origin } from './component/configuration.ts'
 import { ConfigError, StartError } from './component/errors.ts'
 import { readConfiguration } from './components.ts'
+import { keepTickShape } from './lib/ticks.ts'
 import { ColumnShipping } from './workers/column-shipping.ts'
 import { Ends } from './workers/ends.ts'
 import type { Counts, Failure, Seat, Standing, ToMain, ToThread } from './workers/messages.ts'
 import { threadPart } from './workers/partition.ts'
 import { Shipping } from './workers/shipping.ts'
 import { nodeFiles, systemLog, systemWorld } from './world.ts'
+
+keepTickShape()
 
 const port = parentPort!
 const seat = workerData as Seat
