@@ -20,6 +20,7 @@ if (major < 22 || (major === 22 && minor < 15)) {
 if (process.versions.v8.startsWith('13.')) {
   setFlagsFromString('--external-memory-accounted-in-global-limit')
   setFlagsFromString('--semi-space-growth-factor=1')
+  setFlagsFromString('--no-parallel-scavenge')
   const garbage = new Garbage()
   const workers = new Set()
   const allowGarbage = () => {
