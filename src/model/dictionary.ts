@@ -75,6 +75,8 @@ export interface Dictionary {
   readonly size: number
   /** How often ids were freed. Whoever keeps state by the ids of resources, scopes or texts drops it when this differs. */
   readonly sweeps: number
+  /** How often any of the generations may have changed: who has compared them need not again while this stays. */
+  readonly changes: number
   /** One more than the largest series id given out so far: the length for an array indexed by series. */
   readonly capacity: number
 }

@@ -289,6 +289,7 @@ class WasmDictionary implements Dictionary {
   #lastMetric: { readonly id: number; readonly entry: MetricEntry } | undefined
   #lastWithin: Within | undefined
   sweeps = 0
+  changes = 0
 
   constructor(decoder: Decoder, memory: WasmMemory) {
     this.#decoder = decoder
@@ -371,6 +372,7 @@ class WasmDictionary implements Dictionary {
     this.#lastMetric = undefined
     this.#lastWithin = undefined
     if (freedSeries === 0) return
+    this.changes++
     const words = new Uint32Array(this.#memory.buffer, this.#decoder.generations() >>> 0, 2 * this.capacity)
     this.#generations = Uint32Array.from({ length: this.capacity }, (_, series) => words[2 * series + 1]!)
   }
@@ -379,6 +381,7 @@ class WasmDictionary implements Dictionary {
   rename(): void {
     const count = this.#decoder.renamedCount()
     if (count === 0) return
+    this.changes++
     if (this.#generations.length < this.capacity) {
       const generations = new Uint32Array(2 * this.capacity)
       generations.set(this.#generations)

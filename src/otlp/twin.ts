@@ -682,6 +682,8 @@ class Kind<T> {
   readonly #entries: ({ key: string; value: T; seen: number } | undefined)[] = []
   readonly #free: number[] = []
   readonly generations: number[] = []
+  /** how often one of them has changed */
+  changes = 0
   readonly #max: number
   constructor(max: number) {
     this.#max = max
@@ -725,6 +727,7 @@ class Kind<T> {
     this.#ids.set(key, id)
     this.#entries[id] = { key, value: value(), seen: now }
     this.generations[id]!++
+    this.changes++
   }
   see(id: number, seen: number): void {
     const entry = this.#entries[id]!
@@ -746,6 +749,7 @@ class Kind<T> {
       this.#entries[id] = undefined
       this.#free.push(id)
       this.generations[id]!++
+      this.changes++
       freed++
     }
     return freed
@@ -849,6 +853,9 @@ class Names implements Dictionary {
   }
   get capacity(): number {
     return this.#series.capacity
+  }
+  get changes(): number {
+    return this.#series.changes
   }
   generation(series: number): number {
     return this.#series.generations[series] ?? 0

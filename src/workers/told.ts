@@ -10,53 +10,60 @@ import { pointGroups } from './translation.ts'
 export const tellAgainMs = 4 * 60_000
 
 export class Told {
-  /** by series, and by bounds: [ms, monotonic] until when it is known */
-  #series = new Float64Array(0)
-  #bounds = new Float64Array(0)
+  /** by series, and by bounds: 1 where it is known */
+  #series = new Uint8Array(0)
+  #bounds = new Uint8Array(0)
   /** by series: of which generation `#series` speaks */
   #generations = new Uint32Array(0)
+  #changes = 0
   #sweeps = 0
+  /** [ms, monotonic] when all of it begins anew */
+  #until = Number.NEGATIVE_INFINITY
 
+  /** Asked for every batch: one look for each row. */
   knows(batch: MetricBatch, nowMs: number): boolean {
-    this.#follow(batch.dictionary)
-    const { histograms, dictionary } = batch
-    if (histograms.length > 0 && !all(histograms.bounds, this.#bounds, nowMs)) return false
-    return pointGroups(batch).every(({ series }) => all(series, this.#series, nowMs) && this.#isSame(series, dictionary))
-  }
-
-  #isSame(series: Int32Array, dictionary: Dictionary): boolean {
-    for (let i = 0; i < series.length; i++) {
-      const id = series[i]!
-      if (id >= 0 && this.#generations[id] !== dictionary.generation(id)) return false
-    }
-    return true
+    this.#follow(batch.dictionary, nowMs)
+    if (batch.histograms.length > 0 && !all(batch.histograms.bounds, this.#bounds)) return false
+    return pointGroups(batch).every(({ series }) => all(series, this.#series))
   }
 
   /** Its bytes are shipped: what comes after them may speak of what they name. */
   tell(batch: MetricBatch, nowMs: number): void {
-    const until = nowMs + tellAgainMs
+    this.#follow(batch.dictionary, nowMs)
     for (const { series } of pointGroups(batch)) {
       for (const id of series) {
         if (id < 0) continue
-        this.#series[id] = until
+        this.#series[id] = 1
         this.#generations[id] = batch.dictionary.generation(id)
       }
     }
     for (const id of batch.histograms.bounds) {
-      if (id >= this.#bounds.length) this.#bounds = grown(this.#bounds, id)
-      if (id >= 0) this.#bounds[id] = until
+      if (id >= this.#bounds.length) this.#bounds = grown(this.#bounds, id + 1)
+      if (id >= 0) this.#bounds[id] = 1
     }
   }
 
-  /** Bounds are freed, and their ids come to name others, in sweeps only. */
-  #follow(dictionary: Dictionary): void {
-    if (this.#series.length < dictionary.capacity) this.#grow(dictionary)
+  #follow(dictionary: Dictionary, nowMs: number): void {
+    if (this.#series.length < dictionary.capacity) this.#grow(dictionary.capacity)
+    if (nowMs >= this.#until) {
+      this.#until = nowMs + tellAgainMs
+      this.#series.fill(0)
+      this.#bounds.fill(0)
+    }
+    if (this.#changes !== dictionary.changes) this.#dropOthers(dictionary)
+    // Bounds are freed, and their ids come to name others, in sweeps only.
     if (this.#sweeps === dictionary.sweeps) return
     this.#sweeps = dictionary.sweeps
     this.#bounds.fill(0)
   }
 
-  #grow({ capacity }: Dictionary): void {
+  /** What an id has come to name since it was told is not known. */
+  #dropOthers(dictionary: Dictionary): void {
+    this.#changes = dictionary.changes
+    for (let id = 0; id < this.#series.length; id++) if (this.#generations[id] !== dictionary.generation(id)) this.#series[id] = 0
+  }
+
+  #grow(capacity: number): void {
     this.#series = grown(this.#series, capacity)
     const generations = new Uint32Array(this.#series.length)
     generations.set(this.#generations)
@@ -64,16 +71,16 @@ export class Told {
   }
 }
 
-function all(ids: Int32Array, until: Float64Array, nowMs: number): boolean {
+function all(ids: Int32Array, known: Uint8Array): boolean {
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i]!
-    if (id >= 0 && !(until[id]! > nowMs)) return false
+    if (id >= 0 && known[id] !== 1) return false
   }
   return true
 }
 
-function grown(values: Float64Array, id: number): Float64Array<ArrayBuffer> {
-  const wider = new Float64Array(Math.max(1024, 2 * id))
+function grown(values: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const wider = new Uint8Array(Math.max(1024, 2 * length))
   wider.set(values)
   return wider
 }

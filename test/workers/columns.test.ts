@@ -132,6 +132,24 @@ test('an id that comes to name something else does so for the main thread, too',
   }
 })
 
+test('an id that comes to name other bounds does so for the main thread, too', async () => {
+  const way = await both()
+  const bounded = (bound: number) => {
+    const dataPoints = [{ count: 1, sum: 1, explicitBounds: [bound], bucketCounts: [1, 0] }]
+    return encode('metrics', {
+      resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'h', histogram: { dataPoints, aggregationTemporality: 2 } }] }] }],
+    })
+  }
+  await way.ship(bounded(1))
+  await way.clock.advance(60_000)
+  await way.ship(bounded(2))
+  expect(way.theirs.sweep(way.clock.monotonic(), 1_000)).toBe(0)
+  const batch = await way.ship(bounded(3))
+  expect([...batch.histograms.bounds]).toEqual([0])
+  await way.incoming.drain()
+  expect((way.taken as ReturnType<typeof seen>[]).map(({ bounds }) => bounds)).toEqual([[[1]], [[2]], [[3]]])
+})
+
 test('a series whose type is told later has it for the main thread, too', async () => {
   const way = await both()
   const told = (prometheusType: string, type: object) => {
