@@ -101,7 +101,7 @@ async function measure(load: Omit<Load, 'seconds'>, shape: Shape, rounds: number
         const subjects = kinds[kind]
         if (canPin) place(subjects, placement)
         // Each thread compiles its own code: until it has, two of them cost twice that.
-        const warmSeconds = round === 0 && where === 'apart' ? 6 : 0.5
+        const warmSeconds = round === 0 && where === 'apart' ? 10 : 0.5
         const each = {
           ...load,
           ...(canPin ? { cores: placement.others } : {}),
