@@ -3,10 +3,11 @@ import type { Expr } from './ast.ts'
 /** An expression and all that is in it; a range selector's instant selector too. */
 export function* nodesOf(expr: Expr): Generator<Expr> {
   yield expr
-  for (const child of childrenOf(expr)) yield* nodesOf(child)
+  for (const child of partsOf(expr)) yield* nodesOf(child)
 }
 
-function childrenOf(expr: Expr): readonly Expr[] {
+/** What it is made of, one level down. */
+export function partsOf(expr: Expr): readonly Expr[] {
   switch (expr.kind) {
     case 'matrix_selector':
       return [expr.selector]

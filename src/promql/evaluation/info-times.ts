@@ -1,4 +1,5 @@
 import type { At, Duration, Expr, SubqueryExpr, VectorSelector } from '../ast.ts'
+import { partsOf } from '../nodes.ts'
 
 /** When info() looks at info series: as the series of its argument are looked at. */
 export interface InfoTimes {
@@ -34,7 +35,7 @@ export function infoTimes(expr: Expr, resolver: TimeResolver): InfoTimes {
     }
     const inner = each.kind === 'subquery' ? [...around, each] : around
     let any = false
-    for (const part of partsOf(each)) if (visit(part, inner)) any = true
+    for (const part of askedOf(each)) if (visit(part, inner)) any = true
     if (!any) free = true
     return any
   }
@@ -59,20 +60,5 @@ function same(a: InfoTimes, b: InfoTimes): boolean {
   return a.at - a.offset === b.at - b.offset
 }
 
-function partsOf(expr: Expr): readonly Expr[] {
-  switch (expr.kind) {
-    case 'paren':
-    case 'unary':
-    case 'subquery':
-      return [expr.expr]
-    case 'binary':
-      return [expr.left, expr.right]
-    case 'aggregate':
-      return expr.param === undefined ? [expr.expr] : [expr.expr, expr.param]
-    case 'call':
-      // What info() selects is written as a selector, but is none of its argument's.
-      return expr.func === 'info' ? expr.args.slice(0, 1) : expr.args
-    default:
-      return []
-  }
-}
+/** What info() selects is written as a selector, but is none of its argument's. */
+const askedOf = (expr: Expr): readonly Expr[] => (expr.kind === 'call' && expr.func === 'info' ? expr.args.slice(0, 1) : partsOf(expr))
