@@ -7,7 +7,7 @@ import { startProbe } from './embed/probe.ts'
 import { recorder } from './instruments/instruments.ts'
 import { type Remote, remote } from './library/remote.ts'
 import { type Events, Listeners } from './library/running.ts'
-import type { Signal } from './model/signal.ts'
+import type { Unheard } from './pipeline/graph.ts'
 import { everyUnheld, say } from './register/outside.ts'
 
 export interface EmbedOptions {
@@ -21,7 +21,7 @@ export interface EmbedOptions {
 export interface EmbeddedApp extends Remote, AsyncDisposable {
   readonly listening: readonly Listening[]
   /** what a receiver gives and no pipeline takes */
-  readonly unheard: readonly { readonly receiver: string; readonly signal: Signal }[]
+  readonly unheard: readonly Unheard[]
   /** Drains, within 1.7 s at the most; safe twice. A process that ends without it waits as long. */
   shutdown(): Promise<readonly Undelivered[]>
 }

@@ -5,17 +5,18 @@ import type { Configuration, ServiceConfig } from '../component/configuration.ts
 import type { Disk } from '../component/disk.ts'
 import type { Handed } from '../component/handed.ts'
 import type { Journals } from '../component/journals.ts'
-import type { Kind, Ledger } from '../component/ledger.ts'
-import type { SharedPorts } from '../component/listen.ts'
+import type { Kind, Ledger, Undelivered } from '../component/ledger.ts'
+import type { Place, SharedPorts } from '../component/listen.ts'
 import type { Queries } from '../component/queries.ts'
 import type { Recorded } from '../component/telemetry.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Store } from '../model/query.ts'
-import type { Signal } from '../model/signal.ts'
 import type { Unheard } from '../pipeline/graph.ts'
 import type { Engine, EngineOptions } from '../promql/engine.ts'
 import type { AlertListener } from '../rules/manager.ts'
 import type { Spawn } from '../workers/crew.ts'
+
+export type { Undelivered } from '../component/ledger.ts'
 
 /** What the outside gives: a test gives its own. */
 export interface World {
@@ -49,20 +50,9 @@ export interface World {
   readonly seat?: { readonly number: number; readonly slots: SharedArrayBuffer; readonly ports: SharedPorts }
 }
 
-export interface Listening {
+export interface Listening extends Place {
   /** undefined for what is the service's own: `api` and `telemetry` */
   readonly kind?: Kind | 'extension'
-  /** the component's id */
-  readonly component: string
-  readonly what: string
-  readonly url: string
-}
-
-/** [rows] what was still held when a shutdown's time was over. */
-export interface Undelivered {
-  readonly exporter: string
-  readonly signal: Signal
-  readonly rows: number
 }
 
 /** What a reload came to, by kind and id. */

@@ -331,6 +331,13 @@ export class Ledger {
   }
 }
 
+/** [rows] what was still held when a shutdown's time was over. */
+export interface Undelivered {
+  readonly exporter: string
+  readonly signal: Signal
+  readonly rows: number
+}
+
 export interface LedgerCopy {
   readonly accounts: readonly AccountCopy[]
   readonly wires: readonly WireCopy[]

@@ -1,6 +1,14 @@
 import { createServer, type Server } from 'node:net'
 import { StartError } from './errors.ts'
 
+/** Where something of a component listens. */
+export interface Place {
+  /** its id */
+  readonly component: string
+  readonly what: string
+  readonly url: string
+}
+
 /** How several threads listen on one port: the kernel gives each connection to one of them. */
 export interface SharedPorts {
   /** the port that the first of them was given, by where it was asked for, and which */

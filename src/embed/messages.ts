@@ -1,7 +1,10 @@
 /** What an application's main thread and the thread of its embedded pipeline say to each other. Everything in it can be sent between threads. */
 import type { Texts } from '../component/config/texts.ts'
+import type { Undelivered } from '../component/ledger.ts'
+import type { Place } from '../component/listen.ts'
 import type { Series } from '../instruments/series.ts'
 import type { Signal } from '../model/signal.ts'
+import type { Unheard } from '../pipeline/graph.ts'
 import type { SentError } from './errors.ts'
 
 /** What the pipeline's thread begins with. */
@@ -39,22 +42,12 @@ export type ToPipeline =
   /** Drain, and end; what came of it is also written where a thread that stands still can read it. */
   | { readonly is: 'stop'; readonly ending: SharedArrayBuffer; readonly tickets: readonly number[] }
 
-export interface Place {
-  readonly component: string
-  readonly what: string
-  readonly url: string
-}
-export interface Undelivered {
-  readonly exporter: string
-  readonly signal: Signal
-  readonly rows: number
-}
 
 export type FromPipeline =
   | {
       readonly is: 'started'
       readonly listening: readonly Place[]
-      readonly unheard: readonly { readonly receiver: string; readonly signal: Signal }[]
+      readonly unheard: readonly Unheard[]
       /** what an otlp receiver takes */
       readonly takes: readonly Signal[]
     }

@@ -4,21 +4,15 @@
  */
 import { Worker } from 'node:worker_threads'
 import { StartError } from '../component/errors.ts'
+import type { Undelivered } from '../component/ledger.ts'
+import type { Place } from '../component/listen.ts'
 import type { Recorder } from '../instruments/recorder.ts'
 import type { Series } from '../instruments/series.ts'
 import type { Signal } from '../model/signal.ts'
+import type { Unheard } from '../pipeline/graph.ts'
 import { QueryError } from '../promql/query-error.ts'
 import { received } from './errors.ts'
-import {
-  type Configured,
-  Ending,
-  type Env,
-  type FromPipeline,
-  type Place,
-  type Seat,
-  type ToPipeline,
-  type Undelivered,
-} from './messages.ts'
+import { type Configured, Ending, type Env, type FromPipeline, type Seat, type ToPipeline } from './messages.ts'
 
 export interface EmbeddingOptions {
   readonly configured: Configured
@@ -36,7 +30,7 @@ export interface EmbeddingOptions {
 
 export interface Started {
   readonly listening: readonly Place[]
-  readonly unheard: readonly { readonly receiver: string; readonly signal: Signal }[]
+  readonly unheard: readonly Unheard[]
   readonly takes: readonly Signal[]
 }
 

@@ -8,13 +8,14 @@ import type { SharedUse } from '../component/budget.ts'
 import type { Logger } from '../component/component.ts'
 import type { Origin } from '../component/configuration.ts'
 import { ConfigError, StartError } from '../component/errors.ts'
-import type { Ledger } from '../component/ledger.ts'
+import type { Ledger, Undelivered } from '../component/ledger.ts'
+import type { Place } from '../component/listen.ts'
 import { counted, mergeMetrics } from '../component/merged-metrics.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
 import type { ColumnLandings } from './column-landing.ts'
 import type { Incoming } from './incoming.ts'
 import type { Landings } from './landing.ts'
-import type { Failure, Place, Ports, Seat, Settled, Standing, ToMain, ToThread, Undelivered } from './messages.ts'
+import type { Failure, Ports, Seat, Settled, Standing, ToMain, ToThread } from './messages.ts'
 
 /** A thread that runs `Seat`. */
 export interface Thread {

@@ -1,8 +1,10 @@
 /** What the main thread and an ingest thread say to each other. Everything in it can be sent between threads. */
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import type { Origin } from '../component/configuration.ts'
-import type { LedgerCopy } from '../component/ledger.ts'
+import type { LedgerCopy, Undelivered } from '../component/ledger.ts'
+import type { Place } from '../component/listen.ts'
 import type { Signal } from '../model/signal.ts'
+import type { Unheard } from '../pipeline/graph.ts'
 
 /** What an ingest thread begins with. */
 export interface Seat {
@@ -54,12 +56,6 @@ export type ToThread =
   | { readonly is: 'count'; readonly request: number }
   | { readonly is: 'reload'; readonly origin: Origin; readonly ports: Ports }
   | { readonly is: 'stop' }
-
-export interface Place {
-  readonly component: string
-  readonly what: string
-  readonly url: string
-}
 /** Why a thread cannot start or reload, with what StartError and ConfigError have. */
 export interface Failure {
   readonly is: 'failure'
@@ -69,7 +65,7 @@ export interface Failure {
 }
 export interface Standing {
   readonly listening: readonly Place[]
-  readonly unheard: readonly { readonly receiver: string; readonly signal: Signal }[]
+  readonly unheard: readonly Unheard[]
   readonly ports: Ports
 }
 export interface Counts {
@@ -93,9 +89,3 @@ export type ToMain =
   /** no more batches will come */
   | { readonly is: 'quiet' }
   | ({ readonly is: 'stopped'; readonly undelivered: readonly Undelivered[] } & Counts)
-
-export interface Undelivered {
-  readonly exporter: string
-  readonly signal: Signal
-  readonly rows: number
-}
