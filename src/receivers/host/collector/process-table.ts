@@ -21,6 +21,13 @@ export interface ProcessStat {
   readonly waited: number
 }
 
+export interface ListedProcess {
+  readonly pid: string
+  /** /proc/PID */
+  readonly folder: string
+  readonly stat: ProcessStat
+}
+
 export function parseProcessStat(text: string): ProcessStat | undefined {
   const open = text.indexOf('(')
   const close = text.lastIndexOf(')')
@@ -47,10 +54,7 @@ export function parseProcessStat(text: string): ProcessStat | undefined {
 const PROCESSES_AT_ONCE = 50
 
 /** Every process that is still there when its turn comes. */
-export async function* eachProcess(
-  { files, root }: Surroundings,
-  source: Source,
-): AsyncGenerator<{ pid: string; folder: string; stat: ProcessStat }> {
+export async function* eachProcess({ files, root }: Surroundings, source: Source): AsyncGenerator<ListedProcess> {
   const names = (await source.attemptAsync(`${root}/proc`, () => files.list(`${root}/proc`))) ?? []
   for (const [i, pid] of names.filter(name => /^\d+$/.test(name)).entries()) {
     if (i % PROCESSES_AT_ONCE === PROCESSES_AT_ONCE - 1) await new Promise(resolve => setImmediate(resolve))
