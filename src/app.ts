@@ -1,7 +1,7 @@
 /** The composition root: a checked configuration in, a running pipeline out. */
 
 import { setImmediate as immediate } from 'node:timers/promises'
-import { type Counter, createNoopMeter } from '@opentelemetry/api'
+import { type Counter, createNoopMeter, type Meter } from '@opentelemetry/api'
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { type ProcessPage, processPage, queuesOf } from './api/debug.ts'
 import { journalApi } from './api/journal/index.ts'
@@ -27,6 +27,7 @@ import { createOwnTelemetry } from './component/own-telemetry.ts'
 import { OfferedStores, type Queries } from './component/queries.ts'
 import { OfferedRecords } from './component/records.ts'
 import { OfferedTargets } from './component/targets.ts'
+import type { OwnTelemetry } from './component/telemetry.ts'
 import { every } from './lib/clock.ts'
 import { createReader } from './otlp/reader.ts'
 import { begin } from './pipeline/begin.ts'
@@ -81,7 +82,7 @@ class Running implements App {
   readonly #journals: Journals
   readonly #records = new OfferedRecords()
   readonly #derived = new DerivedSamples()
-  #rules: Rules | undefined
+  readonly #rules: Rules | undefined
   readonly #budget: Budget
   /** what all threads use, where there are several */
   readonly #use: SharedUse | undefined
@@ -90,7 +91,7 @@ class Running implements App {
   readonly #columns: ColumnLandings
   #crew: Crew | undefined
   readonly #reader
-  readonly #telemetry
+  readonly #telemetry: OwnTelemetry
   readonly #api: Api
   readonly #ownMetrics: OwnMetrics
   readonly #unhandled: Counter
@@ -122,57 +123,67 @@ class Running implements App {
       quiet: () => this.#crew?.quiet,
       lost: this.#lostColumns,
     })
-    this.#telemetry = createOwnTelemetry({
-      ledger: this.ledger,
-      budget: this.#budget,
-      clock: world.clock,
-      memory: this.#memory,
-      version: world.version,
-      others: async () => (await this.#crew?.count()) ?? [],
-      partial: world.seat !== undefined,
-      recorded: world.recorded,
-      metrics: service.telemetry.metrics.level,
-      traces: service.telemetry.traces.level,
-      resource: service.telemetry.resource,
-    })
-    // What the whole says of itself a thread does not say again.
-    const meter = (of: string) => (world.seat === undefined ? this.#telemetry.meter(of) : createNoopMeter())
-    this.#api = new Api(this.#freshLedger, this.status, world.log('api'), meter('api'), world.clock)
+    this.#telemetry = this.#createTelemetry()
+    this.#api = new Api(this.#freshLedger, this.status, world.log('api'), this.#meter('api'), world.clock)
     this.#ownMetrics = new OwnMetrics(this.#telemetry, world.clock)
     this.#places = new Places(this.#api, this.#ownMetrics)
-    this.#contexts = new Contexts({
-      ...{ world, ledger: this.ledger, telemetry: this.#telemetry, budget: this.#budget, reader: this.#reader, api: this.#api },
-      ...{ places: this.#places, problems: this.#problems, queries: this.#queries, targets: this.#targets, journals: this.#journals },
-      ...{ records: this.#records, derived: this.#derived, memory: this.#memory, status: this.status },
-      unmeasured: () => this.#configuration.service.telemetry.metrics.level === 'none',
-      graph: () => this.#graph,
-    })
-    this.#reloads = new Reloads(meter('service'), world.clock)
+    this.#contexts = this.#createContexts()
+    this.#reloads = new Reloads(this.#meter('service'), world.clock)
     this.#graph = new Graph({
       clock: world.clock,
       ledger: this.ledger,
       context: (kind, id, pipeline) => this.#contexts.create(kind, id, pipeline),
     })
     this.#mountPages()
-    const remember = journalled(() => this.#journals.get(), world.log('rules'))
     // Of several threads the main one evaluates rules.
-    if (world.seat === undefined) {
-      this.#rules = new Rules({
-        ...{ clock: world.clock, log: world.log('rules'), meter: meter('rules'), files: world.files, derived: this.#derived },
-        ...{ store: this.asked.store, engine: this.asked.engine },
-        alerts: {
-          changed: (...change) => {
-            remember(...change)
-            world.alertChanged?.(...change)
-          },
-        },
-      })
-    }
-    this.#unhandled = meter('service').createCounter('thalamus_process_unhandled_errors', {
+    this.#rules = world.seat === undefined ? this.#createRules() : undefined
+    this.#unhandled = this.#meter('service').createCounter('thalamus_process_unhandled_errors', {
       unit: '{error}',
       description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
     })
     this.#unhandled.add(0)
+  }
+
+  #createTelemetry(): OwnTelemetry {
+    const { clock, version, seat, recorded } = this.#world
+    const { metrics, traces, resource } = this.#configuration.service.telemetry
+    return createOwnTelemetry({
+      ...{ ledger: this.ledger, budget: this.#budget, clock, memory: this.#memory, version, recorded, resource },
+      others: async () => (await this.#crew?.count()) ?? [],
+      partial: seat !== undefined,
+      metrics: metrics.level,
+      traces: traces.level,
+    })
+  }
+
+  /** What the whole says of itself a thread does not say again. */
+  #meter(of: string): Meter {
+    return this.#world.seat === undefined ? this.#telemetry.meter(of) : createNoopMeter()
+  }
+
+  #createContexts(): Contexts {
+    return new Contexts({
+      ...{ world: this.#world, ledger: this.ledger, telemetry: this.#telemetry, budget: this.#budget, reader: this.#reader, api: this.#api },
+      ...{ places: this.#places, problems: this.#problems, queries: this.#queries, targets: this.#targets, journals: this.#journals },
+      ...{ records: this.#records, derived: this.#derived, memory: this.#memory, status: this.status },
+      unmeasured: () => this.#configuration.service.telemetry.metrics.level === 'none',
+      graph: () => this.#graph,
+    })
+  }
+
+  #createRules(): Rules {
+    const { clock, files, log, alertChanged } = this.#world
+    const remember = journalled(() => this.#journals.get(), log('rules'))
+    return new Rules({
+      ...{ clock, log: log('rules'), meter: this.#meter('rules'), files, derived: this.#derived },
+      ...{ store: this.asked.store, engine: this.asked.engine },
+      alerts: {
+        changed: (...change) => {
+          remember(...change)
+          alertChanged?.(...change)
+        },
+      },
+    })
   }
 
   failed(): void {
