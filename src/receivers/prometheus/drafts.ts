@@ -3,7 +3,7 @@
  * in no other. Lines of one family that stand apart make one piece of everything between them.
  */
 import type { Entry } from './entry.ts'
-import type { Piece } from './plan.ts'
+import type { Piece } from './piece.ts'
 import type { MetricNode } from './tree.ts'
 
 /** What must not be in two pieces. */

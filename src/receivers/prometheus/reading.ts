@@ -1,7 +1,7 @@
 import type { Label } from '../../exposition/labels.ts'
 import type { Draft, Drafts } from './drafts.ts'
 import type { Entry } from './entry.ts'
-import type { Piece } from './plan.ts'
+import type { Piece } from './piece.ts'
 import type { ResourceNode } from './tree.ts'
 
 /** What is found while one page is read. */

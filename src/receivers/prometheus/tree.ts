@@ -11,7 +11,7 @@ import { varintSize, writeVarint } from '../../otlp/wire.ts'
 import { encodeMessage } from '../../otlp/write.ts'
 import { fieldSize, type Output, putCount, putNanos } from './bytes.ts'
 import type { Draft, Owner } from './drafts.ts'
-import type { Fragment, Piece } from './plan.ts'
+import type { Fragment, Piece } from './piece.ts'
 
 export type PointType = 'gauge' | 'sum' | 'monotonic' | 'histogram' | 'exponential' | 'summary'
 
