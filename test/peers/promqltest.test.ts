@@ -11,7 +11,8 @@ import { pretty } from '../../src/promql/pretty.ts'
 import { print } from '../../src/promql/print.ts'
 import { Chance } from '../kit/otlp.ts'
 import { type Asked, exactly, Ours, type Told } from '../promql/fuzz/exact.ts'
-import { wideQuery } from '../promql/fuzz/wide.ts'
+import { randomQuery } from '../promql/fuzz/queries.ts'
+import { ofWorlds } from '../promql/fuzz/words.ts'
 import { randomWorld } from '../promql/fuzz/worlds.ts'
 import { mutants } from '../promql/language/mutants.ts'
 import { PromqlTest, type Read } from './kit/promqltest.ts'
@@ -93,7 +94,7 @@ async function differenceOf(got: Told, asked: Asked, world: string): Promise<str
 }
 
 function randomQuestion(chance: Chance, native: number): Asked {
-  const query = wideQuery(chance, { native, depth: 1 + chance.int(2) })
+  const query = randomQuery(chance, { native, depth: 1 + chance.int(2) }, ofWorlds)
   const early = chance.is(0.15)
   if (chance.is(0.5)) return { query, early, at: chance.pick([0, 61_000, 120_000, 300_000, 317_500, 600_000]) }
   const start = chance.pick([0, 60_000, 61_500, 180_000, 300_000])

@@ -9,26 +9,6 @@ export function randomWorld(chance: Chance): string {
   return `load${chance.is(0.5) ? '_with_nhcb' : ''} ${interval}\n${[...lines, ...starts].join('\n')}\n`
 }
 
-export const namesOf: Readonly<Record<'float' | 'histogram' | 'any', readonly string[]>> = {
-  float: [
-    'f',
-    'f',
-    'c_total',
-    'c_total',
-    'few',
-    'b_bucket',
-    'b_count',
-    'target_info',
-    'build_info',
-    'started_total',
-    '{"f.é"}',
-    'none',
-    'odd',
-  ],
-  histogram: ['h', 'h', 'h', 'g', 'n', 'n', 'm', 'm', 'b', 'resolutions', '{__name__=~"[hgn]"}', 'bounds', 'hnan'],
-  any: ['{__name__=~"[fm]"}', '{__name__=~"[a-z]", job="a"}', '{job="b"}', '{__name__!~"f.*"}'],
-}
-
 interface Made {
   readonly labels: Readonly<Record<string, string>>
   readonly values: string
