@@ -73,6 +73,11 @@ describe('floors', () => {
     const places = new Set([...files, ...imports.map(({ target }) => target)].map(file => file.split('/')[0]!))
     expect([...places].filter(place => floors[place] === undefined)).toEqual([])
   })
+  test('everything is in docs/architecture.md', () => {
+    const page = readFileSync(join(root, '../docs/architecture.md'), 'utf8')
+    const shown = (place: string) => `\`${place}${place.endsWith('.ts') ? '' : '/'}\``
+    expect(Object.keys(floors).filter(place => !page.includes(shown(place)))).toEqual([])
+  })
   test('nobody imports upwards or sideways', () => {
     expect(imports.filter(breach).map(({ file, target }) => `${file} -> ${target}`)).toEqual([])
   })
