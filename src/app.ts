@@ -163,7 +163,14 @@ class Running implements App {
 
   #createContexts(): Contexts {
     return new Contexts({
-      ...{ world: this.#world, ledger: this.ledger, telemetry: this.#telemetry, budget: this.#budget, reader: this.#reader, api: this.#api },
+      ...{
+        world: this.#world,
+        ledger: this.ledger,
+        telemetry: this.#telemetry,
+        budget: this.#budget,
+        reader: this.#reader,
+        api: this.#api,
+      },
       ...{ places: this.#places, problems: this.#problems, queries: this.#queries, targets: this.#targets, journals: this.#journals },
       ...{ records: this.#records, derived: this.#derived, memory: this.#memory, status: this.status },
       unmeasured: () => this.#configuration.service.telemetry.metrics.level === 'none',

@@ -42,7 +42,6 @@ export type ToPipeline =
   /** Drain, and end; what came of it is also written where a thread that stands still can read it. */
   | { readonly is: 'stop'; readonly ending: SharedArrayBuffer; readonly tickets: readonly number[] }
 
-
 export type FromPipeline =
   | {
       readonly is: 'started'

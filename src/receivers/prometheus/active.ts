@@ -55,8 +55,7 @@ export class Active {
   /** Says of what was told, and is not here any more, that it is no more. @param search pieces that it found are here @returns [points] how many */
   endMissing(told: readonly Told[], search: number, time: number): number {
     let count = 0
-    for (const { points, piece } of told)
-      if (piece?.used !== search) for (const point of points) if (this.#endMissing(point, time)) count++
+    for (const { points, piece } of told) if (piece?.used !== search) for (const point of points) if (this.#endMissing(point, time)) count++
     return count
   }
 

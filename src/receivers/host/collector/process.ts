@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { filter } from '../filter.ts'
 import type { HostmetricsSettings } from '../hostmetrics.ts'
-import { attributes, counter, gauge, level, type Metric, type Points, secondsCounter } from '../points.ts'
+import { attributes, counter, gauge, level, type Points, secondsCounter } from '../points.ts'
 import { parseMeminfo, parsePidIo, parseUptime, TICKS_A_SECOND } from '../proc.ts'
 import { type Scraper, Source, type Surroundings } from '../scraper.ts'
 import { parseUsers, type Read, resourceOf } from './process-resource.ts'
@@ -62,7 +62,8 @@ export function process(around: Surroundings, settings: NonNullable<HostmetricsS
         addIo(points, folder, read)
         addStatus(points, folder, read)
         addOperations(points, folder, read)
-        if (points.wants(processDescriptors)) points.add(processDescriptors, (await files.list(`${folder}/fd`).catch(() => undefined))?.length)
+        if (points.wants(processDescriptors))
+          points.add(processDescriptors, (await files.list(`${folder}/fd`).catch(() => undefined))?.length)
       }
       before = seen
     },
