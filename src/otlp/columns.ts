@@ -131,12 +131,12 @@ class Packed {
   private readonly at: number
   private groups: (Group | undefined)[] | undefined
 
-  constructor(raw: Raw, dictionary: Dictionary, words: Uint32Array<ArrayBuffer>, at: number) {
+  constructor(raw: Raw, dictionary: Dictionary, words: Uint32Array<ArrayBuffer>, at: number, opened?: (Group | undefined)[]) {
     this.raw = raw
     this.dictionary = dictionary
     this.words = words
     this.at = at
-    this.groups = undefined
+    this.groups = opened
   }
 
   protected count(index: number): number {
@@ -228,6 +228,47 @@ export function packedMetrics(batch: MetricBatch): Uint8Array {
   return batch.packed
 }
 
-/** They begin `at` so many bytes, a multiple of eight, in the buffer of `words`. */
-export const unpackMetrics = (raw: Raw, dictionary: Dictionary, words: Uint32Array<ArrayBuffer>, at: number): MetricBatch =>
-  new PackedMetrics(raw, dictionary, words, at)
+/** numbers of rows at the front of a region, by group: its shape */
+const countWords = 12
+/** Senders have few shapes each, often the same. A power of two; each shape holds some twenty views, 3 KB. */
+const mostShapes = 64
+
+interface Shape {
+  readonly counts: Uint32Array
+  readonly opened: (Group | undefined)[]
+}
+
+/**
+ * Opens columns that are written to one place, each batch over the one before, which must not be read any longer. Views are kept by shape: to make
+ * them costs more than to read a dozen rows.
+ */
+export class MetricsInPlace {
+  readonly #at: number
+  #words: Uint32Array<ArrayBuffer> | undefined
+  readonly #shapes = new Array<Shape | undefined>(mostShapes)
+
+  /** They begin `at` so many bytes, a multiple of eight, in the buffer. */
+  constructor(at: number) {
+    this.#at = at
+  }
+
+  open(raw: Raw, dictionary: Dictionary, words: Uint32Array<ArrayBuffer>): MetricBatch {
+    if (words !== this.#words) {
+      this.#words = words
+      this.#shapes.fill(undefined)
+    }
+    return new PackedMetrics(raw, dictionary, words, this.#at, this.#shapeOf(words).opened)
+  }
+
+  #shapeOf(words: Uint32Array): Shape {
+    const from = this.#at / 4
+    let hash = 0
+    for (let i = 0; i < countWords; i++) hash = Math.imul(hash ^ words[from + i]!, 0x9e3779b1)
+    const slot = (hash >>> 16) % mostShapes
+    const known = this.#shapes[slot]
+    if (known?.counts.every((count, i) => count === words[from + i])) return known
+    const shape = { counts: words.slice(from, from + countWords), opened: new Array<Group | undefined>(groups.length) }
+    this.#shapes[slot] = shape
+    return shape
+  }
+}

@@ -2,7 +2,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { ExemplarColumns, MetricBatch, Reader } from '../model/batch.ts'
 import { Raw } from '../model/raw.ts'
-import { unpackMetrics } from '../otlp/columns.ts'
+import { MetricsInPlace } from '../otlp/columns.ts'
 import { ALL } from './column-shipping.ts'
 import { frameHeader, type ReadFrame, type RingReader } from './ring.ts'
 import { Translation } from './translation.ts'
@@ -25,6 +25,7 @@ export class Incoming {
   readonly #reader: Reader
   readonly #clock: Clock
   readonly #onward: Onward
+  readonly #columns = new MetricsInPlace(frameHeader)
   #translation = new Translation()
   #last: Promise<unknown> = Promise.resolve()
   #soon: Disposable | undefined
@@ -73,7 +74,7 @@ export class Incoming {
   }
 
   #take({ kind, words, bytes }: ReadFrame): Promise<void> | void {
-    const batch = unpackMetrics(Raw.of(bytes), this.#reader.dictionary, words, frameHeader)
+    const batch = this.#columns.open(Raw.of(bytes), this.#reader.dictionary, words)
     if (kind === ALL) return this.#learn(batch)
     this.#translation.translate(batch)
     closeUp(batch.exemplars)

@@ -192,6 +192,9 @@ export interface ReadFrame {
   readonly size: number
 }
 
+/** most frames are without exemplars, and a view costs more than such a frame */
+const empty = new Uint8Array(0)
+
 export class RingReader {
   readonly #shared: Shared
   readonly #tell: () => void
@@ -217,13 +220,15 @@ export class RingReader {
   read(): ReadFrame | undefined {
     if (this.#filled === 0 && this.#memory.length > kept) this.#grow(kept)
     if (!this.#fill(frameHeader)) return undefined
-    const [kind, columns, bytes] = this.#words as unknown as [number, number, number]
+    const kind = this.#words[0]!
+    const columns = this.#words[1]!
+    const bytes = this.#words[2]!
     const from = frameHeader + columns
     const size = from + padded(bytes)
     if (size > this.#memory.length) this.#grow(2 * size)
     if (!this.#fill(size)) return undefined
     this.#filled = 0
-    return { kind, words: this.#words, bytes: this.#memory.subarray(from, from + bytes), size }
+    return { kind, words: this.#words, bytes: bytes === 0 ? empty : this.#memory.subarray(from, from + bytes), size }
   }
 
   /** It will look by itself: nobody has to call. */

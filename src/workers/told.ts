@@ -2,7 +2,7 @@
  * Which ids of an ingest thread's dictionary the main thread knows, because it has been shipped a batch's bytes with them. It is told again before
  * its own dictionary could take a name for idle, and when an id here names something else.
  */
-import type { MetricBatch } from '../model/batch.ts'
+import type { MetricBatch, PointColumns } from '../model/batch.ts'
 import type { Dictionary } from '../model/dictionary.ts'
 import { pointGroups } from './translation.ts'
 
@@ -20,11 +20,15 @@ export class Told {
   /** [ms, monotonic] when all of it begins anew */
   #until = Number.NEGATIVE_INFINITY
 
-  /** Asked for every batch: one look for each row. */
-  knows(batch: MetricBatch, nowMs: number): boolean {
-    this.#follow(batch.dictionary, nowMs)
-    if (batch.histograms.length > 0 && !all(batch.histograms.bounds, this.#bounds)) return false
-    return pointGroups(batch).every(({ series }) => all(series, this.#series))
+  /** Asked for every batch: one look for each row, and nothing is made. */
+  knows({ numbers, histograms, exponentials, summaries, dictionary }: MetricBatch, nowMs: number): boolean {
+    this.#follow(dictionary, nowMs)
+    if (!this.#knowsAll(numbers) || !this.#knowsAll(exponentials) || !this.#knowsAll(summaries)) return false
+    return this.#knowsAll(histograms) && (histograms.length === 0 || all(histograms.bounds, this.#bounds))
+  }
+
+  #knowsAll(points: PointColumns): boolean {
+    return points.length === 0 || all(points.series, this.#series)
   }
 
   /** Its bytes are shipped: what comes after them may speak of what they name. */
