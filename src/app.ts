@@ -142,6 +142,7 @@ class Running implements App {
       description: 'Errors that no component handled. The first one ends the process once what is held was sent.',
     })
     this.#unhandled.add(0)
+    this.#problems.measure(this.#meter('service'))
   }
 
   #createTelemetry(): OwnTelemetry {

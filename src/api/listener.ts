@@ -31,8 +31,9 @@ export class Api {
     this.#meter = meter
     this.#clock = clock
     this.mount('/-/ready', (_, response) => {
-      const { ready } = status()
-      text(response, ready ? 200 : 503, ready ? 'ready\n' : 'not ready\n')
+      const { ready, problems } = status()
+      const why = [...problems].map(([component, problem]) => `! ${component}: ${problem}\n`)
+      text(response, ready ? 200 : 503, `${ready ? 'ready' : 'not ready'}\n${why.join('')}`)
     })
     this.mount('/-/healthy', (_, response) => text(response, 200, 'healthy\n'))
     this.mount('/debug/ledger', (_, response) => {

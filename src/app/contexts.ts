@@ -43,6 +43,8 @@ export interface Whole {
 export class Contexts {
   readonly #whole: Whole
   readonly #tenancies = new Map<Context, Tenancy>()
+  /** why it cannot go on */
+  readonly #ill = new Map<Context, string>()
 
   constructor(whole: Whole) {
     this.#whole = whole
@@ -86,8 +88,20 @@ export class Contexts {
     return component !== undefined && stores(component) ? component : undefined
   }
 
+  /** There are several of one name: for each signal, or pipeline, and while a reload replaces one. Each speaks for itself. */
+  #health(context: Context, problem: string | undefined): void {
+    // What is gone has nothing to say any more.
+    if (!this.#tenancies.has(context)) return
+    if (problem !== undefined) this.#ill.set(context, problem)
+    else if (!this.#ill.delete(context)) return
+    const { id } = context
+    const all = new Set([...this.#ill].filter(([{ id: other }]) => other === id).map(([, why]) => why))
+    if (all.size > 0) this.#whole.problems.set(id, [...all].join('; '))
+    else this.#whole.problems.delete(id)
+  }
+
   create(kind: Kind | 'extension', id: string, pipeline: string): Context {
-    const { world, ledger, telemetry, budget, reader, api, places, problems, memory, status, ...whole } = this.#whole
+    const { world, ledger, telemetry, budget, reader, api, places, memory, status, ...whole } = this.#whole
     const tenancy = new Tenancy()
     const context: Context = {
       id,
@@ -122,17 +136,9 @@ export class Contexts {
       handed: world.handed,
       listening: (what, url) => tenancy.keep(places.add({ kind, component: id, what, url })),
       status,
-      health: problem => {
-        if (problem !== undefined) problems.set(id, problem)
-        else problems.delete(id)
-      },
+      health: problem => this.#health(context, problem),
     }
-    tenancy.keep({
-      [Symbol.dispose]: () => {
-        // Its successor has the same name, and speaks for itself.
-        if (!whole.graph().nodes.some(node => node.id === id)) problems.delete(id)
-      },
-    })
+    tenancy.keep({ [Symbol.dispose]: () => this.#health(context, undefined) })
     this.#tenancies.set(context, tenancy)
     return context
   }

@@ -119,10 +119,10 @@ export class TimeSeriesStore implements Store {
   get trouble(): string | undefined {
     return this.#trouble.problem
   }
-  /** told when the store cannot go on by itself, and when it can again */
+  /** told when the store cannot go on by itself, and when it could for a while */
   set onTrouble(tell: (problem: string | undefined) => void) {
     this.#trouble.onChange = tell
-    if (this.#trouble.problem !== undefined) tell(this.#trouble.problem)
+    if (this.#trouble.told !== undefined) tell(this.#trouble.told)
   }
   /** told when there may be room again */
   set onRoom(tell: () => void) {
@@ -160,6 +160,7 @@ export class TimeSeriesStore implements Store {
     this.#upkeep = this.#upkeep.then(async () => {
       if (this.#contents.closed) return
       if (this.#trouble.problem !== undefined) await this.#intake.look()
+      this.#trouble.look()
       if (this.#isDue()) await this.seal()
       if (this.#world.clock.monotonic() >= this.#flushAfter) await this.#flush()
       if (this.#contents.sealed.length === 0) await this.#chores.run(chores)

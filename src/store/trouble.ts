@@ -1,10 +1,15 @@
-/** Why the store takes nothing at the moment, if it does not: said when it begins, said again now and then, and said when it is over. */
+/**
+ * Why the store takes nothing at the moment, if it does not: said when it begins, said again now and then, and said when it is over. A disk that is full
+ * takes little and refuses much, so that it comes and goes every second: who asks for health is told that it is over when it has not come again for a while.
+ */
 import type { Logger } from '../component/component.ts'
 import { codeOf } from '../component/disk.ts'
 import type { Clock } from '../lib/clock.ts'
 
 /** [ms] between two lines that say the same */
 export const quietMs = 30_000
+/** [ms] without a failure after which it is over for who asks for health: more than from one attempt to write a block to the next */
+export const calmMs = 60_000
 
 export class Trouble {
   readonly #directory: string
@@ -18,7 +23,10 @@ export class Trouble {
   #open = false
   /** [times] it came again and was not said */
   #suppressed = 0
-  /** told when the store cannot go on by itself, and when it can again */
+  #failedAt = Number.NEGATIVE_INFINITY
+  /** what who asks for health knows */
+  #told: string | undefined
+  /** told when the store cannot go on by itself, and when it could for `calmMs` */
   onChange: (problem: string | undefined) => void = () => {}
 
   constructor(directory: string, clock: Clock, log: Logger) {
@@ -29,6 +37,10 @@ export class Trouble {
 
   get problem(): string | undefined {
     return this.#problem
+  }
+  /** The same for who asks for health. */
+  get told(): string | undefined {
+    return this.#told
   }
 
   /** @returns what is said of it */
@@ -44,8 +56,9 @@ export class Trouble {
       this.#open = true
       this.#suppressed = 0
     } else this.#suppressed++
-    if (this.#problem !== problem) this.onChange(problem)
     this.#problem = problem
+    this.#failedAt = now
+    this.#tell(problem)
     return problem
   }
 
@@ -54,6 +67,16 @@ export class Trouble {
     this.#problem = undefined
     if (this.#open) this.#log.info({ directory: this.#directory }, 'the store takes what comes again')
     this.#open = false
-    this.onChange(undefined)
+  }
+
+  /** To be called again and again. */
+  look(): void {
+    if (this.#problem === undefined && this.#clock.monotonic() - this.#failedAt >= calmMs) this.#tell(undefined)
+  }
+
+  #tell(problem: string | undefined): void {
+    if (this.#told === problem) return
+    this.#told = problem
+    this.onChange(problem)
   }
 }

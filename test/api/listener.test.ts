@@ -1,17 +1,41 @@
 import { afterEach, expect, test } from 'vitest'
 import { Api } from '../../src/api/listener.ts'
+import type { Status } from '../../src/component/component.ts'
 import { Ledger } from '../../src/component/ledger.ts'
 import { testContext } from '../kit/context.ts'
 
 const cx = testContext()
+let status: Status = { ready: true, problems: new Map() }
 const api = new Api(
   async () => new Ledger(),
-  () => ({ ready: true, problems: new Map() }),
+  () => status,
   cx.log,
   cx.meter,
   cx.clock,
 )
 afterEach(() => api.shutdown())
+
+test.each<[Status, number, string]>([
+  [{ ready: true, problems: new Map() }, 200, 'ready\n'],
+  [{ ready: false, problems: new Map() }, 503, 'not ready\n'],
+  [
+    {
+      ready: true,
+      problems: new Map([
+        ['store', 'full'],
+        ['otlp', 'tired'],
+      ]),
+    },
+    200,
+    'ready\n! store: full\n! otlp: tired\n',
+  ],
+  [{ ready: false, problems: new Map([['store', 'full']]) }, 503, 'not ready\n! store: full\n'],
+])('ready, and what is unwell: %j', async (now, code, body) => {
+  status = now
+  const url = await api.start({ host: '127.0.0.1', port: 0 })
+  const answer = await fetch(`${url}/-/ready`)
+  expect([answer.status, await answer.text()]).toEqual([code, body])
+})
 
 test('a page that throws is answered with 500 and said; the next page is served', async () => {
   api.mount('/broken', () => {

@@ -305,8 +305,11 @@ test('a full disk: the sender keeps its rows, the component says why, and it goe
   const freed = room.freed(AbortSignal.timeout(5000))
   await clock.advance(2000)
   await freed
-  expect(cx.problems.size).toBe(0)
+  expect(cx.problems.get('store')).toBe(why)
   await send(gauge(1000))
+  // Nothing has failed for a minute.
+  await clock.advance(60_000)
+  expect(cx.problems.size).toBe(0)
   expect(await values('a')).toEqual({ '{}': '0:0 1000:1000' })
 })
 
