@@ -290,7 +290,61 @@ describe('two that want one name', () => {
     expect(cx.lines).toEqual([{ level: 'warn', message: expect.stringContaining('escaping'), fields: { rows: 2 } }])
   })
 
-  test('a metric called target_info is refused', async () => {
+  describe('target_info of Prometheus, as remote write brings it', () => {
+    const told = (type: string, ...dataPoints: object[]) => ({
+      ...{ name: 'target_info', metadata: { 'prometheus.type': type }, gauge: { dataPoints } },
+    })
+    const job = { 'service.name': 'cart', 'service.instance.id': 'i' }
+    const infos = async (page: () => Promise<string>) =>
+      (await page()).split('\n').filter(line => /^target_info|TYPE target_info/.test(line))
+
+    test.each(['unknown', 'gauge', 'info'])('of type %s stands beside what resources say', async type => {
+      const { send, page, number, account } = await set()
+      await send([gauge('a', number(1))], { ...job, zone: 'z' })
+      await send([told(type, number(1, { attributes: { host: 'h' } })), gauge('b', number(1))], { ...job, 'service.name': 'shop' })
+      await send([told(type, number(1, { attributes: { host: 'h', replica: 'r' } }))])
+      const lines = await infos(page)
+      expect(lines[0]).toBe('# TYPE target_info gauge')
+      expect(lines.slice(1).sort()).toEqual([
+        'target_info{host="h",instance="i",job="shop"} 1',
+        'target_info{host="h",replica="r"} 1',
+        'target_info{instance="i",job="cart",zone="z"} 1',
+      ])
+      parsePage(await page(openText), 'openmetrics')
+      expect(Object.fromEntries(account.dropped)).toEqual({})
+    })
+
+    test('of one target, what was told stands instead; when it has ended, what the resource says', async () => {
+      const { send, page, number, account, clock } = await set({ metric_expiration: '5m' })
+      const tell = (flags: number) => send([told('gauge', number(1, { attributes: { host: 'h' }, flags }))], job)
+      const own = 'target_info{instance="i",job="cart",zone="z"} 1'
+      await tell(0)
+      await send([gauge('a', number(1))], { ...job, zone: 'z' })
+      expect((await infos(page)).slice(1)).toEqual(['target_info{host="h",instance="i",job="cart"} 1'])
+      await clock.advance(1000)
+      await tell(1)
+      expect((await infos(page)).slice(1)).toEqual([own])
+      for (let minute = 0; minute < 9; minute++) {
+        await clock.advance(60_000)
+        await send([gauge('a', number(1))], { ...job, zone: 'z' })
+      }
+      expect((await infos(page)).slice(1)).toEqual([own])
+      await clock.advance(10 * 60_000)
+      expect(await infos(page)).toEqual([])
+      await tell(0)
+      expect((await infos(page)).slice(1)).toEqual(['target_info{host="h",instance="i",job="cart"} 1'])
+      expect(Object.fromEntries(account.dropped)).toEqual({})
+    })
+
+    test('a resource that is a job and an instance takes nothing away that another has said', async () => {
+      const { send, page, number } = await set()
+      await send([gauge('a', number(1))], { ...job, zone: 'z' })
+      await send([gauge('b', number(1))], job)
+      expect((await infos(page)).slice(1)).toEqual(['target_info{instance="i",job="cart",zone="z"} 1'])
+    })
+  })
+
+  test('a metric called target_info that is not of Prometheus is refused', async () => {
     const { send, lines, number, account } = await set()
     await send([gauge('target.info', number(5))])
     expect(await lines()).toEqual([])

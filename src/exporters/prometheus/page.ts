@@ -36,7 +36,8 @@ export class SlotFamily implements Family {
 }
 
 export class Page {
-  readonly #show: (slot: number, row: Row) => boolean
+  /** fills a row with a series; false when it is not to be shown */
+  readonly show: (slot: number, row: Row) => boolean
   readonly #families = new Map<string, SlotFamily>()
   readonly #names = new SampleNames<Family>()
   readonly #reserved: Family[] = []
@@ -54,7 +55,7 @@ export class Page {
 
   /** `show` fills a row with what the columns say of a slot; false when it is not to be shown. */
   constructor(show: (slot: number, row: Row) => boolean) {
-    this.#show = (slot, row) => {
+    this.show = (slot, row) => {
       if (!show(slot, row)) return false
       row.labels = this.#labels.get(slot)
       return true
@@ -66,6 +67,11 @@ export class Page {
     this.#names.claim(family, family.name, family.type)
     this.#reserved.push(family)
     this.#sorted = undefined
+  }
+
+  /** A family of slots that is not on the page: the one that was reserved in its name shows them. */
+  behind(name: string): SlotFamily {
+    return new SlotFamily({ name, type: 'gauge', unit: '' }, '', this.show)
   }
 
   /** One more than the largest slot ever given out: the length for a column. */
@@ -81,7 +87,7 @@ export class Page {
       found.help ||= help
       return found
     }
-    const made = new SlotFamily(name, help, this.#show)
+    const made = new SlotFamily(name, help, this.show)
     if (!this.#names.claim(made, name.name, name.type)) return undefined
     this.#families.set(name.name, made)
     this.#sorted = undefined
@@ -127,7 +133,7 @@ export class Page {
 
   /** A family without series gives its names back. */
   removeIfEmpty(family: SlotFamily): void {
-    if (family.slots.length > 0) return
+    if (family.slots.length > 0 || this.#families.get(family.name) !== family) return
     this.#families.delete(family.name)
     this.#names.release(family.name, family.type)
     this.#sorted = undefined

@@ -10,11 +10,11 @@ import { Describer, type Description, type Labelling } from '../../exposition/de
 import { ExponentialState, HistogramState, SummaryState } from '../../exposition/distributions.ts'
 import { Exemplars, type Keeping } from '../../exposition/exemplars.ts'
 import type { Row } from '../../exposition/families.ts'
-import { labelName } from '../../exposition/naming.ts'
+import { isPrometheus, labelName } from '../../exposition/naming.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { type MetricBatch, NO_RECORDED_VALUE, type PointColumns } from '../../model/batch.ts'
 import type { Dictionary, SeriesEntry } from '../../model/dictionary.ts'
-import { Page } from './page.ts'
+import { Page, type SlotFamily } from './page.ts'
 import { Targets } from './targets.ts'
 
 /** Why a row is not on the page. */
@@ -63,6 +63,8 @@ export class State {
   readonly #describer: Describer
   readonly page: Page
   readonly #targets: Targets
+  /** `target_info` as it comes from Prometheus */
+  readonly #told: SlotFamily
   readonly #exemplars: Exemplars
   readonly #known = new Map<Dictionary, Known>()
   #current: Known | undefined
@@ -90,8 +92,9 @@ export class State {
     this.#refused = refused
     this.#describer = new Describer(settings)
     this.#exemplars = new Exemplars()
-    this.#targets = new Targets(targetInfo(settings))
     this.page = new Page((slot, row) => this.#show(slot, row))
+    this.#targets = new Targets(targetInfo(settings), this.page.show)
+    this.#told = this.page.behind(this.#targets.name)
     this.page.reserve(this.#targets)
   }
 
@@ -279,7 +282,7 @@ export class State {
     if (entry.type !== 'gauge' && entry.type !== 'summary' && entry.temporality === 'unspecified') return 'unspecified_temporality'
     const description = this.#describer.describe(entry)
     if (description === undefined) return 'invalid_name'
-    const family = this.page.family(description.family, entry.description.toWellFormed())
+    const family = this.#isTold(entry, description) ? this.#told : this.page.family(description.family, entry.description.toWellFormed())
     if (family === undefined) return 'type_conflict'
     const existing = this.page.find(family, description.labels)
     if (existing !== undefined) return this.#share(existing, entry, description, former)
@@ -290,6 +293,11 @@ export class State {
     const slot = this.page.add(family, description.labels)
     this.#begin(slot, entry, description)
     return slot
+  }
+
+  /** A `target_info` that Prometheus has made is what ours would be. What somebody else calls so is not. */
+  #isTold(entry: SeriesEntry, { family }: Description): boolean {
+    return family.name === this.#targets.name && isPrometheus(entry) && kindOf(entry) === LAST
   }
 
   /** Two series that look the same: both write here, unless they write differently. Or one that has got its type. */
@@ -311,7 +319,8 @@ export class State {
     this.#starts[slot] = 0
     this.#seen[slot] = this.#came
     this.#held[slot] = heldFor(entry)
-    if (description.target !== undefined) this.#targets.enter(slot, description.target)
+    if (this.#isTold(entry, description)) this.#targets.enterTold(slot, description.target)
+    else if (description.target !== undefined) this.#targets.enter(slot, description.target)
   }
 
   #grow(size: number): void {
