@@ -2,7 +2,7 @@
 import { type Disk, type DiskFile, isFull, type Lock } from '../component/disk.ts'
 import { StartError } from '../component/errors.ts'
 import { asStartError, attempt, otherVersion } from './attempt.ts'
-import { Block, BlockError, IndexCache, parseBlockFile } from './block.ts'
+import { Block, BlockError, type BlockName, IndexCache, parseBlockFile } from './block.ts'
 import { byAge, type Stage } from './contents.ts'
 import { Notes } from './notes.ts'
 import { readNotes } from './notes-file.ts'
@@ -14,6 +14,8 @@ export interface Opened {
   readonly lock: Lock
   readonly cache: IndexCache
   readonly blocks: Block[]
+  /** blocks that are there and cannot be opened */
+  readonly leftOut: readonly BlockName[]
   readonly sealed: Stage[]
   readonly notes: Notes
   readonly generation: number
@@ -34,7 +36,7 @@ export async function openDirectory(settings: StoreSettings, world: World, readO
       await attempt(directory, 'written', () => disk.remove(`${directory}/${name}`))
     }
     const cache = new IndexCache(settings.maxIndexBytes)
-    await openBlocks(settings, world, names, cache, blocks)
+    const leftOut = await openBlocks(settings, world, names, cache, blocks)
     const notes = new Notes(settings.maxExemplars)
     await readNotes(disk, directory, notes, world.log)
     const sealed = await replay(settings, world, names, notes, readOnly)
@@ -44,7 +46,7 @@ export async function openDirectory(settings: StoreSettings, world: World, readO
     const log = readOnly
       ? { wal: new WriteAheadLog(noFile, 0, 0, 0), full: undefined }
       : await attempt(directory, 'written', () => firstLog(disk, directory, number, horizon))
-    return { lock, cache, blocks: blocks.sort(byAge), sealed, notes, generation: number + 1, horizon, ...log }
+    return { lock, cache, blocks: blocks.sort(byAge), leftOut, sealed, notes, generation: number + 1, horizon, ...log }
   } catch (error) {
     for (const block of blocks) await block.close().catch(() => {})
     await lock.release()
@@ -72,9 +74,16 @@ const noFile: DiskFile = {
   close: async () => {},
 }
 
-/** A damaged block is left where it is and not asked: everything else goes on. */
-async function openBlocks(settings: StoreSettings, { disk, log }: World, names: readonly string[], cache: IndexCache, into: Block[]) {
+/** A damaged block is left where it is and not asked: everything else goes on. @returns those */
+async function openBlocks(
+  settings: StoreSettings,
+  { disk, log }: World,
+  names: readonly string[],
+  cache: IndexCache,
+  into: Block[],
+): Promise<readonly BlockName[]> {
   const { directory } = settings
+  const leftOut: BlockName[] = []
   for (const file of names) {
     const name = parseBlockFile(file)
     if (name === undefined) continue
@@ -84,8 +93,10 @@ async function openBlocks(settings: StoreSettings, { disk, log }: World, names: 
       if (!(error instanceof BlockError)) throw await asStartError(directory, error)
       if (error.version !== undefined) throw otherVersion(`${directory}/${file}`, error.version)
       log.error({ block: `${directory}/${file}`, error: error.message }, 'a block is damaged and left out: see thalamus store verify')
+      leftOut.push(name)
     }
   }
+  return leftOut
 }
 
 /** Where the disk is full, one that is made by the first write for which there is room. */

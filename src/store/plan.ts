@@ -43,6 +43,8 @@ const settleMs: Readonly<Record<number, number>> = { [2 * HOUR]: 10 * MINUTE, [D
 /**
  * @param blocks by age @param openMs how long after its end a window may still be written to
  * @param unwritten epoch ms, of the first sample that is in no block yet: a day that it belongs to isn't deleted before it is there, too
+ * @param damaged names of blocks that cannot be read, of `blocks` or not. No job reads them, and their day waits as it is: buckets that were made without them would
+ * pass for whole, and what can be saved of them would never come into any
  */
 export function nextJob<B extends Planned>(
   blocks: readonly B[],
@@ -50,33 +52,56 @@ export function nextJob<B extends Planned>(
   openMs: number,
   now: number,
   unwritten = Number.POSITIVE_INFINITY,
+  damaged: readonly BlockName[] = [],
 ): Job<B> | undefined {
+  const whole = without(blocks, damaged)
   return (
     replaced(blocks) ??
-    takenIn(blocks, retention, now) ??
-    merge(blocks, 0, openMs, now) ??
-    thinOut(blocks, retention, openMs, now) ??
-    merge(blocks, MINUTE, openMs, now) ??
-    merge(blocks, HOUR, openMs, now) ??
-    nextDeletion(blocks, retention, now, unwritten)
+    takenIn(trusted(blocks, damaged), retention, now) ??
+    merge(whole, 0, openMs, now, damaged) ??
+    thinOut(whole, retention, openMs, now, damaged) ??
+    merge(whole, MINUTE, openMs, now, damaged) ??
+    merge(whole, HOUR, openMs, now, damaged) ??
+    nextDeletion(blocks, retention, now, unwritten, damaged)
   )
 }
 
 /** The next job of those that change nothing but in how many blocks samples lie that are as they came. */
-export const nextMerge = <B extends Planned>(blocks: readonly B[], openMs: number, now: number): Job<B> | undefined =>
-  merge(blocks, 0, openMs, now)
+export const nextMerge = <B extends Planned>(
+  blocks: readonly B[],
+  openMs: number,
+  now: number,
+  damaged: readonly BlockName[] = [],
+): Job<B> | undefined => merge(without(blocks, damaged), 0, openMs, now, damaged)
 
-/** The next job of those that need no room: a disk that is full has none for the others, and these make some. @param unwritten as `nextJob` is told it */
+/** The next job of those that need no room: a disk that is full has none for the others, and these make some. It is told what `nextJob` is told. */
 export function nextDeletion<B extends Planned>(
   blocks: readonly B[],
   retention: Retention,
   now: number,
   unwritten = Number.POSITIVE_INFINITY,
+  damaged: readonly BlockName[] = [],
 ): Job<B> | undefined {
+  const sure = trusted(blocks, damaged)
   return (
-    replaced(blocks) ?? takenIn(blocks, retention, now) ?? expired(blocks, retention, now, unwritten) ?? tooMuch(blocks, retention, now)
+    replaced(blocks) ??
+    takenIn(sure, retention, now) ??
+    expired(blocks, sure, retention, now, unwritten) ??
+    tooMuch(blocks, sure, retention, now)
   )
 }
+
+const without = <B extends Planned>(blocks: readonly B[], damaged: readonly BlockName[]): readonly B[] =>
+  damaged.length === 0 ? blocks : blocks.filter(({ name }) => !damaged.includes(name))
+/** Buckets that are damaged have nothing. */
+const trusted = <B extends Planned>(blocks: readonly B[], damaged: readonly BlockName[]): readonly B[] =>
+  without(
+    blocks,
+    damaged.filter(({ step }) => step > 0),
+  )
+/** Samples as they came, of that time, that cannot be read. */
+const lacksSome = (damaged: readonly BlockName[], from: number, to: number): boolean =>
+  damaged.some(name => name.step === 0 && name.from < to && name.to > from)
 
 const of = <B extends Planned>(blocks: readonly B[], step: number): B[] => blocks.filter(({ name }) => name.step === step)
 const within = ({ name }: Planned, from: number, to: number): boolean => name.from >= from && name.to <= to
@@ -124,13 +149,19 @@ export const standAlone = (buckets: Planned, raw: readonly Planned[]): boolean =
 /** Whether these buckets were made before those samples were in a block. */
 export const lacks = (buckets: Planned, raw: Planned): boolean => raw.name.generation > buckets.name.generation
 
-function merge<B extends Planned>(blocks: readonly B[], step: number, openMs: number, now: number): Job<B> | undefined {
+function merge<B extends Planned>(
+  blocks: readonly B[],
+  step: number,
+  openMs: number,
+  now: number,
+  damaged: readonly BlockName[],
+): Job<B> | undefined {
   const mine = of(blocks, step)
   for (const width of windows[step] ?? []) {
     for (const from of new Set(mine.map(({ name }) => start(name.from, width)))) {
       const to = from + width
       const inside = mine.filter(block => within(block, from, to))
-      if (inside.length < 2 || to + openMs > now) continue
+      if (inside.length < 2 || to + openMs > now || lacksSome(damaged, from, to)) continue
       // What is of a later time than it is was made under a clock that was wrong, and is not waited for.
       if (inside.some(({ created }) => created <= now && created + (settleMs[width] ?? 0) > now)) continue
       // Buckets may be made anew while there are samples as they came.
@@ -161,15 +192,22 @@ function lacking(
   )
 }
 
-function thinOut<B extends Planned>(blocks: readonly B[], retention: Retention, openMs: number, now: number): Job<B> | undefined {
+function thinOut<B extends Planned>(
+  blocks: readonly B[],
+  retention: Retention,
+  openMs: number,
+  now: number,
+  damaged: readonly BlockName[],
+): Job<B> | undefined {
   const raw = of(blocks, 0)
   for (const from of new Set(raw.map(({ name }) => start(name.from, DAY)))) {
     const to = from + DAY
     const inside = raw.filter(block => within(block, from, to))
-    if (inside.length !== 1 || to + openMs > now) continue
+    if (inside.length !== 1 || to + openMs > now || lacksSome(damaged, from, to) || standsIn(inside[0]!, damaged)) continue
     const lacked = lacking(blocks, inside, from, to, retention, now)
     const wide = blocks.find(buckets => lacked.includes(buckets.name.step) && covers(buckets, from, to) && isWide(buckets))
     if (wide !== undefined) {
+      if (lacksSome(damaged, wide.name.from, wide.name.to)) continue
       const job = intoWide(blocks, wide)
       if (job === undefined) continue
       return job
@@ -181,6 +219,10 @@ function thinOut<B extends Planned>(blocks: readonly B[], retention: Retention, 
   }
   return undefined
 }
+
+/** Whether it is what came when buckets that cannot be read were made: made of it alone, others would take their place. */
+const standsIn = (raw: Planned, damaged: readonly BlockName[]): boolean =>
+  damaged.some(({ step, from, to, generation }) => step > 0 && from <= raw.name.from && to >= raw.name.to && generation < raw.oldest)
 
 const isWide = ({ name }: Planned): boolean => name.to - name.from > DAY
 const beforeOf = <B extends Planned>(blocks: readonly B[], from: number): B[] =>
@@ -196,13 +238,19 @@ function intoWide<B extends Planned>(blocks: readonly B[], wide: B): Job<B> | un
   return { is: 'thin', steps: [step], from, to, blocks: late, before: beforeOf(blocks, from), instead: [wide], late: [wide] }
 }
 
-function expired<B extends Planned>(blocks: readonly B[], retention: Retention, now: number, unwritten: number): Job<B> | undefined {
+function expired<B extends Planned>(
+  blocks: readonly B[],
+  sure: readonly B[],
+  retention: Retention,
+  now: number,
+  unwritten: number,
+): Job<B> | undefined {
   const age: Readonly<Record<number, number>> = { 0: retention.rawMs, [MINUTE]: retention.minuteMs, [HOUR]: retention.hourMs }
   const old = blocks.filter(
     block =>
       block.name.to <= now - (age[block.name.step] ?? 0) &&
       (block.name.step > 0 || block.name.to < unwritten) &&
-      isInBuckets(blocks, block, retention, now),
+      isInBuckets(sure, block, retention, now),
   )
   return old.length === 0 ? undefined : { is: 'delete', why: 'age', blocks: old }
 }
@@ -219,10 +267,10 @@ function isInBuckets(blocks: readonly Planned[], { name }: Planned, retention: R
  * Samples that are in buckets, too, go first, then buckets of a minute; then whatever is oldest, for what is new would never come into buckets if it
  * went before them.
  */
-function tooMuch<B extends Planned>(blocks: readonly B[], retention: Retention, now: number): Job<B> | undefined {
+function tooMuch<B extends Planned>(blocks: readonly B[], sure: readonly B[], retention: Retention, now: number): Job<B> | undefined {
   if (retention.maxBytes === 0) return undefined
   let over = blocks.reduce((sum, { size }) => sum + size, 0) - retention.maxBytes
-  const rank = (block: B): number => (block.name.step > 0 ? block.name.step : isInBuckets(blocks, block, retention, now) ? 0 : HOUR)
+  const rank = (block: B): number => (block.name.step > 0 ? block.name.step : isInBuckets(sure, block, retention, now) ? 0 : HOUR)
   const gone: B[] = []
   for (const { block } of blocks
     .map(block => ({ block, rank: rank(block) }))

@@ -54,7 +54,7 @@ export class TimeSeriesStore implements Store {
   readonly #spent: number[] = []
   #timers: Disposable[] = []
 
-  private constructor(settings: StoreSettings, world: World, { lock, notes, wal, horizon, cache, full, ...held }: Opened) {
+  private constructor(settings: StoreSettings, world: World, { lock, notes, wal, horizon, cache, full, leftOut, ...held }: Opened) {
     const { disk, clock, log } = world
     const { directory } = settings
     this.#settings = settings
@@ -68,7 +68,7 @@ export class TimeSeriesStore implements Store {
     if (full !== undefined) this.#trouble.failed('a new log cannot be made', full)
     this.#intake = new Intake(settings, wal, { disk, clock, contents, notes, trouble: this.#trouble })
     this.#questions = new Questions(contents, notes, settings.maxSelectBytes)
-    this.#chores = new Upkeep(contents, settings.retention, this.#openMs, { clock, log })
+    this.#chores = new Upkeep(contents, settings.retention, this.#openMs, leftOut, { clock, log })
   }
 
   /** @throws {StartError} */
@@ -245,6 +245,7 @@ export class TimeSeriesStore implements Store {
       walBytes: this.#intake.walBytes,
       blocks: blocks.length,
       blockBytes: blocks.reduce((sum, { size }) => sum + size, 0),
+      damagedBlocks: this.#chores.damaged,
       pendingBytes: this.#intake.pendingBytes,
     }
   }

@@ -3,7 +3,7 @@ import type { Logger } from '../component/component.ts'
 import { codeOf } from '../component/disk.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Labels } from '../model/labels.ts'
-import { type Block, BlockError, CHUNK_SAMPLES } from './block.ts'
+import { type Block, BlockError, type BlockName, CHUNK_SAMPLES } from './block.ts'
 import type { BlockIndex } from './block-index.ts'
 import { SampleColumns } from './chunk.ts'
 import type { Contents } from './contents.ts'
@@ -25,18 +25,30 @@ export class Upkeep {
   readonly #openMs: number
   readonly #clock: Clock
   readonly #log: Logger
-  /** blocks that could not be read: left alone */
-  readonly #bad = new Set<Block>()
+  /** blocks that could not be read, here or at the start */
+  readonly #damaged: BlockName[]
   #notBefore = 0
   readonly counts = { merge: 0, thin: 0, delete: 0 }
 
-  /** @param openMs how long after its end a window is waited for */
-  constructor(contents: Contents, retention: Retention, openMs: number, { clock, log }: { readonly clock: Clock; readonly log: Logger }) {
+  /** @param openMs how long after its end a window is waited for @param damaged blocks that could not even be opened */
+  constructor(
+    contents: Contents,
+    retention: Retention,
+    openMs: number,
+    damaged: readonly BlockName[],
+    { clock, log }: { readonly clock: Clock; readonly log: Logger },
+  ) {
     this.#contents = contents
     this.#retention = retention
     this.#openMs = openMs
+    this.#damaged = [...damaged]
     this.#clock = clock
     this.#log = log
+  }
+
+  /** [blocks] */
+  get damaged(): number {
+    return this.#damaged.length
   }
 
   /** @param what `deletions` where there is no room for new blocks; `merges` are those of samples as they came, and nothing is thinned out or deleted */
@@ -45,16 +57,16 @@ export class Upkeep {
     if (clock.monotonic() < this.#notBefore) return
     let deletes = what === 'deletions'
     for (;;) {
-      const good = contents.blocks.filter(block => !this.#bad.has(block))
-      const [retention, now] = [this.#retention, clock.now()]
+      const { blocks } = contents
+      const [retention, now, damaged] = [this.#retention, clock.now(), this.#damaged]
       const unwritten = Math.min(...contents.heads.map(({ minTime }) => minTime))
       // Where there is no room, it comes before what is still to be written.
       const job =
         what === 'merges'
-          ? nextMerge(good, this.#openMs + flushMs, now)
+          ? nextMerge(blocks, this.#openMs + flushMs, now, damaged)
           : deletes
-            ? nextDeletion(good, retention, now)
-            : nextJob(good, retention, this.#openMs + flushMs, now, unwritten)
+            ? nextDeletion(blocks, retention, now, undefined, damaged)
+            : nextJob(blocks, retention, this.#openMs + flushMs, now, unwritten, damaged)
       if (job === undefined) return
       try {
         await this.#do(contents, job)
@@ -63,7 +75,7 @@ export class Upkeep {
       } catch (error) {
         if (contents.closed) return
         if (error instanceof DamagedError) {
-          this.#bad.add(error.block)
+          this.#damaged.push(error.block.name)
           log.error({ block: error.block.path, error: error.message }, 'a block is damaged and left alone: see thalamus store verify')
           continue
         }

@@ -6,9 +6,15 @@ const D = 20_000 * DAY
 const retention = { rawMs: DAY, minuteMs: 30 * DAY, hourMs: 400 * DAY, maxBytes: 0 }
 const open = 16 * MINUTE
 
+/** What is in `blocks` and cannot be read ends with `!`; with one in front it is not among them. */
+const isDamaged = (text: string) => text.includes('!')
+const isThere = (text: string) => !text.startsWith('!')
+
 /** `step:from-to` in hours since D, the generation behind `#` and the least that it goes back to behind `<`, and the age of creation [hours since D] behind `@` */
 function block(text: string): Planned {
-  const [, tier, from, to, generation, oldest, created] = /^([rmh]):(-?\d+)-(-?\d+)#(\d+)(?:<(\d+))?(?:@(-?[\d.]+))?$/.exec(text)!
+  const [, tier, from, to, generation, oldest, created] = /^([rmh]):(-?\d+)-(-?\d+)#(\d+)(?:<(\d+))?(?:@(-?[\d.]+))?$/.exec(
+    text.replaceAll('!', ''),
+  )!
   const step = { r: 0, m: MINUTE, h: HOUR }[tier as 'r']
   return {
     name: { step, from: D + Number(from) * HOUR, to: D + Number(to) * HOUR, generation: Number(generation) },
@@ -81,8 +87,23 @@ test.each<[string, string[], number, string | undefined, Partial<typeof retentio
   ['then what is oldest', [day, ...thinned, 'r:24-26#30'], 30, 'delete size: 9 20 21', { maxBytes: 100 }],
   ['far too much', ['r:0-2#1', 'r:2-4#2', 'm:-24-0#20', 'h:-24-0#21'], 4, 'delete size: 20 21 1', { maxBytes: 100 }],
   ['too much, and no tiers are kept: the oldest', ['r:0-2#1', 'r:2-4#2'], 4, 'delete size: 1', { maxBytes: 100, minuteMs: 0, hourMs: 0 }],
+  ['a day of which something is damaged is not merged', ['r:0-2#1', 'r:2-4#2', 'r:4-6#3!'], 24.3, undefined],
+  ['nor one of which something cannot even be opened', ['r:0-2#1', 'r:2-4#2', '!r:4-6#3'], 24.3, undefined],
+  ['but others are', ['r:0-2#1', 'r:2-4#2!', 'r:24-26#3', 'r:26-28#4'], 48.3, 'merge 0 24-48: 3 4'],
+  ['it is not thinned out', ['r:0-24#9<1@25', 'r:0-2#8!'], 26, undefined],
+  ['nor deleted, so that what can be saved comes into buckets', ['r:0-24#9<1@25', 'r:0-2#8!'], 24 * 300, undefined],
+  ['before no buckets are kept', ['r:0-24#9<1@25', 'r:0-2#8!'], 24 * 401, 'delete age: 9 8'],
+  ['damaged after it was thinned out it is deleted', ['r:0-24#9<1@25!', ...thinned], 48, 'delete age: 9'],
+  ['buckets that are damaged are made anew of the day itself', [day, 'm:0-24#20<1@26!', thinned[1]!], 27, 'thin 60000 0-24: 9'],
+  ['and go then', [day, 'm:0-24#20<1@26!', thinned[1]!, 'm:0-24#22<1@27'], 28, 'delete replaced: 20'],
+  ['but not of what came late', ['r:4-6#30', 'm:0-24#20<1@26!', thinned[1]!], 60, undefined],
+  ['nor does that go into wide ones that lack something', ['r:4-6#29', '!r:28-30#3', 'm:0-240#20<1', 'h:0-720#21<1'], 300, undefined],
+  ['too much: what is damaged counts, too', ['r:0-2#1!', 'r:2-4#2'], 4, 'delete size: 1', { maxBytes: 100 }],
 ])('%s', (_, blocks, hours, wanted, more) => {
-  const job = nextJob(blocks.map(block), { ...retention, ...more }, open, D + hours * HOUR)
+  const all = blocks.map(text => ({ text, made: block(text) }))
+  const there = all.filter(({ text }) => isThere(text)).map(({ made }) => made)
+  const damaged = all.filter(({ text }) => isDamaged(text)).map(({ made }) => made.name)
+  const job = nextJob(there, { ...retention, ...more }, open, D + hours * HOUR, undefined, damaged)
   const numbers = (of: readonly Planned[]) => of.map(({ name }) => name.generation).join(' ')
   const span = (of: { from: number; to: number }) => `${(of.from - D) / HOUR}-${(of.to - D) / HOUR}`
   const shown =

@@ -15,7 +15,8 @@ export function measure({ meter, id }: Context, store: TimeSeriesStore, followed
   const pendingBytes = gauge('log_pending', 'By', 'Bytes that wait to be written to the log.')
   const blocks = gauge('blocks', '{block}', 'Blocks on the disk.')
   const blockBytes = gauge('blocks_size', 'By', 'Bytes that they take.')
-  const all = [followedSeries, headSeries, headSamples, headBytes, walBytes, pendingBytes, blocks, blockBytes]
+  const damaged = gauge('blocks_damaged', '{block}', 'Blocks that cannot be read.')
+  const all = [followedSeries, headSeries, headSamples, headBytes, walBytes, pendingBytes, blocks, blockBytes, damaged]
   const observe: Parameters<typeof meter.addBatchObservableCallback>[0] = result => {
     const { figures } = store
     result.observe(followedSeries, followed(), attributes)
@@ -26,6 +27,7 @@ export function measure({ meter, id }: Context, store: TimeSeriesStore, followed
     result.observe(pendingBytes, figures.pendingBytes, attributes)
     result.observe(blocks, figures.blocks, attributes)
     result.observe(blockBytes, figures.blockBytes, attributes)
+    result.observe(damaged, figures.damagedBlocks, attributes)
   }
   meter.addBatchObservableCallback(observe, all)
   return () => meter.removeBatchObservableCallback(observe, all)
