@@ -181,7 +181,7 @@ class Running implements App {
 
   #createRules(): Rules {
     const { clock, files, log, alertChanged } = this.#world
-    const remember = journalled(() => this.#journals.get(), log('rules'))
+    const remember = journalled(() => this.#journals.get(), log('rules'), clock.now())
     return new Rules({
       ...{ clock, log: log('rules'), meter: this.#meter('rules'), files, derived: this.#derived },
       ...{ store: this.asked.store, engine: this.asked.engine },

@@ -234,4 +234,25 @@ describe('rules of a configuration', () => {
     const fired = second.cx.lines.filter(({ fields }) => fields['to'] === 'firing')
     expect(fired).toHaveLength(1)
   })
+
+  test.each(['0s', '1m', '12m'])('after a restart the journal is not told again what it knows (for: %s)', async hold => {
+    const first = new Setting()
+    first.files['/r.yml'] = rules.replace('for: 1m', `for: ${hold}`)
+    await first.start('rule_files: [/r.yml]')
+    await first.advance(15)
+    const told = async (of: Setting) => {
+      const changes: string[] = []
+      for await (const { data } of of.journals.get()!.replay(['alert'], 1)) changes.push(`${data.from} -> ${data.to}`)
+      return changes
+    }
+    const once = hold === '0s' ? ['inactive -> firing'] : ['inactive -> pending', 'pending -> firing']
+    expect(await told(first)).toEqual(once)
+    await running!.shutdown()
+    const second = new Setting(first.clock.now() + 2 * minute, first.disk)
+    second.files['/r.yml'] = first.files['/r.yml']!
+    await second.start('rule_files: [/r.yml]')
+    await second.advance(4)
+    expect(await ask('alerts')).toMatchObject({ data: { alerts: [{ state: 'firing' }] } })
+    expect(await told(second)).toEqual(once)
+  })
 })
