@@ -7,7 +7,7 @@ import { BYTES, Cursor, FIXED64, readVarint, VARINT } from '../otlp/wire.ts'
 import type { Label } from './labels.ts'
 import { legacyMetric } from './naming.ts'
 import { showOpenFloat } from './number.ts'
-import { ExpositionError, type NativeSample, type ReadExemplar, type Sample, type SampleType, utf8Of, type Visitor } from './read.ts'
+import { ExpositionError, type NativeSample, newSample, type ReadExemplar, type SampleType, utf8Of, type Visitor } from './read.ts'
 
 const types: readonly SampleType[] = ['counter', 'gauge', 'summary', 'unknown', 'histogram', 'gaugehistogram']
 
@@ -40,19 +40,7 @@ class ProtobufReading {
   readonly #bytes: Buffer
   readonly #visitor: Visitor
   readonly #options: ProtobufOptions
-  readonly #sample: Sample = {
-    line: 0,
-    key: '',
-    value: 0,
-    time: Number.NaN,
-    start: 0,
-    exemplar: undefined,
-    from: 0,
-    to: 0,
-    valueFrom: 0,
-    valueTo: 0,
-    end: 0,
-  }
+  readonly #sample = newSample()
   #name = ''
   #labels = ''
 

@@ -5,6 +5,7 @@
 import {
   ExpositionError,
   LabelsReading,
+  newSample,
   type ReadExemplar,
   type Sample,
   type SampleType,
@@ -70,19 +71,7 @@ class TextReading {
   #end = 0
   #line = 0
   #done = false
-  readonly #sample: Sample = {
-    line: 0,
-    key: '',
-    value: 0,
-    time: Number.NaN,
-    start: 0,
-    exemplar: undefined,
-    from: 0,
-    to: 0,
-    valueFrom: 0,
-    valueTo: 0,
-    end: 0,
-  }
+  readonly #sample = newSample()
 
   /** @param line how many lines were before @param done whether the one that ends the page was among them */
   constructor(page: Uint8Array, visitor: Visitor, open: boolean, line = 0, done = false) {

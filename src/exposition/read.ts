@@ -49,6 +49,21 @@ export interface Sample {
   end: number
 }
 
+/** What a reader fills again and again. */
+export const newSample = (): Sample => ({
+  line: 0,
+  key: '',
+  value: 0,
+  time: Number.NaN,
+  start: 0,
+  exemplar: undefined,
+  from: 0,
+  to: 0,
+  valueFrom: 0,
+  valueTo: 0,
+  end: 0,
+})
+
 /** A native histogram. Reused: read it before returning. */
 export interface NativeSample {
   line: number
