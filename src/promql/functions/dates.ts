@@ -1,5 +1,5 @@
 import type { SampleFunction } from '../kernel.ts'
-import { FLOAT } from '../value.ts'
+import { eachFloat } from './each-float.ts'
 
 /**
  * Parts of a date in UTC, of floats that are Unix seconds; called without an argument, of the time of evaluation. Days are turned into dates by arithmetic
@@ -20,17 +20,7 @@ export const dates: readonly (readonly [name: string, SampleFunction])[] = [
 const DAY = 86_400
 
 function ofSeconds(part: (seconds: number) => number): SampleFunction {
-  return {
-    kind: 'sample',
-    dropName: true,
-    run({ kind, value }, out) {
-      for (let step = 0; step < kind.length; step++) {
-        if (kind[step] !== FLOAT) continue
-        out.kind[step] = FLOAT
-        out.value[step] = part(wholeSeconds(value[step]!))
-      }
-    },
-  }
+  return eachFloat(value => part(wholeSeconds(value)))
 }
 
 /** What is no 64-bit integer is the largest there is, as in Prometheus (on amd64): NaN is on 4 December 292277026596. */

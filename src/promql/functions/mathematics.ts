@@ -1,46 +1,32 @@
 import type { MutableRow, SampleFunction } from '../kernel.ts'
 import { FLOAT, type Row } from '../value.ts'
+import { eachFloat } from './each-float.ts'
 import { goMax, goMin } from './go-math.ts'
 
-/** A function of each float by itself; histograms have no result. */
-function ofFloats(compute: (x: number) => number): SampleFunction {
-  return {
-    kind: 'sample',
-    dropName: true,
-    run({ kind, value }, out) {
-      for (let step = 0; step < kind.length; step++) {
-        if (kind[step] !== FLOAT) continue
-        out.kind[step] = FLOAT
-        out.value[step] = compute(value[step]!)
-      }
-    },
-  }
-}
-
 export const mathematics: readonly (readonly [name: string, SampleFunction])[] = [
-  ['abs', ofFloats(Math.abs)],
-  ['ceil', ofFloats(Math.ceil)],
-  ['floor', ofFloats(Math.floor)],
-  ['exp', ofFloats(Math.exp)],
-  ['sqrt', ofFloats(Math.sqrt)],
-  ['ln', ofFloats(Math.log)],
-  ['log2', ofFloats(Math.log2)],
-  ['log10', ofFloats(Math.log10)],
-  ['sgn', ofFloats(Math.sign)],
-  ['sin', ofFloats(Math.sin)],
-  ['cos', ofFloats(Math.cos)],
-  ['tan', ofFloats(Math.tan)],
-  ['asin', ofFloats(Math.asin)],
-  ['acos', ofFloats(Math.acos)],
-  ['atan', ofFloats(Math.atan)],
-  ['sinh', ofFloats(Math.sinh)],
-  ['cosh', ofFloats(Math.cosh)],
-  ['tanh', ofFloats(Math.tanh)],
-  ['asinh', ofFloats(Math.asinh)],
-  ['acosh', ofFloats(Math.acosh)],
-  ['atanh', ofFloats(Math.atanh)],
-  ['rad', ofFloats(x => (x * Math.PI) / 180)],
-  ['deg', ofFloats(x => (x * 180) / Math.PI)],
+  ['abs', eachFloat(Math.abs)],
+  ['ceil', eachFloat(Math.ceil)],
+  ['floor', eachFloat(Math.floor)],
+  ['exp', eachFloat(Math.exp)],
+  ['sqrt', eachFloat(Math.sqrt)],
+  ['ln', eachFloat(Math.log)],
+  ['log2', eachFloat(Math.log2)],
+  ['log10', eachFloat(Math.log10)],
+  ['sgn', eachFloat(Math.sign)],
+  ['sin', eachFloat(Math.sin)],
+  ['cos', eachFloat(Math.cos)],
+  ['tan', eachFloat(Math.tan)],
+  ['asin', eachFloat(Math.asin)],
+  ['acos', eachFloat(Math.acos)],
+  ['atan', eachFloat(Math.atan)],
+  ['sinh', eachFloat(Math.sinh)],
+  ['cosh', eachFloat(Math.cosh)],
+  ['tanh', eachFloat(Math.tanh)],
+  ['asinh', eachFloat(Math.asinh)],
+  ['acosh', eachFloat(Math.acosh)],
+  ['atanh', eachFloat(Math.atanh)],
+  ['rad', eachFloat(x => (x * Math.PI) / 180)],
+  ['deg', eachFloat(x => (x * 180) / Math.PI)],
 ]
 
 /** To the nearest multiple of the second argument (1 where it is left out); what lies between two goes up. */

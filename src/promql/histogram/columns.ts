@@ -102,18 +102,7 @@ export const coarser = (index: number, steps: number): number => Math.floor((ind
 export function coarsen(columns: Columns, steps: number): void {
   const { index, count, lost } = columns
   const merged: Columns = { index: [], count: [], lost: [], spans: undefined }
-  for (let i = 0; i < index.length; i++) {
-    const at = coarser(index[i]!, steps)
-    const last = merged.index.length - 1
-    if (merged.index[last] === at) {
-      increase(merged, last, count[i]!)
-      increase(merged, last, lost[i]!)
-    } else {
-      merged.index.push(at)
-      merged.count.push(count[i]!)
-      merged.lost.push(lost[i]!)
-    }
-  }
+  for (let i = 0; i < index.length; i++) addAtEnd(merged, coarser(index[i]!, steps), count[i]!, lost[i]!)
   Object.assign(columns, merged)
 }
 
@@ -125,17 +114,22 @@ export function rebound(columns: Columns, from: readonly number[], to: readonly 
   for (let i = 0; i < index.length; i++) {
     const bound = from[index[i]!] ?? Number.POSITIVE_INFINITY
     while (target < to.length && to[target]! < bound) target++
-    const last = moved.index.length - 1
-    if (moved.index[last] === target) {
-      increase(moved, last, count[i]!)
-      increase(moved, last, lost[i]!)
-    } else {
-      moved.index.push(target)
-      moved.count.push(count[i]!)
-      moved.lost.push(lost[i]!)
-    }
+    addAtEnd(moved, target, count[i]!, lost[i]!)
   }
   Object.assign(columns, moved)
+}
+
+/** To the last bucket, or to a new one behind it. */
+function addAtEnd(columns: Columns, index: number, count: number, lost: number): void {
+  const last = columns.index.length - 1
+  if (columns.index[last] === index) {
+    increase(columns, last, count)
+    increase(columns, last, lost)
+    return
+  }
+  columns.index.push(index)
+  columns.count.push(count)
+  columns.lost.push(lost)
 }
 
 export function scale(columns: Columns, factor: number, divisor: number): void {
