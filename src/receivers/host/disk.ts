@@ -112,7 +112,8 @@ export function mountFilter(settings: FileSystemSettings): (mount: Mount) => boo
   return mount => device(mount.device) && type(mount.type) && place(mount.mountpoint)
 }
 
-export function filesystemScraper(around: Surroundings, settings: FileSystemSettings): Scraper {
+/** @param add tells of one */
+export function filesystemScraper(around: Surroundings, settings: FileSystemSettings, add = addFileSystem): Scraper {
   const source = new Source(around)
   const wanted = mountFilter(settings)
   const systems = new Slow(around.clock, () => readFileSystems(around, source, settings.include_virtual_filesystems, wanted))
@@ -122,13 +123,13 @@ export function filesystemScraper(around: Surroundings, settings: FileSystemSett
     prepare: () => systems.renew(),
     scrape(points) {
       void systems.renew()
-      for (const system of systems.value ?? []) addFileSystem(points, system)
+      for (const system of systems.value ?? []) add(points, system)
     },
   }
 }
 
 /** Those that cannot be read are left out, and said. */
-export async function readFileSystems(
+async function readFileSystems(
   { files, root }: Surroundings,
   source: Source,
   virtual: boolean,

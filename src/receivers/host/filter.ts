@@ -15,6 +15,17 @@ export const match = <K extends string>(key: K, what: string) =>
       }
     })
 
+/** Which file systems are measured. */
+export const fileSystemSettings = {
+  include_virtual_filesystems: z.boolean().describe('Also file systems that are on no disk, such as tmpfs.').default(false),
+  include_devices: match('devices', 'Only on these devices').optional().describe('Which devices are measured.'),
+  exclude_devices: match('devices', 'Not on these devices').optional().describe('Which devices are not measured.'),
+  include_fs_types: match('fs_types', 'Only of these types').optional().describe('Which types of file system are measured.'),
+  exclude_fs_types: match('fs_types', 'Not of these types').optional().describe('Which types of file system are not measured.'),
+  include_mount_points: match('mount_points', 'Only at these places').optional().describe('Which mount points are measured.'),
+  exclude_mount_points: match('mount_points', 'Not at these places').optional().describe('Which mount points are not measured.'),
+}
+
 interface Match {
   readonly match_type: 'strict' | 'regexp'
 }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { duration, refused, withoutEffect } from '../../component/settings.ts'
-import { match } from './filter.ts'
+import { fileSystemSettings, match } from './filter.ts'
 
 /** By scraper: each metric, and whether it is on where nothing is said. */
 const metrics = {
@@ -144,13 +144,7 @@ const schema = z.strictObject({
         .describe('Operations and bytes of each disk and partition.'),
       filesystem: z
         .strictObject({
-          include_virtual_filesystems: z.boolean().describe('Also file systems that are on no disk, such as tmpfs.').default(false),
-          include_devices: match('devices', 'Only on these devices').optional().describe('Which devices are measured.'),
-          exclude_devices: match('devices', 'Not on these devices').optional().describe('Which devices are not measured.'),
-          include_fs_types: match('fs_types', 'Only of these types').optional().describe('Which types of file system are measured.'),
-          exclude_fs_types: match('fs_types', 'Not of these types').optional().describe('Which types of file system are not measured.'),
-          include_mount_points: match('mount_points', 'Only at these places').optional().describe('Which mount points are measured.'),
-          exclude_mount_points: match('mount_points', 'Not at these places').optional().describe('Which mount points are not measured.'),
+          ...fileSystemSettings,
           metrics: metricsOf('filesystem'),
         })
         .optional()

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { receiver } from '../../component/component.ts'
 import { duration } from '../../component/settings.ts'
-import { match } from './filter.ts'
+import { fileSystemSettings, match } from './filter.ts'
 import { Host } from './host.ts'
 import { offByDefault } from './points.ts'
 
@@ -44,13 +44,7 @@ const config = z.strictObject({
       filesystem: z
         .strictObject({
           enabled,
-          include_virtual_filesystems: z.boolean().describe('Also file systems that are on no disk, such as tmpfs.').default(false),
-          include_devices: match('devices', 'Only on these devices').optional().describe('Which devices are measured.'),
-          exclude_devices: match('devices', 'Not on these devices').optional().describe('Which devices are not measured.'),
-          include_fs_types: match('fs_types', 'Only of these types').optional().describe('Which types of file system are measured.'),
-          exclude_fs_types: match('fs_types', 'Not of these types').optional().describe('Which types of file system are not measured.'),
-          include_mount_points: match('mount_points', 'Only at these places').optional().describe('Which mount points are measured.'),
-          exclude_mount_points: match('mount_points', 'Not at these places').optional().describe('Which mount points are not measured.'),
+          ...fileSystemSettings,
         })
         .prefault({})
         .describe('Space of each file system.'),
