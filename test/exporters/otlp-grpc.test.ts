@@ -1,73 +1,18 @@
-import { afterEach, describe, expect, test } from 'vitest'
-import type { Component, Consumer } from '../../src/component/component.ts'
+import { describe, expect, test } from 'vitest'
 import type { Connection } from '../../src/exporters/otlp_grpc/connection.ts'
 import { Connections } from '../../src/exporters/otlp_grpc/connections.ts'
 import otlpGrpc from '../../src/exporters/otlp_grpc/index.ts'
-import type { AnyBatch } from '../../src/model/batch.ts'
-import { Raw } from '../../src/model/raw.ts'
-import { type Signal, signals } from '../../src/model/signal.ts'
+import { signals } from '../../src/model/signal.ts'
 import { protobufToJson } from '../../src/otlp/json.ts'
 import { encodeResponse, encodeStatus } from '../../src/otlp/status.ts'
 import { createAuthority } from '../kit/certificates.ts'
 import { VirtualClock } from '../kit/clock.ts'
-import { type TestContext, type TestWorld, testContext } from '../kit/context.ts'
 import { rowsBody } from '../kit/rows.ts'
 import { GrpcServer, type Reply } from './grpc-server.ts'
+import { benches, idle } from './otlp-bench.ts'
 import { until } from './until.ts'
 
-type AnyExporter = Component & Consumer<Signal>
-interface Bench {
-  readonly server: GrpcServer
-  readonly cx: TestContext
-  readonly exporter: AnyExporter
-  send(...ids: number[]): Promise<Uint8Array>
-  held(): number
-  dropped(): Record<string, number>
-}
-
-const benches: Bench[] = []
-
-async function open(
-  reply?: () => Reply,
-  settings: object = {},
-  world: TestWorld = {},
-  signal: Signal = 'metrics',
-  tls?: object,
-): Promise<Bench> {
-  const server = await GrpcServer.open(tls)
-  if (reply !== undefined) server.reply = reply
-  const cx = testContext({ id: 'otlp_grpc', ...world })
-  const config = otlpGrpc.config.parse({ endpoint: server.url, compression: 'none', ...settings })
-  const create = (otlpGrpc as unknown as { create: Record<Signal, (cx: TestContext, config: object) => AnyExporter> }).create[signal]
-  const exporter = create(cx, config)
-  const account = cx.account(signal)
-  const bench: Bench = {
-    server,
-    cx,
-    exporter,
-    held: () => account.held(),
-    dropped: () => Object.fromEntries(account.dropped),
-    async send(...ids) {
-      const body = rowsBody(signal, ids)
-      await exporter.consume({ signal, raw: Raw.of(body), rows: ids.length } as AnyBatch)
-      return body
-    },
-  }
-  benches.push(bench)
-  await exporter.start?.()
-  return bench
-}
-
-afterEach(async () => {
-  for (const { exporter, server, cx } of benches.splice(0)) {
-    await exporter.shutdown?.(AbortSignal.abort())
-    expect(cx.ledger.imbalance).toBe(0)
-    expect(cx.clock.pending).toBe(0)
-    await server.close()
-  }
-})
-
-const idle = (b: Bench) => until(b.cx.clock, () => b.held() === 0)
+const open = benches(otlpGrpc, tls => GrpcServer.open(tls))
 const onceThen = (first: Reply): (() => Reply) => {
   let sent = false
   return () => {

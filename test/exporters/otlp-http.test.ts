@@ -1,75 +1,22 @@
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
-import type { Component, Consumer } from '../../src/component/component.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ConfigError, StartError } from '../../src/component/errors.ts'
 import otlpHttp from '../../src/exporters/otlp_http/index.ts'
 import type { AnyBatch } from '../../src/model/batch.ts'
 import { Raw } from '../../src/model/raw.ts'
-import type { Signal } from '../../src/model/signal.ts'
 import { signals } from '../../src/model/signal.ts'
 import { jsonToProtobuf, protobufToJson } from '../../src/otlp/json.ts'
 import { encodeResponse, encodeStatus } from '../../src/otlp/status.ts'
 import { createAuthority } from '../kit/certificates.ts'
 import { settled } from '../kit/clock.ts'
-import { type TestContext, type TestWorld, testContext } from '../kit/context.ts'
+import { testContext } from '../kit/context.ts'
 import { rowsBody } from '../kit/rows.ts'
 import { HttpServer, type Reply } from './http-server.ts'
+import { benches, idle } from './otlp-bench.ts'
 import { until } from './until.ts'
 
-type AnyExporter = Component & Consumer<Signal>
-interface Bench {
-  readonly server: HttpServer
-  readonly cx: TestContext
-  readonly exporter: AnyExporter
-  send(...ids: number[]): Promise<Uint8Array>
-  held(): number
-  dropped(): Record<string, number>
-}
-
-const benches: Bench[] = []
-
-async function open(
-  reply?: () => Reply,
-  settings: object = {},
-  world: TestWorld = {},
-  signal: Signal = 'metrics',
-  tls?: object,
-): Promise<Bench> {
-  const server = await HttpServer.open(tls)
-  if (reply !== undefined) server.reply = reply
-  const cx = testContext({ id: 'otlp_http', ...world })
-  const config = otlpHttp.config.parse({ endpoint: server.url, compression: 'none', ...settings })
-  const create = (otlpHttp as unknown as { create: Record<Signal, (cx: TestContext, config: object) => AnyExporter> }).create[signal]
-  const exporter = create(cx, config)
-  const account = cx.account(signal)
-  const bench: Bench = {
-    server,
-    cx,
-    exporter,
-    held: () => account.held(),
-    dropped: () => Object.fromEntries(account.dropped),
-    async send(...ids) {
-      const body = rowsBody(signal, ids)
-      await exporter.consume({ signal, raw: Raw.of(body), rows: ids.length } as AnyBatch)
-      return body
-    },
-  }
-  benches.push(bench)
-  await exporter.start?.()
-  return bench
-}
-
-afterEach(async () => {
-  for (const { exporter, server, cx } of benches.splice(0)) {
-    await exporter.shutdown?.(AbortSignal.abort())
-    expect(cx.ledger.imbalance).toBe(0)
-    expect(cx.clock.pending).toBe(0)
-    await server.close()
-  }
-})
-
-const idle = (b: Bench) => until(b.cx.clock, () => b.held() === 0)
+const open = benches(otlpHttp, tls => HttpServer.open(tls))
 
 describe('requests', () => {
   test.each(signals)('%s go to their own path, byte for byte', async signal => {
