@@ -35,6 +35,14 @@ const worlds: Readonly<Record<string, readonly Answer[]>> = {
   mixed: ['yes', 'later', 'never', 'full', 'slow'],
 }
 
+/** Those that a receiver must live in, whose sender hears of it. */
+const receivedWorlds: Readonly<Record<string, readonly Answer[]>> = {
+  'always yes': ['yes'],
+  'always later': ['later'],
+  'always never': ['never'],
+  mixed: ['yes', 'later', 'never'],
+}
+
 // ------------------------------------------------------------------------------------------------ paperwork
 
 /** Defaults parse, and unknown settings are refused. (That the README's table agrees with the schema is tested for all at once.) */
@@ -48,6 +56,35 @@ export function paperworkContract(factory: AnyFactory, required: object = {}): v
       const silent = Object.entries(config.shape).filter(([, setting]) => ((setting as { description?: string }).description ?? '') === '')
       expect(silent.map(([name]) => name)).toEqual([])
     })
+  })
+}
+
+// ------------------------------------------------------------------------------------------------- lifecycle
+
+interface Short {
+  readonly component: Component
+  readonly clock: VirtualClock
+  /** [timers] of the clock that are not the component's; 0 */
+  readonly before?: number
+  /** what it speaks to */
+  readonly end?: { close(): Promise<void> }
+}
+
+/** Of a component that has nothing to do between its beginning and its end. @param stop what it is shut down with */
+function lifecycleLaws(set: () => Short | Promise<Short>, stop?: AbortSignal): void {
+  const given = () => stop ?? AbortSignal.timeout(1000)
+  test('shutdown without start, and twice', async () => {
+    const { component, end } = await set()
+    await component.shutdown?.(given())
+    await component.shutdown?.(given())
+    await end?.close()
+  })
+  test('start and shutdown leave no timer', async () => {
+    const { component, clock, before = 0, end } = await set()
+    await component.start?.()
+    await component.shutdown?.(given())
+    expect(clock.pending).toBe(before)
+    await end?.close()
   })
 }
 
@@ -69,17 +106,7 @@ export function processorContract({ factory, settings = {}, heldWhenStuck = 0, h
   describe.each(supported)(`processor ${factory.type}, %s`, signal => {
     const set = (plan: () => Answer = () => 'yes') => processorBench(factory, settings, signal, plan)
 
-    test('shutdown without start, and twice', async () => {
-      const { component } = set()
-      await component.shutdown?.(AbortSignal.timeout(1000))
-      await component.shutdown?.(AbortSignal.timeout(1000))
-    })
-    test('start and shutdown leave no timer', async () => {
-      const { component, clock } = set()
-      await component.start?.()
-      await component.shutdown?.(AbortSignal.timeout(1000))
-      expect(clock.pending).toBe(0)
-    })
+    lifecycleLaws(set)
     test.each(Object.entries(worlds))('conservation: %s', async (_, answers) => {
       const bench = set(atRandom(seeded(3), answers))
       await bench.component.start?.()
@@ -229,12 +256,8 @@ export function connectorContract({ factory, settings = {}, from, dropReasons }:
       const create = factory.create[from] as (cx: TestContext, settings: object, next: object) => Component & Consumer<Signal>
       return { cx, clock, ledger, component: create(cx, factory.config.parse(settings), next), account: cx.account(from) }
     }
-    test('shutdown without start, and twice', async () => {
-      const { component } = set()
-      await component.shutdown?.(AbortSignal.timeout(1000))
-      await component.shutdown?.(AbortSignal.timeout(1000))
-    })
-    test('start and shutdown leave no timer and nothing charged', async () => {
+    lifecycleLaws(set)
+    test('start, batches and shutdown leave no timer and nothing charged', async () => {
       const { component, clock, cx } = set()
       await component.start?.()
       for (let id = 1; id <= 10; id++) await send(component, read(cx, from, [id]))
@@ -316,19 +339,7 @@ export function exporterContract({ factory, destination, until, bound, stored }:
     }
     const aborted = AbortSignal.abort()
 
-    test('shutdown without start, and twice', async () => {
-      const { component, end } = await set()
-      await component.shutdown?.(aborted)
-      await component.shutdown?.(aborted)
-      await end.close()
-    })
-    test('start and shutdown leave no timer', async () => {
-      const { component, clock, end, before } = await set()
-      await component.start?.()
-      await component.shutdown?.(aborted)
-      expect(clock.pending).toBe(before)
-      await end.close()
-    })
+    lifecycleLaws(set, aborted)
     test.each<[string, readonly Answer[]]>([
       ['always yes', ['yes']],
       ['always never', ['never']],
@@ -404,17 +415,7 @@ export function takingExporterContract({ factory, settings = {} }: TakingExporte
     }
     const aborted = AbortSignal.abort()
 
-    test('shutdown without start, and twice', async () => {
-      const { component } = set()
-      await component.shutdown?.(aborted)
-      await component.shutdown?.(aborted)
-    })
-    test('start and shutdown leave no timer', async () => {
-      const { component, clock } = set()
-      await component.start?.()
-      await component.shutdown?.(aborted)
-      expect(clock.pending).toBe(0)
-    })
+    lifecycleLaws(set, aborted)
     test('conservation: what is accepted is taken, or dropped and counted, at once', async () => {
       const { component, cx, ledger, account } = set()
       await component.start?.()
@@ -479,23 +480,8 @@ export function measuringReceiverContract(name: string, { signal, create }: Meas
       const component = create({ [signal]: downstream }, clock, ledger)
       return { clock, ledger, component, account: component.account, offered: () => offered }
     }
-    test('shutdown without start, and twice', async () => {
-      const { component } = set(() => 'yes')
-      await component.shutdown?.(AbortSignal.timeout(1000))
-      await component.shutdown?.(AbortSignal.timeout(1000))
-    })
-    test('start and shutdown leave no timer', async () => {
-      const { component, clock } = set(() => 'yes')
-      await component.start?.()
-      await component.shutdown?.(AbortSignal.timeout(1000))
-      expect(clock.pending).toBe(0)
-    })
-    test.each<[string, readonly Answer[]]>([
-      ['always yes', ['yes']],
-      ['always later', ['later']],
-      ['always never', ['never']],
-      ['mixed', ['yes', 'later', 'never']],
-    ])('accepted ∪ refused = received: %s', async (_, answers) => {
+    lifecycleLaws(() => set(() => 'yes'))
+    test.each(Object.entries(receivedWorlds))('accepted ∪ refused = received: %s', async (_, answers) => {
       const { component, clock, ledger, account, offered } = set(atRandom(seeded(13), answers))
       await component.start?.()
       for (let second = 0; second < 20; second++) {
@@ -536,23 +522,8 @@ export function receiverContract({ factory, settings = {}, signal, send: sendOne
       const component = factory.create(cx, factory.config.parse(settings), { [signal]: downstream })
       return { cx, clock, ledger, downstream, component, account: cx.account(signal) }
     }
-    test('shutdown without start, and twice', async () => {
-      const { component } = set(() => 'yes')
-      await component.shutdown?.(AbortSignal.timeout(1000))
-      await component.shutdown?.(AbortSignal.timeout(1000))
-    })
-    test('start and shutdown leave no timer', async () => {
-      const { component, clock } = set(() => 'yes')
-      await component.start?.()
-      await component.shutdown?.(AbortSignal.timeout(1000))
-      expect(clock.pending).toBe(0)
-    })
-    test.each<[string, readonly Answer[]]>([
-      ['always yes', ['yes']],
-      ['always later', ['later']],
-      ['always never', ['never']],
-      ['mixed', ['yes', 'later', 'never']],
-    ])('accepted ∪ refused = received: %s', async (_, answers) => {
+    lifecycleLaws(() => set(() => 'yes'))
+    test.each(Object.entries(receivedWorlds))('accepted ∪ refused = received: %s', async (_, answers) => {
       const { component, cx, ledger, downstream, account } = set(atRandom(seeded(11), answers))
       await component.start?.()
       const told: number[] = []
