@@ -2,10 +2,11 @@
 import { type Disk, type DiskFile, isFull, type Lock } from '../component/disk.ts'
 import { StartError } from '../component/errors.ts'
 import { asStartError, attempt, otherVersion } from './attempt.ts'
-import { Block, BlockError, type BlockName, IndexCache, parseBlockFile } from './block.ts'
+import { Block, BlockError, IndexCache, parseBlockFile } from './block.ts'
 import { byAge, type Stage } from './contents.ts'
 import { Notes } from './notes.ts'
 import { readNotes } from './notes-file.ts'
+import type { Damaged } from './plan.ts'
 import { replay } from './replay.ts'
 import type { StoreSettings, World } from './settings.ts'
 import { WAL_HEADER, WriteAheadLog, walName, walNumber } from './wal.ts'
@@ -15,7 +16,7 @@ export interface Opened {
   readonly cache: IndexCache
   readonly blocks: Block[]
   /** blocks that are there and cannot be opened */
-  readonly leftOut: readonly BlockName[]
+  readonly leftOut: readonly Damaged[]
   readonly sealed: Stage[]
   readonly notes: Notes
   readonly generation: number
@@ -81,9 +82,9 @@ async function openBlocks(
   names: readonly string[],
   cache: IndexCache,
   into: Block[],
-): Promise<readonly BlockName[]> {
+): Promise<readonly Damaged[]> {
   const { directory } = settings
-  const leftOut: BlockName[] = []
+  const leftOut: Damaged[] = []
   for (const file of names) {
     const name = parseBlockFile(file)
     if (name === undefined) continue
@@ -93,7 +94,7 @@ async function openBlocks(
       if (!(error instanceof BlockError)) throw await asStartError(directory, error)
       if (error.version !== undefined) throw otherVersion(`${directory}/${file}`, error.version)
       log.error({ block: `${directory}/${file}`, error: error.message }, 'a block is damaged and left out: see thalamus store verify')
-      leftOut.push(name)
+      leftOut.push({ name })
     }
   }
   return leftOut

@@ -17,6 +17,9 @@ export interface Planned {
   readonly size: number
 }
 
+/** A block that cannot be read, perhaps not even opened. */
+export type Damaged = Pick<Planned, 'name'> & Partial<Pick<Planned, 'oldest'>>
+
 export type Job<B extends Planned = Planned> =
   | { readonly is: 'merge'; readonly step: number; readonly from: number; readonly to: number; readonly blocks: readonly B[] }
   /**
@@ -43,7 +46,7 @@ const settleMs: Readonly<Record<number, number>> = { [2 * HOUR]: 10 * MINUTE, [D
 /**
  * @param blocks by age @param openMs how long after its end a window may still be written to
  * @param unwritten epoch ms, of the first sample that is in no block yet: a day that it belongs to isn't deleted before it is there, too
- * @param damaged names of blocks that cannot be read, of `blocks` or not. No job reads them, and their day waits as it is: buckets that were made without them would
+ * @param damaged blocks that cannot be read, of `blocks` or not. No job reads them, and their day waits as it is: buckets that were made without them would
  * pass for whole, and what can be saved of them would never come into any
  */
 export function nextJob<B extends Planned>(
@@ -52,7 +55,7 @@ export function nextJob<B extends Planned>(
   openMs: number,
   now: number,
   unwritten = Number.POSITIVE_INFINITY,
-  damaged: readonly BlockName[] = [],
+  damaged: readonly Damaged[] = [],
 ): Job<B> | undefined {
   const whole = without(blocks, damaged)
   return (
@@ -71,7 +74,7 @@ export const nextMerge = <B extends Planned>(
   blocks: readonly B[],
   openMs: number,
   now: number,
-  damaged: readonly BlockName[] = [],
+  damaged: readonly Damaged[] = [],
 ): Job<B> | undefined => merge(without(blocks, damaged), 0, openMs, now, damaged)
 
 /** The next job of those that need no room: a disk that is full has none for the others, and these make some. It is told what `nextJob` is told. */
@@ -80,7 +83,7 @@ export function nextDeletion<B extends Planned>(
   retention: Retention,
   now: number,
   unwritten = Number.POSITIVE_INFINITY,
-  damaged: readonly BlockName[] = [],
+  damaged: readonly Damaged[] = [],
 ): Job<B> | undefined {
   const sure = trusted(blocks, damaged)
   return (
@@ -91,17 +94,17 @@ export function nextDeletion<B extends Planned>(
   )
 }
 
-const without = <B extends Planned>(blocks: readonly B[], damaged: readonly BlockName[]): readonly B[] =>
-  damaged.length === 0 ? blocks : blocks.filter(({ name }) => !damaged.includes(name))
+const without = <B extends Planned>(blocks: readonly B[], damaged: readonly Damaged[]): readonly B[] =>
+  damaged.length === 0 ? blocks : blocks.filter(({ name }) => !damaged.some(other => other.name === name))
 /** Buckets that are damaged have nothing. */
-const trusted = <B extends Planned>(blocks: readonly B[], damaged: readonly BlockName[]): readonly B[] =>
+const trusted = <B extends Planned>(blocks: readonly B[], damaged: readonly Damaged[]): readonly B[] =>
   without(
     blocks,
-    damaged.filter(({ step }) => step > 0),
+    damaged.filter(({ name }) => name.step > 0),
   )
 /** Samples as they came, of that time, that cannot be read. */
-const lacksSome = (damaged: readonly BlockName[], from: number, to: number): boolean =>
-  damaged.some(name => name.step === 0 && name.from < to && name.to > from)
+const lacksSome = (damaged: readonly Damaged[], from: number, to: number): boolean =>
+  damaged.some(({ name }) => name.step === 0 && name.from < to && name.to > from)
 
 const of = <B extends Planned>(blocks: readonly B[], step: number): B[] => blocks.filter(({ name }) => name.step === step)
 const within = ({ name }: Planned, from: number, to: number): boolean => name.from >= from && name.to <= to
@@ -154,7 +157,7 @@ function merge<B extends Planned>(
   step: number,
   openMs: number,
   now: number,
-  damaged: readonly BlockName[],
+  damaged: readonly Damaged[],
 ): Job<B> | undefined {
   const mine = of(blocks, step)
   for (const width of windows[step] ?? []) {
@@ -197,7 +200,7 @@ function thinOut<B extends Planned>(
   retention: Retention,
   openMs: number,
   now: number,
-  damaged: readonly BlockName[],
+  damaged: readonly Damaged[],
 ): Job<B> | undefined {
   const raw = of(blocks, 0)
   for (const from of new Set(raw.map(({ name }) => start(name.from, DAY)))) {
@@ -221,8 +224,10 @@ function thinOut<B extends Planned>(
 }
 
 /** Whether it is what came when buckets that cannot be read were made: made of it alone, others would take their place. */
-const standsIn = (raw: Planned, damaged: readonly BlockName[]): boolean =>
-  damaged.some(({ step, from, to, generation }) => step > 0 && from <= raw.name.from && to >= raw.name.to && generation < raw.oldest)
+const standsIn = (raw: Planned, damaged: readonly Damaged[]): boolean =>
+  damaged.some(({ name: { step, from, to, generation }, oldest = generation }) => {
+    return step > 0 && from <= raw.name.from && to >= raw.name.to && raw.oldest > oldest
+  })
 
 const isWide = ({ name }: Planned): boolean => name.to - name.from > DAY
 const beforeOf = <B extends Planned>(blocks: readonly B[], from: number): B[] =>

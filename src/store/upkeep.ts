@@ -3,12 +3,12 @@ import type { Logger } from '../component/component.ts'
 import { codeOf } from '../component/disk.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Labels } from '../model/labels.ts'
-import { type Block, BlockError, type BlockName, CHUNK_SAMPLES } from './block.ts'
+import { type Block, BlockError, CHUNK_SAMPLES } from './block.ts'
 import type { BlockIndex } from './block-index.ts'
 import { SampleColumns } from './chunk.ts'
 import type { Contents } from './contents.ts'
 import { type Found, readAll } from './found.ts'
-import { DAY, type Job, nextDeletion, nextJob, nextMerge } from './plan.ts'
+import { DAY, type Damaged, type Job, nextDeletion, nextJob, nextMerge } from './plan.ts'
 import type { Retention } from './settings.ts'
 import { joinBuckets, lastNumber, thin } from './thin.ts'
 
@@ -26,7 +26,7 @@ export class Upkeep {
   readonly #clock: Clock
   readonly #log: Logger
   /** blocks that could not be read, here or at the start */
-  readonly #damaged: BlockName[]
+  #damaged: readonly Damaged[]
   #notBefore = 0
   readonly counts = { merge: 0, thin: 0, delete: 0 }
 
@@ -35,13 +35,13 @@ export class Upkeep {
     contents: Contents,
     retention: Retention,
     openMs: number,
-    damaged: readonly BlockName[],
+    damaged: readonly Damaged[],
     { clock, log }: { readonly clock: Clock; readonly log: Logger },
   ) {
     this.#contents = contents
     this.#retention = retention
     this.#openMs = openMs
-    this.#damaged = [...damaged]
+    this.#damaged = damaged
     this.#clock = clock
     this.#log = log
   }
@@ -75,7 +75,7 @@ export class Upkeep {
       } catch (error) {
         if (contents.closed) return
         if (error instanceof DamagedError) {
-          this.#damaged.push(error.block.name)
+          this.#damaged = [...this.#damaged, error.block]
           log.error({ block: error.block.path, error: error.message }, 'a block is damaged and left alone: see thalamus store verify')
           continue
         }
@@ -94,6 +94,7 @@ export class Upkeep {
       case 'thin':
         return thinBlocks(contents, job)
       case 'delete':
+        this.#damaged = this.#damaged.filter(({ name }) => !job.blocks.some(block => block.name === name))
         return contents.deleteBlocks(job.blocks)
     }
   }
