@@ -25,10 +25,13 @@ export class Answer implements Book {
     this.#dropped.push({ reason, rows, why })
   }
 
-  give({ resolve, reject }: PromiseWithResolvers<void>): void {
-    const later = this.#dropped.find(({ reason }) => reason === 'retry_exhausted' || reason === 'shutdown')
-    if (later !== undefined) return reject(new RetryableError(later.why))
-    if (this.#taken === 0 && this.#dropped[0] !== undefined) return reject(new PermanentError(this.#dropped[0].why))
+  /** @returns whether the sender heard yes: with an error the rows are still the sender's */
+  give({ resolve, reject }: PromiseWithResolvers<void>): boolean {
+    const error = this.#error()
+    if (error !== undefined) {
+      reject(error)
+      return false
+    }
     this.#account.accepted += this.#taken
     this.#account.taken += this.#taken
     for (const { reason, rows } of this.#dropped) {
@@ -36,5 +39,12 @@ export class Answer implements Book {
       this.#account.drop(reason, rows)
     }
     resolve()
+    return true
+  }
+
+  #error(): Error | undefined {
+    const later = this.#dropped.find(({ reason }) => reason === 'retry_exhausted' || reason === 'shutdown')
+    if (later !== undefined) return new RetryableError(later.why)
+    return this.#taken === 0 && this.#dropped[0] !== undefined ? new PermanentError(this.#dropped[0].why) : undefined
   }
 }

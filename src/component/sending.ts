@@ -170,7 +170,7 @@ export class Sending<S extends Signal> implements Exporter<S> {
       const lacks = this.#stored?.lacks(batch.raw.size)
       if (lacks?.temporary === true) return Promise.reject(new RetryableError(`${this.#cx.id}: ${lacks.why}`))
     }
-    if (!claimed && !queue.fits(batch.raw.size)) return this.#overflow(batch.rows, room)
+    if (!claimed && !queue.fits(batch.raw.size)) return this.#overflow(batch, room)
     if (this.#stored !== undefined) return this.#store(batch, this.#stored)
     if (this.#answers) return this.#awaitAnswer(batch)
     this.#account.accepted += batch.rows
@@ -180,11 +180,12 @@ export class Sending<S extends Signal> implements Exporter<S> {
   }
 
   /** With a room the caller has asked, and knows that this branch drops; without, the batch is still the caller's. */
-  #overflow(rows: number, room: Room | undefined): Promise<void> {
+  #overflow({ raw, rows }: BatchOf[S], room: Room | undefined): Promise<void> {
     if (room === undefined) return Promise.reject(new RetryableError(`the queue of ${this.#cx.id} is full`))
     this.#account.accepted += rows
     this.#account.drop('queue_full', rows)
     this.#trouble.dropped('the queue is full', { reason: 'queue_full' })
+    raw.release()
     return held
   }
 
@@ -363,7 +364,8 @@ export class Sending<S extends Signal> implements Exporter<S> {
     await this.#deliver(load, book)
     this.#senders--
     this.#settle(load)
-    if (answer !== undefined && book instanceof Answer) book.give(answer)
+    // Whoever hears an error may come again with the same bytes.
+    if (answer !== undefined && book instanceof Answer && book.give(answer)) load.raw.release()
     this.#pump()
     this.#readMore()
     this.#drainedIfEmpty()
@@ -379,7 +381,6 @@ export class Sending<S extends Signal> implements Exporter<S> {
   #settle({ bodies, rows, raw }: Load): void {
     if (this.#kept.size === 0) {
       this.#queue.settle(bodies.length, rows, raw.size)
-      // Whoever waited for the answer may come again with the same bytes.
       if (bodies[0]!.answer === undefined) raw.release()
       this.#stored?.settle(storedOf(bodies))
       return

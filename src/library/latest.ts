@@ -80,6 +80,7 @@ export class Latest {
       consume: async (batch, room?: Room) => {
         room?.take(leaf)
         this.#take(batch)
+        batch.raw.release()
       },
     }
     this.#factory = exporter({ type: id, stability: 'stable', config: z.strictObject({}), create: { metrics: () => tap } })

@@ -33,6 +33,18 @@ export class Raw {
     return new Raw(chunks, chunks)
   }
 
+  /** Of a copy of these, in one buffer that is freed with it. */
+  static copied(chunks: readonly Uint8Array[]): Raw {
+    // Not `Buffer.concat`, which cuts small ones out of a buffer that others have a part of.
+    const whole = Buffer.allocUnsafeSlow(chunks.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const chunk of chunks) {
+      whole.set(chunk, at)
+      at += chunk.length
+    }
+    return Raw.owning([whole])
+  }
+
   /** One after the other. Takes the place of one holder of each. */
   static joined(raws: readonly Raw[]): Raw {
     return new Raw(

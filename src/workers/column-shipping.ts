@@ -86,9 +86,12 @@ class ColumnEnd implements Consumer<'metrics'>, Leaf {
   consume(batch: MetricBatch, room?: Room): Promise<void> {
     room?.take(this)
     const written = this.#ring.write(this.#frame(batch))
-    if (this.#ring.full) this.#waits.add(1)
-    else batch.raw.release()
-    return written
+    if (!this.#ring.full) {
+      batch.raw.release()
+      return written
+    }
+    this.#waits.add(1)
+    return written.then(() => batch.raw.release())
   }
 
   goOn(): void {

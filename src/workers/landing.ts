@@ -29,19 +29,24 @@ export class Landings {
 
   /** Calls `settled` once for each batch, when it is known what became of it. */
   land({ bytes, list }: Batches, settled: (outcome: Settled) => void): void {
+    // One piece of memory for all of them, which goes with the last.
+    const whole = Raw.owning([new Uint8Array(bytes)])
+    whole.retain(list.length)
     for (const shipped of list) {
-      const { ticket } = shipped
-      this.#landOne(bytes, shipped).then(
+      const { ticket, from, to } = shipped
+      const raw = new Raw([new Uint8Array(bytes, from, to - from)], [whole])
+      this.#landOne(raw, shipped).then(
         () => settled({ ticket, is: 'taken' }),
         (error: unknown) => settled(outcomeOf(ticket, error)),
       )
     }
+    whole.release()
   }
 
-  async #landOne(bytes: ArrayBuffer, { pipeline, signal, from, to, alone }: Shipped): Promise<void> {
+  async #landOne(raw: Raw, { pipeline, signal, alone }: Shipped): Promise<void> {
     const landing = this.#byId.get(`(workers) ${pipeline}`)
     if (landing === undefined) throw new RetryableError(`${pipeline} is being reloaded`)
-    await landing.land(signal, Raw.of(new Uint8Array(bytes, from, to - from)), alone)
+    await landing.land(signal, raw, alone)
   }
 }
 

@@ -512,7 +512,17 @@ describe('bytes', () => {
       { reply: ids => (ids.length > 1 ? rejected : delivered) },
       [false, false],
     ],
-    ['stay for a sender who waits, and may come again', { queue: { wait_for_result: true } }, [false, false]],
+    ['go when a sender who waits hears yes', { queue: { wait_for_result: true } }, [true, true]],
+    [
+      'stay for a sender who waits and may come again',
+      { queue: { wait_for_result: true }, retry: { enabled: false }, reply: ids => (ids.includes(3) ? later : delivered) },
+      [true, false],
+    ],
+    [
+      'stay for a sender who waits and hears no',
+      { queue: { wait_for_result: true }, reply: ids => (ids.includes(3) ? permanent : delivered) },
+      [true, false],
+    ],
   ])('%s', async (_, { letsGo = true, ...options }, freed) => {
     const { sending, destination, cx } = open(options)
     destination.letsGo = letsGo
@@ -523,6 +533,14 @@ describe('bytes', () => {
     await settled()
     await Promise.all(taken)
     expect(batches.map(isFreed)).toEqual(freed)
+  })
+
+  test('go when there was no room for them', async () => {
+    const { sending, dropped } = open({ queue: { queue_size: 1 }, reply: gate().reply })
+    const batches = [batchOf(1, 2), batchOf(3)]
+    for (const batch of batches) await sending.consume(batch, new Room())
+    expect(dropped()).toEqual({ queue_full: 1 })
+    expect(batches.map(isFreed)).toEqual([false, true])
   })
 
   test('are whole in every attempt, until the last', async () => {

@@ -9,7 +9,9 @@ describe('forward', () => {
   test('rows that no pipeline of their signal takes are counted', async () => {
     const { cx, ledger } = surroundings('connector', 'forward')
     const component = forward.create.traces!(cx, {}, {})
-    await component.consume(read(cx, 'traces', [1, 2]))
+    const batch = read(cx, 'traces', [1, 2])
+    await component.consume(batch)
+    expect(() => batch.raw.chunks).toThrow('freed')
     expect(cx.account('traces')).toMatchObject({ accepted: 2, taken: 0 })
     expect(cx.account('traces').dropped.get('no_pipeline')).toBe(2)
     expect(ledger.imbalance).toBe(0)

@@ -125,6 +125,28 @@ describe('routing', () => {
     expect(never.ledger.imbalance + later.ledger.imbalance).toBe(0)
   })
 
+  const wholly: Table = [{ condition: 'attributes["service.name"] == "x"', action: 'copy', pipelines: ['a'] }]
+  test.each<[what: string, table: Table, plans: Record<string, Answer>, freed: boolean]>([
+    ['its parts were handed on', [{ condition: 'attributes["service.name"] == "x"', pipelines: ['a'] }], {}, true],
+    ['a part will never be taken', [{ condition: 'attributes["service.name"] == "x"', pipelines: ['a'] }], { a: 'never' }, true],
+    ['it may come again', [{ condition: 'attributes["service.name"] == "x"', pipelines: ['a'] }], { a: 'later' }, false],
+    ['one of them has all of it', wholly, {}, false],
+    ['one of them has all of it, and another none', wholly, { a: 'never' }, false],
+    ['several have all of it', [{ statement: 'route()', action: 'copy', pipelines: ['a', 'b'] }], {}, false],
+  ])('whose bytes a batch is when %s', async (_, table, plans, freed) => {
+    const made = set('traces', { table, default_pipelines: ['rest'] }, plans)
+    const raw = Raw.owning([encode('traces', request({ x: [1, 2], y: [3, 4] }))])
+    await made.component.consume(made.cx.reader.read('traces', raw)).catch(() => {})
+    const holders = [...made.outlets.values()].flatMap(({ offered }) => offered.filter(batch => batch.raw === raw))
+    for (const _ of holders) {
+      expect(raw.chunks.length).toBe(1)
+      raw.release()
+    }
+    if (freed || holders.length > 0) expect(() => raw.chunks).toThrow('freed')
+    else expect(raw.chunks.length).toBe(1)
+    expect(holders.length > 0).toBe(!freed && plans['a'] !== 'later')
+  })
+
   test('a value that cannot be had refuses the batch, or sends it to the default', async () => {
     const table = [{ condition: 'attributes["service.name"]["x"] == 1', pipelines: ['a'] }]
     const propagate = set('traces', { table, default_pipelines: ['rest'] })

@@ -3,9 +3,10 @@ import { createServer as createHttp, type IncomingMessage, type ServerResponse }
 import { createServer as createHttp2, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo, Server } from 'node:net'
 import { gunzipSync } from 'node:zlib'
+import { snappyDecode } from '../../src/lib/snappy.ts'
 import { type Signal, signals } from '../../src/model/signal.ts'
 import { isPoisoned } from './poison.ts'
-import { idsIn } from './rows.ts'
+import { idsIn, idsOfSeries } from './rows.ts'
 
 /** Failures that a destination allows itself. */
 const mostFailures = 40
@@ -49,17 +50,21 @@ export abstract class Destination {
   /** @returns whether it has too many rows for this destination */
   protected take(path: string, body: Uint8Array, encoding: string | undefined, json: boolean, mostRows: number): boolean {
     try {
-      const signal = signals.find(
-        one => path.toLowerCase().includes(`/v1/${one}`) || path.includes(`${one.replace(/s$/, '')}.v1.`) || path.includes(`${one}.v1.`),
-      )!
-      const bytes = encoding === 'gzip' ? gunzipSync(body) : body
-      const ids = idsIn(signal, json ? JSON.parse(Buffer.from(bytes).toString()) : bytes)
+      const { signal, ids } = this.read(path, body, encoding, json)
       if (ids.length > mostRows) return true
       this.ids[signal].push(...ids)
     } catch (error) {
       this.wrong.push(String(error).slice(0, 400))
     }
     return false
+  }
+
+  protected read(path: string, body: Uint8Array, encoding: string | undefined, json: boolean): { signal: Signal; ids: number[] } {
+    const signal = signals.find(
+      one => path.toLowerCase().includes(`/v1/${one}`) || path.includes(`${one.replace(/s$/, '')}.v1.`) || path.includes(`${one}.v1.`),
+    )!
+    const bytes = encoding === 'gzip' ? gunzipSync(body) : body
+    return { signal, ids: idsIn(signal, json ? JSON.parse(Buffer.from(bytes).toString()) : bytes) }
   }
 }
 
@@ -143,6 +148,20 @@ export class HttpDestination extends Destination {
     const server = this.server as ReturnType<typeof createHttp>
     server.closeAllConnections()
     await new Promise(resolve => server.close(resolve))
+  }
+}
+
+/** Takes samples instead of OTLP. */
+export class RemoteWriteDestination extends HttpDestination {
+  readonly #version: 1 | 2
+
+  constructor(random: () => number, version: 1 | 2) {
+    super(random)
+    this.#version = version
+  }
+
+  protected override read(_path: string, body: Uint8Array): { signal: Signal; ids: number[] } {
+    return { signal: 'metrics', ids: idsOfSeries(snappyDecode(body, 2 ** 28), this.#version) }
   }
 }
 

@@ -15,9 +15,16 @@ export class Watch {
   /** stacks of whoever let go what it did not hold */
   readonly twice: string[] = []
   readonly #undo: () => void
+  #made: Raw[] | undefined
 
   constructor() {
     const watch = this
+    const { owning } = Raw
+    Raw.owning = chunks => {
+      const raw = owning(chunks)
+      watch.#made?.push(raw)
+      return raw
+    }
     const { transfer } = ArrayBuffer.prototype
     const { retain, release } = Raw.prototype
     const holders = new WeakMap<Raw, number>()
@@ -37,13 +44,32 @@ export class Watch {
       release.call(this)
     }
     this.#undo = () => {
+      Raw.owning = owning
       ArrayBuffer.prototype.transfer = transfer
       Raw.prototype.retain = retain
       Raw.prototype.release = release
     }
   }
 
+  /** @returns of those that are made from here on to be freed: how many were, and the sizes of those that were not */
+  follow(): () => { freed: number; left: number[] } {
+    const made: Raw[] = (this.#made = [])
+    return () => {
+      this.#made = undefined
+      const left = made.filter(isThere)
+      return { freed: made.length - left.length, left: left.map(({ size }) => size) }
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#undo()
+  }
+}
+
+function isThere(raw: Raw): boolean {
+  try {
+    return raw.chunks.length > 0
+  } catch {
+    return false
   }
 }

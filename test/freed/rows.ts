@@ -1,4 +1,7 @@
 /** Rows of which every byte can be foretold: each says its id, and everything else about it follows from that. */
+import type { Label } from '../../src/exposition/labels.ts'
+import { readWriteV1, readWriteV2 } from '../../src/exposition/remote/read.ts'
+import type { RemoteSeries } from '../../src/exposition/remote/series.ts'
 import type { Signal } from '../../src/model/signal.ts'
 import { protobufToJson } from '../../src/otlp/json.ts'
 import { encode } from '../../src/otlp/write.ts'
@@ -81,6 +84,38 @@ export function idsIn(signal: Signal, request: Uint8Array | Json): number[] {
     const service = (attribute(entry['resource'] as Json, 'service.name') as Json)['stringValue']
     return list(entry[middle!]).flatMap(scope => rowsOf(signal, scope).map(row => check(row, service)))
   })
+}
+
+/** The ids in a message of remote write. @throws where anything else than samples of these rows, or of what sent them, is in it */
+export function idsOfSeries(message: Uint8Array, version: 1 | 2): number[] {
+  const found: RemoteSeries[] = []
+  const listener = {
+    series: (one: RemoteSeries) => void found.push(one),
+    wrong(problem: string) {
+      throw new Error(problem)
+    },
+    metadata() {},
+  }
+  if (version === 1) readWriteV1(message, listener)
+  else readWriteV2(message, listener)
+  return found.filter(({ labels }) => labelOf(labels, '__name__') !== 'target_info').map(checkSeries)
+}
+
+const labelOf = (labels: readonly Label[], name: string) => labels.find(([key]) => key === name)?.[1]
+
+function checkSeries({ labels, samples, exemplars }: RemoteSeries): number {
+  const id = Number(labelOf(labels, 'id'))
+  const right =
+    id > 0 &&
+    labelOf(labels, 'text') === textOf(id) &&
+    Number(labelOf(labels, 'lane')) === laneOf(id) &&
+    labelOf(labels, '__name__') === `${nameOf(id).replace('.', '_')}_total` &&
+    labelOf(labels, 'job') === `service.${id % 2}` &&
+    samples.length > 0 &&
+    [...samples, ...exemplars].every(({ value, time: at }) => value === id && at === Number(time) / 1e6) &&
+    exemplars.every(exemplar => [undefined, textOf(id)].includes(labelOf(exemplar.labels, 'seen')))
+  if (!right) throw new Error(`no row makes such a series: ${JSON.stringify([labels, samples, exemplars])}`)
+  return id
 }
 
 interface Row {

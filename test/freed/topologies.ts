@@ -9,7 +9,7 @@ type Path = (id: number) => Fate
 /** One exporter, the destination it writes to, and of each signal which rows it must get. */
 export interface Planned {
   readonly id: string
-  readonly protocol: 'http' | 'grpc'
+  readonly protocol: 'http' | 'grpc' | 'remote write 1' | 'remote write 2'
   readonly settings: string
   readonly fates: Map<Signal, Path[]>
 }
@@ -37,11 +37,20 @@ export function topologyOf(random: () => number): Topology {
   const processors = (signal: Signal, path: Path): [names: string[], path: Path] => {
     const names: string[] = []
     let after = path
-    for (const name of ['memory_limiter', 'filter', 'attributes', 'probabilistic_sampler', 'batch', 'resource', 'tail_sampling']) {
+    for (const name of [
+      'memory_limiter',
+      'filter',
+      'attributes',
+      'probabilistic_sampler',
+      'batch',
+      'resource',
+      'tail_sampling',
+      'tail_sampling/some',
+    ]) {
       if (!chance(0.25)) continue
-      if (name === 'tail_sampling' && signal !== 'traces') continue
+      if (name.startsWith('tail_sampling') && signal !== 'traces') continue
       if (name === 'probabilistic_sampler' && signal === 'metrics') continue
-      if (name === 'filter') after = and(after, id => (laneOf(id) === 0 ? 'no' : 'yes'))
+      if (name === 'filter' || name === 'tail_sampling/some') after = and(after, id => (laneOf(id) === 0 ? 'no' : 'yes'))
       if (name === 'probabilistic_sampler') after = and(after, () => 'maybe')
       names.push(name)
     }
@@ -49,13 +58,18 @@ export function topologyOf(random: () => number): Topology {
   }
 
   const exporter = (signal: Signal, path: Path): string => {
-    const known = exporters.filter(({ fates }) => fates.has(signal))
+    // One batch may come to it on more ways than such a queue has places: it would wait on each for the time that a sender waits at the most.
+    const known = exporters.filter(({ fates, settings }) => fates.has(signal) && !settings.includes('queue_size'))
     if (known.length > 0 && chance(0.2)) {
       const again = pick(known)
       again.fates.get(signal)!.push(path)
       return again.id
     }
-    const protocol = chance(0.4) ? 'grpc' : 'http'
+    const protocol = chance(0.4)
+      ? 'grpc'
+      : signal === 'metrics' && chance(0.4)
+        ? pick(['remote write 1', 'remote write 2'] as const)
+        : 'http'
     const json = protocol === 'http' && chance(0.15)
     const compression = chance(0.2) ? 'gzip' : 'none'
     const queue = pick([
@@ -66,8 +80,12 @@ export function topologyOf(random: () => number): Topology {
       'num_consumers: 1, batch: { max_size: 30, sizer: items }',
       'storage: file_storage, max_bytes: 20KiB',
     ])
-    const id = `otlp_${protocol}/${exporters.length}`
-    const settings = `compression: ${compression}${json ? ', encoding: json' : ''}, sending_queue: { ${queue} }, retry_on_failure: { initial_interval: 1ms, max_interval: 2ms, max_elapsed_time: 0s }`
+    const remote = protocol.startsWith('remote')
+    const id = `${remote ? 'prometheus_remote_write' : `otlp_${protocol}`}/${exporters.length}`
+    const form = remote
+      ? `protobuf_message: ${protocol === 'remote write 1' ? 'prometheus.WriteRequest' : 'io.prometheus.write.v2.Request'}`
+      : `compression: ${compression}${json ? ', encoding: json' : ''}`
+    const settings = `${form}, sending_queue: { ${queue} }, retry_on_failure: { initial_interval: 1ms, max_interval: 2ms, max_elapsed_time: 0s }`
     exporters.push({ id, protocol, settings, fates: new Map([[signal, [path]]]) })
     return id
   }
@@ -135,6 +153,7 @@ processors:
   resource: { attributes: [{ key: added, action: insert, value: more }] }
   probabilistic_sampler: { sampling_percentage: 50 }
   tail_sampling: { decision_wait: 1ms, policies: [{ name: all, type: always_sample }] }
+  tail_sampling/some: { decision_wait: 1ms, policies: [{ name: lanes, type: numeric_attribute, numeric_attribute: { key: lane, min_value: 1, max_value: 2 } }] }
 connectors: { span_metrics: , service_graph: , ${connectors.join(', ')} }
 exporters:
   debug: { verbosity: ${pick(['normal', 'detailed'])}, sampling_initial: 5 }

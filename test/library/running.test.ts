@@ -2,10 +2,12 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { type Context, extension, Raw, type RunningApp, receiver, type StartOptions, start } from '../../src/index.ts'
+import { createReader } from '../../src/otlp/reader.ts'
 import { encode, nanos } from '../../src/otlp/write.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
 import { testContext } from '../kit/context.ts'
 import { metricsRequest } from '../kit/otlp.ts'
+import { rowsBody } from '../kit/rows.ts'
 
 const text = (more = '') => `
 extensions: { moody: }
@@ -332,4 +334,20 @@ test('with several threads nothing is handed over for it', async () => {
   const latest = new Latest(new VirtualClock())
   expect(latest.within(config(1)).service.pipelines[0]!.exporters).toEqual(['debug', '(latest)'])
   expect(latest.within(config(2)).service.pipelines[0]!.exporters).toEqual(['debug'])
+})
+
+test('what is looked at for the latest values is let go at once', async () => {
+  const { Latest } = await import('../../src/library/latest.ts')
+  const { loadConfiguration } = await import('../../src/component/config.ts')
+  const { components } = await import('../components.ts')
+  const text = 'receivers: { self: }\nexporters: { debug: }\nservice: { pipelines: { metrics: { receivers: [self], exporters: [debug] } } }'
+  const latest = new Latest(new VirtualClock())
+  const { factory, settings } = latest
+    .within(loadConfiguration([{ name: 'x', text }], { env: {}, factories: components }))
+    .exporters.get('(latest)')!
+  const tap = factory.create.metrics!(testContext(), settings)
+  const raw = Raw.owning([Uint8Array.from(rowsBody('metrics', [1, 2]))])
+  await tap.consume(createReader().read('metrics', raw))
+  expect(() => raw.chunks).toThrow('freed')
+  expect([...latest.points()].length).toBe(1)
 })

@@ -51,6 +51,16 @@ describe('whose bytes they are', () => {
     expect(isFreed(a)).toBe(true)
   })
 
+  test('a copy goes by itself, and nobody else has a part of its buffer', () => {
+    const pieces = [piece(1, 10), piece(2, 2000)]
+    const raw = Raw.copied(pieces)
+    const copy = raw.bytes()
+    expect(Buffer.concat(pieces).equals(copy)).toBe(true)
+    expect(copy.buffer.byteLength).toBe(2010)
+    raw.release()
+    expect([copy, ...pieces].map(isFreed)).toEqual([true, false, false])
+  })
+
   test('small buffers are left to the collector, and are still gone for who asks', () => {
     const bytes = piece(1, 100)
     const raw = Raw.owning([bytes])

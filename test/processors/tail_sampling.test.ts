@@ -117,6 +117,70 @@ test('what is kept leaves byte for byte as it came, with the resource, scope and
   await component.shutdown?.(AbortSignal.timeout(1000))
 })
 
+test('a request is let go with the last of its rows, and what is kept of it is memory of its own', async () => {
+  const { cx, clock, component, taken, bytesOf, account } = setUp({ decision_wait: '2s', policies: [errors] })
+  await component.start?.()
+  const raws = [
+    [{ trace: 1, id: 1, error: true }],
+    [
+      { trace: 1, id: 2 },
+      { trace: 2, id: 3 },
+    ],
+    [{ trace: 2, id: 4 }],
+  ].map(spans => Raw.owning([bytesOf(spans)]))
+  const there = () =>
+    raws.map(raw => {
+      try {
+        return raw.chunks.length
+      } catch {
+        return 0
+      }
+    })
+  const send = (i: number) => component.consume(cx.reader.read('traces', raws[i]!))
+  await send(0)
+  await clock.advance(1000)
+  await send(1)
+  await send(2)
+  expect(there()).toEqual([1, 1, 1])
+  await clock.advance(2000)
+  // Trace 2 came a tick later, and still has a row in the second.
+  expect([there(), taken.length]).toEqual([[0, 1, 1], 1])
+  await clock.advance(1000)
+  expect([there(), account.held()]).toEqual([[0, 0, 0], 0])
+  expect(protobufToJson('traces', taken[0]!.raw.bytes())).toEqual(
+    protobufToJson(
+      'traces',
+      bytesOf([
+        { trace: 1, id: 1, error: true },
+        { trace: 1, id: 2 },
+      ]),
+    ),
+  )
+  await component.shutdown?.(AbortSignal.timeout(1000))
+})
+
+test('a request is let go at once where all of it is late', async () => {
+  const { cx, clock, component, taken, bytesOf, send } = setUp({
+    decision_wait: '1s',
+    policies: [errors],
+    decision_cache: { sampled_cache_size: 9, non_sampled_cache_size: 9 },
+  })
+  await component.start?.()
+  await send({ trace: 1, id: 1, error: true }, { trace: 2, id: 2 })
+  await clock.advance(2000)
+  const raw = Raw.owning([
+    bytesOf([
+      { trace: 1, id: 3 },
+      { trace: 2, id: 4 },
+    ]),
+  ])
+  await component.consume(cx.reader.read('traces', raw))
+  await settled()
+  expect(() => raw.chunks).toThrow('freed')
+  expect(protobufToJson('traces', taken[1]!.raw.bytes())).toEqual(protobufToJson('traces', bytesOf([{ trace: 1, id: 3 }])))
+  await component.shutdown?.(AbortSignal.timeout(1000))
+})
+
 test('a request that is kept whole leaves as it came', async () => {
   const { clock, component, send, taken, bytesOf } = setUp({ decision_wait: '1s', policies: [always] })
   await component.start?.()

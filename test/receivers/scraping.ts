@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Consumer } from '../../src/component/component.ts'
 import { Ledger } from '../../src/component/ledger.ts'
 import type { MetricBatch } from '../../src/model/batch.ts'
+import { Raw } from '../../src/model/raw.ts'
 import { protobufToJson } from '../../src/otlp/json.ts'
 import { createReader } from '../../src/otlp/reader.ts'
 import type { Resolver } from '../../src/receivers/prometheus/discovery.ts'
@@ -108,7 +109,9 @@ export class Scraping implements AsyncDisposable {
       reserve() {},
       consume: async batch => {
         await this.answer()
-        this.batches.push(batch)
+        // What is kept is a copy: the receiver's own memory goes, as it does in a pipeline.
+        this.batches.push(this.cx.reader.read('metrics', Raw.copied(batch.raw.chunks)))
+        batch.raw.release()
       },
     }
     this.receiver = new PrometheusReceiver(this.cx, factory.config.parse(settings) as Settings, next, resolver)

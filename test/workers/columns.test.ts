@@ -53,8 +53,8 @@ class Both {
     await landing.start?.()
   }
 
-  async ship(body: Uint8Array): Promise<MetricBatch> {
-    const batch = this.theirs.read('metrics', Raw.of(body))
+  async ship(body: Uint8Array, raw = Raw.of(body)): Promise<MetricBatch> {
+    const batch = this.theirs.read('metrics', raw)
     await this.end.consume(batch)
     return batch
   }
@@ -194,15 +194,22 @@ test('a row without a series on either side has none', async () => {
 describe('a ring that is full', () => {
   test('makes the sender wait, and takes no more for now', async () => {
     const way = await both()
-    const one = metricsBody(500)
+    const bodies: Uint8Array<ArrayBuffer>[] = []
+    const isFreed = ({ buffer }: Uint8Array<ArrayBuffer>) => buffer.detached
     const waits: Promise<unknown>[] = []
     const asked = () => {
       const room = new Room()
       way.end.reserve(1, room)
       return room
     }
-    while (!asked().mustWait) waits.push(way.ship(one))
+    while (!asked().mustWait) {
+      const body = Uint8Array.from(metricsBody(500))
+      bodies.push(body)
+      waits.push(way.ship(body, Raw.owning([body])))
+    }
     expect(asked().blocked).toBe(true)
+    // Of the last one a part is still to be written.
+    expect(bodies.map(isFreed)).toEqual(bodies.map(body => body !== bodies.at(-1)))
     const freed = asked().freed(new AbortController().signal)
     expect(waits.length).toBeGreaterThan(20)
     await way.incoming.drain()
@@ -211,6 +218,8 @@ describe('a ring that is full', () => {
     await Promise.all(waits)
     await way.incoming.drain()
     expect(way.taken.length).toBe(waits.length)
+    expect(new Set(way.taken.map(one => JSON.stringify(one))).size).toBe(1)
+    expect(bodies.every(isFreed)).toBe(true)
   })
 
   test('is emptied before the end of the pipeline is closed', async () => {

@@ -46,6 +46,7 @@ class Nobody<S extends Signal> implements Consumer<S> {
     // Forward counts them as taken, for they did leave it.
     this.#account.taken -= batch.rows
     this.#account.drop('no_pipeline', batch.rows)
+    batch.raw.release()
   }
 }
 

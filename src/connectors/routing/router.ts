@@ -63,10 +63,13 @@ export class Router<S extends Signal> implements Connector<S>, Leaf {
     for (const { rows } of loads) if (!parts.has(rows)) parts.set(rows, this.#part(batch, rows))
     retainForEach(loads.map(({ rows }) => parts.get(rows)!.raw))
     const outcomes = await Promise.allSettled(loads.map(({ next, rows }) => next.consume(parts.get(rows)!)))
+    // None of the parts lies in its bytes, unless one is all of it.
+    const whole = [...parts.values()].includes(batch)
     const failures = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []))
     const comesAgain = failures.find(error => !(error instanceof PermanentError))
     if (comesAgain !== undefined) throw comesAgain
     if (failures.length > 0 && failures.length === outcomes.length) throw failures[0]
+    if (!whole) batch.raw.release()
     const went = new Set(loads.flatMap(({ rows }, i) => (outcomes[i]!.status === 'rejected' ? [] : [...rows])))
     const meant = new Set(loads.flatMap(({ rows }) => [...rows]))
     const account = this.#cx.account(this.#signal)
@@ -108,7 +111,7 @@ export class Router<S extends Signal> implements Connector<S>, Leaf {
       batch.raw.bytes(),
       starts.filter((_, row) => stays[row] === 0),
     )
-    return this.#cx.reader.read(this.#signal, Raw.of(bytes))
+    return this.#cx.reader.read(this.#signal, Raw.owning([bytes]))
   }
 }
 

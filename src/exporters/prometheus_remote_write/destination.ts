@@ -93,6 +93,8 @@ export class RemoteWriteDestination implements Destination {
       }
       this.#attempts.set(load, attempt)
     }
+    // What is to be sent is in the attempt; nobody else was given its bytes.
+    load.release()
     const { shards } = attempt
     const ends = await Promise.all(shards.map(shard => this.#sendShard(shard, attempt, stop)))
     const stopped = ends.filter(end => end !== undefined)

@@ -336,7 +336,9 @@ export class TailSampling implements Processor<'traces'>, Leaf {
 
   #letGo(held: Held, rows: number): void {
     held.pending -= rows
-    if (held.pending === 0 && !this.#closed) this.#charge(-held.batch.raw.size)
+    if (held.pending !== 0) return
+    held.batch.raw.release()
+    if (!this.#closed) this.#charge(-held.batch.raw.size)
   }
 
   /** Hands on what is kept, several requests as one up to a size. Nobody waits for it: the rows are ours. */
@@ -373,7 +375,7 @@ export class TailSampling implements Processor<'traces'>, Leaf {
     let taken = false
     try {
       // In one piece, since what it was cut from is let go.
-      const raw = Raw.of(Buffer.concat(pieces))
+      const raw = Raw.copied(pieces)
       await this.#next.consume(this.#cx.reader.read('traces', raw))
       taken = true
     } catch (error) {

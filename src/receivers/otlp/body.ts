@@ -18,7 +18,7 @@ export interface Form {
 export function offerBody(form: Form, body: Raw, charge: (bytes: number) => void, settle: Settle): void {
   const { compressed, encoding } = form
   if (compressed === undefined) {
-    if (encoding === 'json') transcode(form, body.bytes(), charge, settle)
+    if (encoding === 'json') transcode(form, body, charge, settle)
     else form.intake.offer(body, 'http', settle)
     return
   }
@@ -26,7 +26,7 @@ export function offerBody(form: Form, body: Raw, charge: (bytes: number) => void
     if (bytes === undefined) return settle(problem)
     body.release()
     charge(bytes.length)
-    if (encoding === 'json') transcode(form, bytes, charge, settle)
+    if (encoding === 'json') transcode(form, inflated(bytes), charge, settle)
     else form.intake.offer(inflated(bytes), 'http', settle)
   })
 }
@@ -42,13 +42,14 @@ export const inflated = (bytes: Uint8Array): Raw => (bytes.buffer.byteLength - b
 
 const fillsItsBuffer = ({ length, buffer }: Uint8Array): boolean => buffer.byteLength === length
 
-function transcode({ intake }: Form, json: Uint8Array, charge: (bytes: number) => void, settle: Settle): void {
+function transcode({ intake }: Form, json: Raw, charge: (bytes: number) => void, settle: Settle): void {
   let protobuf: Uint8Array
   try {
-    protobuf = jsonToProtobuf(intake.signal, json)
+    protobuf = jsonToProtobuf(intake.signal, json.bytes())
   } catch (malformed) {
     return settle(malformed)
   }
+  json.release()
   charge(protobuf.length)
-  intake.offer(Raw.of(protobuf), 'http', settle)
+  intake.offer(Raw.owning([protobuf]), 'http', settle)
 }

@@ -81,7 +81,7 @@ export class Call implements Unfinished {
     this.#chunks = []
     const flag = chunks[0]![0]!
     chunks[0] = chunks[0]!.subarray(prefixBytes)
-    if (flag === 0) return this.#intake.offer(ownCopy(chunks, this.#expected), 'grpc', this.#settle)
+    if (flag === 0) return this.#intake.offer(ownCopy(chunks), 'grpc', this.#settle)
     if (flag === 1) return this.#decompress(chunks)
     this.#settle(new Refusal(400, grpcCode.internal, `the compressed flag must be 0 or 1, got ${flag}`))
   }
@@ -182,12 +182,4 @@ function percentEncode(message: string): string {
  * A segment of the connection holds frames of many calls, and would stay until the last of them is over. So a message is copied into a buffer
  * that is freed with it: cheaper than the collections of the whole heap that segments cost.
  */
-function ownCopy(chunks: readonly Uint8Array[], size: number): Raw {
-  const message = Buffer.allocUnsafeSlow(size)
-  let at = 0
-  for (const chunk of chunks) {
-    message.set(chunk, at)
-    at += chunk.length
-  }
-  return Raw.owning([message])
-}
+const ownCopy = (chunks: readonly Uint8Array[]): Raw => Raw.copied(chunks)

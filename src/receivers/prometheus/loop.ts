@@ -193,7 +193,7 @@ export class ScrapeLoop {
 
   async #handOver(chunks: readonly Uint8Array[]): Promise<void> {
     const { budget, reader, log } = this.#cx
-    const raw = new Raw(chunks)
+    const raw = Raw.owning(chunks)
     const batch = reader.read('metrics', raw)
     budget.charge(raw.size)
     try {

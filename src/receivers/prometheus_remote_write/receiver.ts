@@ -141,7 +141,7 @@ export class RemoteWriteReceiver implements Receiver {
   async #handOver(request: OtlpRequest): Promise<void> {
     if (request.points === 0) return
     const account = this.#cx.account('metrics')
-    const batch = this.#cx.reader.read('metrics', Raw.of(request.encode()))
+    const batch = this.#cx.reader.read('metrics', Raw.owning([request.encode()]))
     const { size } = batch.raw
     this.#cx.budget.charge(size)
     try {
