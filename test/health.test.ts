@@ -110,5 +110,13 @@ test('a store whose disk is full: senders, probes, pages and own metrics say so,
   expect(await told('api', '/-/ready')).toEqual([200, 'ready\n'])
   expect((await told('health_check', '/'))[0]).toBe(200)
   expect(await own()).toContain('thalamus_component_unhealthy{component="store"} 0\n')
+
+  // Nobody sends any more.
+  disk.capacity = disk.bytes + 10
+  expect(await send('traces')).toBe(503)
+  disk.capacity = Number.POSITIVE_INFINITY
+  expect(await told('api', '/-/ready')).toEqual([200, `ready\n! store: ${spans}\n`])
+  await wait(40)
+  expect(await told('api', '/-/ready')).toEqual([200, 'ready\n'])
   expect(running!.ledger.imbalance).toBe(0)
 })

@@ -160,9 +160,11 @@ export class DiskJournal implements Journal {
     return done.promise
   }
 
-  async #pump(): Promise<void> {
+  /** @param look whether the disk is well again, where nothing comes by which it would be seen */
+  async #pump(look = false): Promise<void> {
     // What else comes in this turn goes with it.
     await Promise.resolve()
+    if (look && this.#pending.length === 0) await this.#commit([])
     while (this.#pending.length > 0) await this.#commit(this.#pending.splice(0))
     this.#pumping = undefined
   }
@@ -379,6 +381,7 @@ export class DiskJournal implements Journal {
   /** Deletes whole segments of which nobody needs anything, the oldest first. The newest stays, so that ids go on from it. */
   maintain(): Promise<void> {
     this.#upkeep = this.#upkeep.then(async () => {
+      if (this.#trouble !== undefined && !this.#closed) await (this.#pumping ??= this.#pump(true))
       const { floor } = this.#snapshots
       while (this.#segments.length > 1) {
         const [oldest] = this.#segments

@@ -42,6 +42,8 @@ const maxPendingBytes = 64 * 2 ** 20
 const maintainMs = 5000
 /** [ms] until a disk that has failed is tried again */
 const againMs = 1000
+/** [ms] without an attempt after which one is made with nothing to write: senders may have gone */
+const quietMs = 30_000
 /** what a search decodes has so many distinct names at once */
 const maxNames = 100_000
 
@@ -197,9 +199,11 @@ export class RecordRing<S extends RecordSignal> implements Records<S> {
     return done.promise
   }
 
-  async #pump(): Promise<void> {
+  /** @param look whether the disk is well again, where nothing comes by which it would be seen */
+  async #pump(look = false): Promise<void> {
     // What else comes in this turn goes with it.
     await Promise.resolve()
+    if (look && this.#pending.length === 0) await this.#write([])
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0)
       await this.#write(group)
@@ -331,7 +335,10 @@ export class RecordRing<S extends RecordSignal> implements Records<S> {
 
   async #maintain(): Promise<void> {
     if (this.#closed) return
-    if (this.#trouble !== undefined) this.onRoom()
+    if (this.#trouble !== undefined) {
+      this.onRoom()
+      if (this.#world.clock.monotonic() - this.#tryAfter >= quietMs) await (this.#pumping ??= this.#pump(true))
+    }
     // Between writes: what is written to is not sealed under its hands.
     if (this.#pumping === undefined && this.#active !== undefined && this.#isFull(this.#active.segment)) await this.#seal()
     const oldest = this.#world.clock.now() - this.#settings.retentionMs

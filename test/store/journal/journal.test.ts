@@ -224,6 +224,26 @@ describe('what a disk does', () => {
     expect(await all(next)).toEqual([{ ...entry, id: 1, key: 'a', data: { ...entry.data, to: 'x' } }, entry])
   })
 
+  test('a disk that is well again is seen though nothing is to be written', async () => {
+    const { journal, disk, clock, lines } = await openJournal()
+    const told: (string | undefined)[] = []
+    journal.onTrouble = problem => void told.push(problem)
+    journal.start()
+    await journal.append(mode('x'), 'a')
+    disk.capacity = disk.bytes + 10
+    await expect(journal.append(mode('x'), 'b')).rejects.toThrow('the journal cannot be written: ENOSPC')
+    for (let minute = 0; minute < 3; minute++) await clock.advance(60_000)
+    expect(told).toEqual([`journal "${directory}": it cannot be written: ENOSPC`])
+    disk.capacity = Number.POSITIVE_INFINITY
+    await clock.advance(60_000)
+    expect(told.slice(1)).toEqual([undefined])
+    expect(lines.map(({ level }) => level)).toEqual(['error', 'info'])
+    const { entry } = await journal.append(mode('y'), 'b')
+    await journal.close()
+    const { journal: next } = await openJournal(disk.after('loss of power'))
+    expect(await all(next)).toEqual([expect.objectContaining({ id: 1, key: 'a' }), entry])
+  })
+
   test('a newer version, of the file or of an entry, is refused by name; so is a directory that another holds', async () => {
     const { journal, disk } = await openJournal()
     await expect(openJournal(disk)).rejects.toThrow(`the journal "${directory}" is in use`)
