@@ -27,6 +27,8 @@ export function openMetrics(families: readonly Family[]): Dialect {
       const text = labels.map(([name, label]) => `${showName(name)}="${escapeValue(label)}"`).join(',')
       return ` # {${text}} ${showFloat(value)}${time > 0 ? ` ${seconds(time)}` : ''}`
     },
+    // A sum that can fall is forbidden, and a count without a sum as well; but with negative buckets, where there never is one, readers take it.
+    totals: (sum, bounds) => (bounds[0]! < 0 ? 'count' : sum >= 0 ? 'sum and count' : 'none'),
     end: '# EOF\n',
   }
 }

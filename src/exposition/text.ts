@@ -17,8 +17,12 @@ export interface Dialect {
   time(ms: number): string
   /** with the space in front; '' where the format has none */
   exemplar(exemplar: Exemplar): string
+  /** Which totals of a histogram are written; the bucket +Inf holds the count in any case. `sum`: NaN where unknown. `bounds`: ascending. */
+  totals(sum: number, bounds: Float64Array): Totals
   readonly end: string
 }
+
+type Totals = 'sum and count' | 'count' | 'none'
 
 export const classic: Dialect = {
   head({ name, type, help }) {
@@ -30,6 +34,7 @@ export const classic: Dialect = {
   bound: showFloat,
   time: ms => ` ${wholeMs(ms)}`,
   exemplar: () => '',
+  totals: sum => (Number.isNaN(sum) ? 'count' : 'sum and count'),
   end: '',
 }
 const classicTypes: Readonly<Record<FamilyType, string>> = {
@@ -122,7 +127,7 @@ const lines: Readonly<Record<Row['shape'], (names: Names, row: Row, dialect: Dia
       const quantile = dialect.bound(row.quantiles[k]!)
       text += `${seriesWith(names.plain, row.labels, 'quantile', quantile)} ${dialect.float(row.quantiles[k + 1]!)}${time}\n`
     }
-    return text + totals(names, row, time, dialect)
+    return text + totals(names, row, time, dialect, Number.isNaN(row.sum) ? 'count' : 'sum and count')
   },
 }
 
@@ -141,11 +146,12 @@ function bucketLines(names: Names, row: Row, bounds: Float64Array, buckets: Arra
   }
   const last = exemplars?.[bounds.length]
   text += `${seriesWith(names.bucket, row.labels, 'le', '+Inf')} ${showCount(row.count)}${time}${last === undefined ? '' : dialect.exemplar(last)}\n`
-  return text + totals(names, row, time, dialect)
+  return text + totals(names, row, time, dialect, dialect.totals(row.sum, bounds))
 }
 
-function totals(names: Names, row: Row, time: string, dialect: Dialect): string {
-  const sum = Number.isNaN(row.sum) ? '' : `${series(names.sum, row.labels)} ${dialect.float(row.sum)}${time}\n`
+function totals(names: Names, row: Row, time: string, dialect: Dialect, which: Totals): string {
+  if (which === 'none') return ''
+  const sum = which === 'count' ? '' : `${series(names.sum, row.labels)} ${dialect.float(row.sum)}${time}\n`
   return `${sum}${series(names.count, row.labels)} ${showCount(row.count)}${time}\n`
 }
 

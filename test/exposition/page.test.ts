@@ -4,8 +4,10 @@ import { type Family, newRow, type Row } from '../../src/exposition/families.ts'
 import { type Label, readLabels, showLabels } from '../../src/exposition/labels.ts'
 import type { FamilyType } from '../../src/exposition/naming.ts'
 import { type Escaping, escapings } from '../../src/exposition/negotiate.ts'
+import { OpenRules } from '../../src/exposition/open-rules.ts'
 import { fitExemplar, openMetrics } from '../../src/exposition/openmetrics.ts'
 import { protobufPage } from '../../src/exposition/protobuf.ts'
+import { readTextPage } from '../../src/exposition/read-text.ts'
 import { classic, textPage } from '../../src/exposition/text.ts'
 import { seeded } from '../kit/context.ts'
 import { golden } from '../kit/golden.ts'
@@ -76,7 +78,9 @@ test('a page in classic text', () => golden('exposition/page.txt', text(everythi
 test('a page in OpenMetrics', () => golden('exposition/page.openmetrics.txt', open(everything)))
 test('both can be read, and the protobuf page says the same', () => {
   const samples = samplesOf(parsePage(text(everything), 'text'))
-  expect(samplesOf(parsePage(open(everything), 'openmetrics'))).toEqual(samples)
+  const opened = new Map(samples)
+  for (const left of ['["c_count",[["a","2"]]]', '["d_sum",[]]']) expect(opened.delete(left)).toBe(true)
+  expect(samplesOf(parsePage(open(everything), 'openmetrics'))).toEqual(opened)
   const decoded = decodedSamples(decodePage(proto(everything)))
   expect(decoded).toEqual(samples)
 })
@@ -156,6 +160,37 @@ test('a counter without _total, or whose stem is another family, is of unknown t
   expect(page).toContain('# TYPE b unknown\nb 0.0\n')
   expect(page).toContain('# TYPE c_count_total unknown\n')
   parsePage(page, 'openmetrics')
+})
+
+describe('what a histogram says of its sum and count', () => {
+  const exponential = { scale: 0, zeroCount: 0, zeroThreshold: 0, positiveOffset: 0, positive: [2], negativeOffset: 0, negative: [] }
+  const positive = { shape: 'exponential', exponential } as const
+  const negative = { shape: 'exponential', exponential: { ...exponential, positive: [], negative: [2] } } as const
+  const explicit = (bound: number) => ({ shape: 'histogram', bounds: Float64Array.of(bound), buckets: [1, 1] }) as const
+  const bare = { shape: 'histogram' } as const
+  const both = ['h_sum', 'h_count']
+  test.each<[string, Partial<Row>, number, open: string[], text: string[]]>([
+    ['exponential', positive, 3, both, both],
+    ['exponential, of unknown sum', positive, Number.NaN, [], ['h_count']],
+    ['exponential with negative buckets', negative, -3, ['h_count'], both],
+    ['exponential with negative buckets, of unknown sum', negative, Number.NaN, ['h_count'], ['h_count']],
+    ['explicit bounds', explicit(1), 3, both, both],
+    ['explicit bounds, of unknown sum', explicit(1), Number.NaN, [], ['h_count']],
+    ['a bound at zero, and what is below it', explicit(0), -3, [], both],
+    ['negative bounds', explicit(-1), 3, ['h_count'], both],
+    ['no bounds', bare, 3, both, both],
+    ['no bounds, and a sum below zero', bare, -3, [], both],
+    ['infinite', explicit(1), Number.POSITIVE_INFINITY, both, both],
+  ])('%s', (_, row, sum, inOpen, inText) => {
+    const families = [familyOf('h', 'histogram', [{ ...row, count: 2, sum }])]
+    const totals = (page: string) => page.match(/^h_(?:sum|count)/gm) ?? []
+    expect({ open: totals(open(families)), text: totals(text(families)) }).toEqual({ open: inOpen, text: inText })
+    const wrong: string[] = []
+    const rules = new OpenRules(({ message }) => wrong.push(message))
+    readTextPage(Buffer.from(open(families)), rules, true)
+    rules.end()
+    expect(wrong).toEqual([])
+  })
 })
 
 test('a large family is cut into pieces that together are the page', () => {

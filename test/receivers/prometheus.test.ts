@@ -148,6 +148,21 @@ describe('what becomes of each type', () => {
     expect(points[0]?.point).toMatchObject({ count: '7', bucketCounts: ['2', '1', '4'], explicitBounds: [1, 5] })
     expect(points[0]?.point).not.toHaveProperty('sum')
   })
+  test('a histogram of OpenMetrics without sum has no count: its last bucket is read as such, at the next scrape too', async () => {
+    const pages = [2, 5].map(n => `# TYPE h histogram\nh_bucket{le="1"} 1\nh_bucket{le="+Inf"} ${n}\n# EOF\n`)
+    const type = { 'content-type': 'application/openmetrics-text' }
+    await using site = await Site.open({ '/metrics': (_, response) => response.writeHead(200, type).end(pages.shift()) })
+    await using scraping = new Scraping(job(site.address))
+    await scraping.receiver.start()
+    for (const [count, above] of [
+      ['2', '1'],
+      ['5', '4'],
+    ]) {
+      await scraping.advance(10_000)
+      expect(scraping.last).toMatchObject([{ name: 'h', point: { count, bucketCounts: ['1', above], explicitBounds: [1] } }])
+      expect(scraping.last[0]?.point).not.toHaveProperty('sum')
+    }
+  })
   test('a summary is one point', async () => {
     const [point] = await scraped('# TYPE s summary\ns{quantile="0.5"} 2\ns{quantile="0.9"} NaN\ns_sum 9\ns_count 4\n', 'text/plain')
     expect(point).toMatchObject({

@@ -270,6 +270,11 @@ export class Point {
     this.bounds.push(bound)
     this.buckets.push(value)
     this.bucketLines.push(line)
+    // OpenMetrics has no `_count` where there is no sum: there the last bucket says it.
+    if (bound === Number.POSITIVE_INFINITY && this.countLine === noLine) {
+      this.count = value
+      this.countLine = line
+    }
   }
 
   /** A distribution without its count is none, and neither is a counter that only says since when it counts. */
