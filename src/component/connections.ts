@@ -37,8 +37,8 @@ export function boundAllConnections(most: number): void {
 /** Of pages for people, scrapers and probes, who are few. */
 export const pageConnections = 256
 
-/** `full`: closed for the next · `timeout`: asked nothing in time, or not to its end · `slow`: too slow while memory is short · `protocol`: broke the protocol or its limits */
-export type ShedReason = 'full' | 'timeout' | 'slow' | 'protocol'
+/** `full`: closed for the next · `timeout`: asked nothing in time, or not to its end · `slow`: too slow while memory is short · `too_large`: went on and on with a body that was refused · `protocol`: broke the protocol or its limits */
+export type ShedReason = 'full' | 'timeout' | 'slow' | 'too_large' | 'protocol'
 
 export interface ConnectionsOptions {
   /** what listens, for own metrics: the component's id, with the protocol where it has several */
@@ -189,7 +189,8 @@ export class Connections {
   /** node:http ends a connection with what was wrong about it. */
   #broke({ code = '' }: NodeJS.ErrnoException): void {
     if (code === 'ERR_HTTP_REQUEST_TIMEOUT' || code === 'ERR_TLS_HANDSHAKE_TIMEOUT') this.#count('timeout')
-    else if (code.startsWith('HPE_')) this.#count('protocol')
+    // Whoever hangs up in the middle wanted it so, as after 413.
+    else if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE') this.#count('protocol')
   }
 
   /** Where most were never served: a flood of one listener is not paid for by the others. */

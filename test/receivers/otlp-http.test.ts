@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
+import { createNoopMeter } from '@opentelemetry/api'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Budget } from '../../src/component/budget.ts'
 import type { Consumer, Consumers } from '../../src/component/component.ts'
@@ -484,6 +485,47 @@ describe.each([false, true])('fast_path: %s', fastPath => {
       const { port, cx } = await serve({}, keeper().next)
       expect(await raw(port, [text], /\r\n\r\n/)).toMatch(/^HTTP\/1\.1 400 /)
       expect(cx.budget.used).toBe(0)
+    })
+
+    describe('what a connection is shed for', () => {
+      const limit = 1000
+      const chunk = `10000\r\n${'a'.repeat(0x10000)}\r\n`
+      const sized = head(`content-length: ${8 << 20}\r\n\r\n`)
+      const chunked = head('transfer-encoding: chunked\r\n\r\n')
+      test.each<[string, string, Uint8Array, 'hangs up' | 'goes on', string[]]>([
+        ['too large: whoever hangs up when it is told', sized, Buffer.alloc(2000), 'hangs up', []],
+        ['too large, in chunks: whoever hangs up when it is told', chunked, Buffer.from(chunk.slice(0, 2000)), 'hangs up', []],
+        ['too large: whoever goes on', sized, Buffer.alloc(4 << 20), 'goes on', ['too_large']],
+        ['too large, in chunks: whoever goes on', chunked, Buffer.from(chunk.repeat(64)), 'goes on', ['too_large']],
+        [
+          'whoever hangs up in the middle of a body that is not refused',
+          head('content-length: 900\r\n\r\n'),
+          Buffer.alloc(500),
+          'hangs up',
+          [],
+        ],
+        ['a bad chunk, after one that was refused', chunked, Buffer.from(`${chunk}xyz\r\n`), 'goes on', ['protocol']],
+      ])('%s', async (_, start, bytes, then, expected) => {
+        const shed: unknown[] = []
+        const meter = createNoopMeter()
+        meter.createCounter = name => ({
+          add: (_n, attributes) => void (name === 'thalamus_connections_shed' && shed.push(attributes?.['reason'])),
+        })
+        const { receiver, port } = await serve({ max_request_body_size: limit }, keeper().next, { meter })
+        const socket = connect(port, '127.0.0.1')
+        socket.on('error', () => {})
+        const closed = new Promise(resolve => socket.once('close', resolve))
+        socket.write(start)
+        socket.write(bytes)
+        if (then === 'hangs up') {
+          if (start.includes('900')) socket.end()
+          else socket.once('data', () => socket.end())
+        }
+        socket.resume()
+        await closed
+        await receiver.shutdown(new AbortController().signal)
+        expect(shed).toEqual(expected)
+      })
     })
 
     test('a sender that goes away mid-body leaves nothing behind', async () => {

@@ -133,19 +133,19 @@ export function refuse(
   if (server.door.draining) response.shouldKeepAlive = false
   response.statusCode = http
   response.end(body)
-  letGo(request, server.maxBodyBytes)
+  letGo(server, request)
 }
 
 /**
  * What the sender has already begun to send is read and forgotten, since a connection that is cut while it sends loses the
  * answer. A body without end is cut off.
  */
-function letGo(request: IncomingMessage, most: number): void {
+function letGo({ connections, maxBodyBytes }: HttpServer, request: IncomingMessage): void {
   if (request.complete) return
-  let left = most + 2 ** 20
+  let left = maxBodyBytes + 2 ** 20
   request.on('data', (chunk: Uint8Array) => {
     left -= chunk.length
-    if (left < 0) request.destroy()
+    if (left < 0 && !request.socket.destroyed) connections.shed(request.socket, 'too_large')
   })
   request.on('error', () => {})
 }
