@@ -79,7 +79,7 @@ function checkPattern(pattern: string, what: Word, ctx: z.RefinementCtx): void {
   } catch (error) {
     if (!(error instanceof RegexError)) throw error
     const message = `column ${error.at + 1}: the pattern ${error.message}`
-    ctx.addIssue({ code: 'custom', path: ['pattern'], message, params: { remedy: 'patterns are those of Go (RE2)' } })
+    ctx.addIssue({ code: 'custom', path: ['pattern'], message, params: { remedy: error.remedy } })
   }
 }
 

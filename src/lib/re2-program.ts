@@ -38,11 +38,22 @@ export class RegexError extends Error {
   override readonly name = 'RegexError'
   /** where in the pattern, from 0 */
   readonly at: number
-  constructor(message: string, at: number) {
+  /** what to do, for whoever has a line for it */
+  readonly remedy: string
+  constructor(message: string, at: number, remedy = 'patterns are those of Go (RE2)') {
     super(message)
     this.at = at
+    this.remedy = remedy
   }
 }
+
+/** How large it would be is not known: whoever finds out that it is too large stops there. `why`: what makes it so. */
+const tooLarge = (why: string, at: number): RegexError =>
+  new RegexError(
+    `is too large: ${why}, of which ${MAX_PROGRAM} are allowed`,
+    at,
+    'repeat less often ("{1,1000}" writes a thousand copies), or make several patterns of it',
+  )
 
 type Node =
   | { readonly is: 'empty' }
@@ -52,7 +63,7 @@ type Node =
   | { readonly is: 'group'; readonly index: number; readonly of: Node }
   | { readonly is: 'concat'; readonly of: readonly Node[] }
   | { readonly is: 'either'; readonly of: readonly Node[] }
-  | { readonly is: 'repeat'; readonly of: Node; readonly min: number; readonly max: number; readonly lazy: boolean }
+  | { readonly is: 'repeat'; readonly of: Node; readonly min: number; readonly max: number; readonly lazy: boolean; readonly at: number }
 
 /** @throws {RegexError} */
 export function compile(pattern: string): Program {
@@ -67,9 +78,14 @@ export function compile(pattern: string): Program {
 
 class Writer {
   readonly code: Instruction[] = []
+  /** where the outermost repetition is that is being written */
+  #repeating: number | undefined
 
   node(node: Node): void {
-    if (this.code.length > MAX_PROGRAM) throw new RegexError('is too large: its repetitions multiply', 0)
+    if (this.code.length > MAX_PROGRAM)
+      throw this.#repeating === undefined
+        ? tooLarge('it has too many steps', 0)
+        : tooLarge('this repetition is written out to too many steps', this.#repeating)
     switch (node.is) {
       case 'char':
       case 'assert':
@@ -86,8 +102,12 @@ class Writer {
       case 'either':
         this.#either(node.of)
         break
-      case 'repeat':
+      case 'repeat': {
+        const around = this.#repeating
+        this.#repeating ??= node.at
         this.#repeat(node)
+        this.#repeating = around
+      }
     }
   }
 
@@ -308,11 +328,12 @@ class Parser {
       if (this.#repetition() !== undefined) this.#fail('repeats nothing')
       return []
     }
+    const at = this.#at
     const repetition = this.#repetition()
     if (repetition === undefined) return [node]
     const from = this.#at
     if (this.#repetition() !== undefined) this.#fail('repeats a repetition', from)
-    return [{ is: 'repeat', of: node, ...repetition }]
+    return [{ is: 'repeat', of: node, ...repetition, at }]
   }
 
   #repetition(): { min: number; max: number; lazy: boolean } | undefined {
@@ -478,7 +499,7 @@ class Parser {
   /** What is too long is not read to its end. */
   #grow(by = 1): void {
     this.#size += by
-    if (this.#size > MAX_PROGRAM) this.#fail('is too large', 0)
+    if (this.#size > MAX_PROGRAM) throw tooLarge(`its ${this.#text.length} characters have too many steps`, 0)
   }
 
   #fail(message: string, at = this.#at): never {

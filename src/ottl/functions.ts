@@ -193,7 +193,7 @@ function compiled(pattern: string, at: number): Re2 {
     return new Re2(pattern)
   } catch (error) {
     if (!(error instanceof RegexError)) throw error
-    throw new OttlError(`the pattern ${JSON.stringify(pattern)} ${error.message}`, at, 'patterns are those of Go (RE2)')
+    throw new OttlError(`the pattern ${JSON.stringify(pattern)} ${error.message}`, at, error.remedy)
   }
 }
 

@@ -25,7 +25,7 @@ export const pattern = () =>
       ctx.addIssue({
         code: 'custom',
         message: `column ${error.at + 1}: the pattern ${error.message}`,
-        params: { remedy: 'patterns are those of Go (RE2)' },
+        params: { remedy: error.remedy },
       })
     }
   })

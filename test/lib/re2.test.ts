@@ -90,6 +90,7 @@ describe('matches', () => {
 })
 
 describe('refuses', () => {
+  const allowed = ', of which 20000 are allowed'
   test.each<[pattern: string, message: string, at: number]>([
     ['a(?=b)', 'looks ahead or behind, which RE2 cannot', 1],
     ['(?<!a)b', 'looks ahead or behind, which RE2 cannot', 0],
@@ -107,10 +108,13 @@ describe('refuses', () => {
     ['\\y', 'has an unknown escape "\\\\y"', 0],
     ['a{1001}', 'has a repetition that is out of order or of more than 1000', 1],
     ['a{3,2}', 'has a repetition that is out of order or of more than 1000', 1],
-    ['((a{100}){100}){100}', 'is too large: its repetitions multiply', 0],
-    ['.a'.repeat(20_000), 'is too large', 0],
-    [`\\Q${'a'.repeat(30_000)}`, 'is too large', 0],
-    [`[${'ab'.repeat(20_000)}]`, 'is too large', 0],
+    ['((a{100}){100}){100}', `is too large: this repetition is written out to too many steps${allowed}`, 15],
+    ['x+(a{100}b{100}){1000}c*', `is too large: this repetition is written out to too many steps${allowed}`, 16],
+    ['a{9}'.repeat(4_000), `is too large: this repetition is written out to too many steps${allowed}`, 8_889],
+    ['(a)'.repeat(10_000), `is too large: it has too many steps${allowed}`, 0],
+    ['.a'.repeat(20_000), `is too large: its 40000 characters have too many steps${allowed}`, 0],
+    [`\\Q${'a'.repeat(30_000)}`, `is too large: its 30002 characters have too many steps${allowed}`, 0],
+    [`[${'ab'.repeat(20_000)}]`, `is too large: its 40002 characters have too many steps${allowed}`, 0],
     ['\\p{Klingon}', 'has a character class that Unicode does not have', 0],
     ['(?z)a', 'has an unknown flag "z"', 0],
     ['a\\', 'ends in a backslash', 1],
@@ -120,7 +124,10 @@ describe('refuses', () => {
       expect.unreachable()
     } catch (error) {
       expect(error).toBeInstanceOf(RegexError)
-      expect(error).toMatchObject({ message, at })
+      const remedy = message.startsWith('is too large')
+        ? /^repeat less often .* or make several patterns of it$/
+        : /^patterns are those of Go/
+      expect(error).toMatchObject({ message, at, remedy: expect.stringMatching(remedy) })
     }
   })
 })

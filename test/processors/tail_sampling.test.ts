@@ -398,6 +398,12 @@ describe('settings that cannot be', () => {
   test('a pattern that is none is told where it stands', () => {
     const attribute = { key: 'a', values: ['ok', '('], enabled_regex_matching: true }
     const result = tailSampling.config.safeParse(policies({ type: 'string_attribute', string_attribute: attribute }))
-    expect(result.error?.issues.map(issue => issue.path.join('.'))).toEqual(['policies.0.string_attribute.values.1'])
+    expect(result.error?.issues).toMatchObject([
+      {
+        path: ['policies', 0, 'string_attribute', 'values', 1],
+        message: 'column 1: the pattern has a "(" without its ")"',
+        params: { remedy: 'patterns are those of Go (RE2)' },
+      },
+    ])
   })
 })

@@ -62,7 +62,7 @@ function decoded(body: Uint8Array) {
     return readReadRequest(snappyDecode(body, maxRequestBytes))
   } catch (error) {
     if (error instanceof SnappyError) throw badData(`the body is not taken: as Snappy it ${error.message}`)
-    if (error instanceof MalformedError) throw badData(error.message)
+    if (error instanceof MalformedError) throw badData(`the regular expression of a matcher ${error.message}`)
     throw error
   }
 }
@@ -171,7 +171,7 @@ function selected(store: Store, matchers: readonly Matcher[], hints: Parameters<
 }
 
 function regexProblem(error: unknown): never {
-  if (error instanceof RegexError) throw badData(error.message)
+  if (error instanceof RegexError) throw badData(`the regular expression of a matcher ${error.message}`)
   throw error
 }
 

@@ -61,7 +61,8 @@ const simple = {
           new Re2(value)
         } catch (error) {
           if (!(error instanceof RegexError)) throw error
-          ctx.addIssue({ code: 'custom', path: ['values', i], message: error.message })
+          const message = `column ${error.at + 1}: the pattern ${error.message}`
+          ctx.addIssue({ code: 'custom', path: ['values', i], message, params: { remedy: error.remedy } })
         }
       }
     })

@@ -233,12 +233,12 @@ describe('remote read', () => {
     [
       'no expression, and chunks',
       snappyEncode(readRequest([{ start: 0, end: 1, matchers: [{ name: 'a', op: '=~', value: '(' }] }], [1, 0])),
-      'has a "(" without its ")"',
+      'the regular expression of a matcher has a "(" without its ")"',
     ],
     [
       'no expression',
       snappyEncode(readRequest([{ start: 0, end: 1, matchers: [{ name: 'a', op: '=~', value: '(' }] }])),
-      'has a "(" without its ")"',
+      'the regular expression of a matcher has a "(" without its ")"',
     ],
   ])('%s', async (_, body, problem) => {
     const response = await post(body)
