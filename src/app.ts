@@ -12,6 +12,7 @@ import { recordsApi } from './api/records/index.ts'
 import { Reloads, reasonOf, reloadHandler } from './api/reload.ts'
 import { Contexts } from './app/contexts.ts'
 import type { App, Asked, Listening, Reloaded, Undelivered, World } from './app/contract.ts'
+import { optionalPages } from './app/pages.ts'
 import { Places } from './app/places.ts'
 import { Problems } from './app/problems.ts'
 import { Budget, SharedUse } from './component/budget.ts'
@@ -124,7 +125,7 @@ class Running implements App {
       lost: this.#lostColumns,
     })
     this.#telemetry = this.#createTelemetry()
-    this.#api = new Api(this.#freshLedger, this.status, world.log('api'), this.#meter('api'), world.clock)
+    this.#api = new Api(this.#freshLedger, this.status, world.log('api'), this.#meter('api'), world.clock, optionalPages)
     this.#ownMetrics = new OwnMetrics(this.#telemetry, world.clock)
     this.#places = new Places(this.#api, this.#ownMetrics)
     this.#contexts = this.#createContexts()

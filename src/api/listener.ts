@@ -1,7 +1,7 @@
 /** The one HTTP listener of ours: what components mount, and the pages of the running whole. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Meter } from '@opentelemetry/api'
-import type { Handler, Logger, Status } from '../component/component.ts'
+import type { Handler, Logger, OptionalPage, Status } from '../component/component.ts'
 import { Connections, pageConnections } from '../component/connections.ts'
 import type { Ledger } from '../component/ledger.ts'
 import { listen } from '../component/listen.ts'
@@ -12,12 +12,6 @@ interface Address {
   readonly port: number
 }
 
-/** What a sender that knows Prometheus looks for, and what would serve it. */
-const remedies: Readonly<Record<string, string>> = {
-  '/api/v1/write': 'to take remote write here, list the receiver prometheus_remote_write in a pipeline',
-  '/api/v1/otlp/v1/metrics': 'to take metrics over OTLP here, give the receiver otlp of a pipeline "api: {}"',
-}
-
 export class Api {
   /** by path; the last one answers */
   readonly #handlers = new Map<string, readonly Handler[]>()
@@ -25,8 +19,18 @@ export class Api {
   readonly #log: Logger
   readonly #meter: Meter
   readonly #clock: Clock
+  readonly #optional: readonly OptionalPage[]
 
-  constructor(ledger: () => Promise<Ledger>, status: () => Status, log: Logger, meter: Meter, clock: Clock) {
+  /** @param optional what is said of where nothing is mounted */
+  constructor(
+    ledger: () => Promise<Ledger>,
+    status: () => Status,
+    log: Logger,
+    meter: Meter,
+    clock: Clock,
+    optional: readonly OptionalPage[],
+  ) {
+    this.#optional = optional
     this.#log = log
     this.#meter = meter
     this.#clock = clock
@@ -101,7 +105,7 @@ export class Api {
     const path = (request.url ?? '/').split('?')[0]!
     const handler = this.#at(path) ?? this.#below(path)
     if (handler !== undefined) return handler(request, response)
-    const remedy = remedies[path]
+    const remedy = this.#optional.find(page => page.path === path)?.remedy
     const known = [...this.#handlers.keys()].join(', ')
     text(response, 404, `nothing is served at ${path}\n${remedy === undefined ? '' : `  ${remedy}\n`}  known: ${known}\n`)
   }

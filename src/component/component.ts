@@ -106,6 +106,13 @@ export interface Authenticator {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
+/** What is served on the `api` listener where a configuration asks for it, and is looked for where it does not. */
+export interface OptionalPage {
+  readonly path: string
+  /** what to write in the configuration, beginning with what for */
+  readonly remedy: string
+}
+
 /** All that a component may reach: no globals, no process.env, no Date.now(). */
 export interface Context {
   /** as written in the configuration, e.g. `batch/2` */

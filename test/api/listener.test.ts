@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { Api } from '../../src/api/listener.ts'
+import { optionalPages } from '../../src/app/pages.ts'
 import type { Status } from '../../src/component/component.ts'
 import { Ledger } from '../../src/component/ledger.ts'
 import { testContext } from '../kit/context.ts'
@@ -12,6 +13,7 @@ const api = new Api(
   cx.log,
   cx.meter,
   cx.clock,
+  optionalPages,
 )
 afterEach(() => api.shutdown())
 

@@ -3,6 +3,7 @@ import { maxConnections } from '../../component/connections.ts'
 import { httpServerSettings, listenSettings, serverAuth } from '../../component/http-server.ts'
 import { serverTls } from '../../component/server-tls.ts'
 import { bytes, choice, duration, endpoint, withoutEffect } from '../../component/settings.ts'
+import { page } from './page.ts'
 
 export const encodings = ['', 'gzip', 'zstd', 'zlib', 'deflate'] as const
 const path = (signal: string) => z.string().startsWith('/', 'must begin with "/"').default(`/v1/${signal}`)
@@ -87,7 +88,7 @@ export const apiSettings = z.strictObject({
   metrics_url_path: z
     .string()
     .startsWith('/', 'must begin with "/"')
-    .default('/api/v1/otlp/v1/metrics')
+    .default(page.path)
     .describe('Where on the `api` listener; what else holds of a request is as in `protocols.http`.'),
 })
 

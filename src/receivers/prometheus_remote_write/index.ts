@@ -2,14 +2,11 @@ import { z } from 'zod'
 import { receiver } from '../../component/component.ts'
 import { serverAuth } from '../../component/http-server.ts'
 import { bytes } from '../../component/settings.ts'
+import { page } from './page.ts'
 import { RemoteWriteReceiver } from './receiver.ts'
 
 const config = z.strictObject({
-  path: z
-    .string()
-    .startsWith('/', 'must begin with "/"')
-    .default('/api/v1/write')
-    .describe('Where on the `api` listener requests are taken.'),
+  path: z.string().startsWith('/', 'must begin with "/"').default(page.path).describe('Where on the `api` listener requests are taken.'),
   max_request_body_size: bytes()
     .prefault('20MiB')
     .describe('A request that is larger, before or after decompression, is answered with 413.'),
