@@ -7,6 +7,7 @@ import { emptyResource } from '@opentelemetry/resources'
 import type { MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import { counter, type Definition } from './definition.ts'
+import { Deltas } from './deltas.ts'
 import { type Bound, handleOf, type Instrument, Live } from './instrument.ts'
 import { Observation } from './observation.ts'
 import { cellsOf, metricsOf, type Series } from './series.ts'
@@ -85,16 +86,22 @@ export class Recorder {
     return { [Symbol.dispose]: () => void this.#followers.delete(follower) }
   }
 
-  /** The histograms as they are now. */
-  histograms(): ResourceMetrics['scopeMetrics'] {
+  /** The histograms as they are now; with `deltas`, what came to them since that was asked last. */
+  histograms(deltas?: Deltas): ResourceMetrics['scopeMetrics'] {
     const histograms = this.series().filter(({ definition }) => definition.kind === 'histogram')
-    const metrics = metricsOf(histograms, this.#clock.now())
+    const metrics = deltas === undefined ? metricsOf(histograms, this.#clock.now()) : deltas.metricsOf(histograms, this.#clock.now())
     return metrics.length === 0 ? [] : [{ scope: { name: scopeName }, metrics }]
   }
 
   /** The histograms, for the `metricProducers` of a reader; counters and gauges come by `observe`. */
   readonly producer: MetricProducer = {
     collect: async () => ({ resourceMetrics: { resource: emptyResource(), scopeMetrics: this.histograms() }, errors: [] }),
+  }
+
+  /** As `producer`, for a reader that prefers differences to totals: one for each such reader. */
+  deltaProducer(): MetricProducer {
+    const deltas = new Deltas()
+    return { collect: async () => ({ resourceMetrics: { resource: emptyResource(), scopeMetrics: this.histograms(deltas) }, errors: [] }) }
   }
 
   /** Tells everything to `provider`, the global one without it, until disposed of; what a histogram got before is not told. */

@@ -40,11 +40,9 @@ export function metricsOf(series: Iterable<Series>, nowMs: number): MetricData[]
 }
 
 function metricOf(series: readonly Series[], nowMs: number): MetricData {
-  const { kind, name, unit, description } = series[0]!.definition
-  const common = {
-    descriptor: { name, unit, description, valueType: ValueType.DOUBLE },
-    aggregationTemporality: AggregationTemporality.CUMULATIVE,
-  }
+  const { definition } = series[0]!
+  const { kind } = definition
+  const common = { ...described(definition), aggregationTemporality: AggregationTemporality.CUMULATIVE }
   const points = <T>(value: (of: Series) => T) =>
     series.map(of => ({ attributes: of.attributes, startTime: hrTime(of.startMs), endTime: hrTime(nowMs), value: value(of) }))
   if (kind === 'histogram') return { ...common, dataPointType: DataPointType.HISTOGRAM, dataPoints: points(histogramOf) }
@@ -53,7 +51,11 @@ function metricOf(series: readonly Series[], nowMs: number): MetricData {
   return { ...common, dataPointType: DataPointType.SUM, isMonotonic: kind === 'counter', dataPoints: points(currentValue) }
 }
 
-const hrTime = (ms: number): [number, number] => {
+export const described = ({ name, unit, description }: Definition) => ({
+  descriptor: { name, unit, description, valueType: ValueType.DOUBLE },
+})
+
+export const hrTime = (ms: number): [number, number] => {
   const seconds = Math.floor(ms / 1000)
   return [seconds, Math.round((ms - seconds * 1000) * 1e6)]
 }

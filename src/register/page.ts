@@ -43,7 +43,7 @@ export class PageReader extends MetricReader {
   #server: Server | undefined
 
   constructor() {
-    super({ metricProducers: [typed.producer] })
+    super({ metricProducers: [typed.producer()] })
   }
 
   /**

@@ -1,25 +1,37 @@
 /** Metrics, read at an interval and sent. Unlike the SDK's own reader it never keeps the process alive, and can read at once when the process ends. */
 import type { Attributes, HrTime } from '@opentelemetry/api'
 import { millisToHrTime } from '@opentelemetry/core'
-import { type MetricData, MetricReader, type PushMetricExporter, type ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import {
+  AggregationTemporality,
+  InstrumentType,
+  type MetricData,
+  MetricReader,
+  type PushMetricExporter,
+  type ResourceMetrics,
+} from '@opentelemetry/sdk-metrics'
+import { Deltas } from '../instruments/deltas.ts'
 import { systemClock } from '../lib/clock.ts'
 import { typed } from './typed.ts'
 
 export class SendingReader extends MetricReader {
   readonly #send: (metrics: ResourceMetrics) => Promise<void>
+  readonly #deltas: Deltas | undefined
   #running: Promise<void> | undefined
 
   constructor(
     preferences: Pick<PushMetricExporter, 'selectAggregation' | 'selectAggregationTemporality'>,
     send: (metrics: ResourceMetrics) => Promise<void>,
   ) {
+    const preferred = preferences.selectAggregationTemporality?.(InstrumentType.HISTOGRAM)
+    const deltas = preferred === AggregationTemporality.DELTA ? new Deltas() : undefined
     super({
       ...(preferences.selectAggregation && { aggregationSelector: preferences.selectAggregation.bind(preferences) }),
       ...(preferences.selectAggregationTemporality && {
         aggregationTemporalitySelector: preferences.selectAggregationTemporality.bind(preferences),
       }),
-      metricProducers: [typed.producer],
+      metricProducers: [typed.producer(deltas)],
     })
+    this.#deltas = deltas
     this.#send = send
   }
 
@@ -30,7 +42,7 @@ export class SendingReader extends MetricReader {
 
   /** Asynchronous instruments included, as far as they answer at once. @returns undefined where there is nothing, or it cannot be had */
   readNow(): ResourceMetrics | undefined {
-    return readNow(this)
+    return readNow(this, this.#deltas)
   }
 
   async #readAndSend(): Promise<void> {
@@ -52,7 +64,7 @@ export class SendingReader extends MetricReader {
  * `collect()` without its promises, which nobody would wait for when the process ends. It uses what the SDK keeps to itself, in the version
  * that is pinned; where that is built otherwise there is no last reading, and a test says so.
  */
-function readNow(reader: unknown): ResourceMetrics | undefined {
+function readNow(reader: unknown, deltas: Deltas | undefined): ResourceMetrics | undefined {
   try {
     const collector = (reader as { _sdkMetricProducer: Collector })._sdkMetricProducer
     const { resource, meterSharedStates } = collector._sharedState
@@ -62,7 +74,7 @@ function readNow(reader: unknown): ResourceMetrics | undefined {
       const metrics = state.metricStorageRegistry.getStorages(collector).map(storage => storage.collect(collector, time))
       return { scope: state._instrumentationScope, metrics: metrics.filter(metric => metric != null) }
     })
-    const told = [...scopeMetrics, ...typed.histograms()].filter(({ metrics }) => metrics.length > 0)
+    const told = [...scopeMetrics, ...typed.histograms(deltas)].filter(({ metrics }) => metrics.length > 0)
     return told.length === 0 ? undefined : { resource, scopeMetrics: told }
   } catch {
     return undefined

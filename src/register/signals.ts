@@ -12,6 +12,7 @@ import { counted, type Outages } from './outages.ts'
 import { afterUnheld, everyUnheld, say } from './outside.ts'
 import { Waiting } from './queue.ts'
 import type { Destination, MetricsExporter, Settings } from './settings.ts'
+import { typed } from './typed.ts'
 
 export interface Signals {
   readonly spanProcessors: SpanProcessor[]
@@ -135,7 +136,8 @@ class Opened implements Signals {
   async printMetrics(): Promise<void> {
     const { ConsoleMetricExporter, PeriodicExportingMetricReader } = await import('@opentelemetry/sdk-metrics')
     const exportIntervalMillis = this.#settings.metricIntervalMs
-    this.readers.push(new PeriodicExportingMetricReader({ exporter: new ConsoleMetricExporter(), exportIntervalMillis }))
+    const metricProducers = [typed.producer()]
+    this.readers.push(new PeriodicExportingMetricReader({ exporter: new ConsoleMetricExporter(), exportIntervalMillis, metricProducers }))
     this.places.push({ signal: 'metrics', to: 'console' })
   }
 

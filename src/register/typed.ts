@@ -5,6 +5,7 @@
 import { metrics } from '@opentelemetry/api'
 import { emptyResource } from '@opentelemetry/resources'
 import type { MetricProducer, ResourceMetrics } from '@opentelemetry/sdk-metrics'
+import type { Deltas } from '../instruments/deltas.ts'
 import type { Recorder } from '../instruments/recorder.ts'
 
 /** Called by the instruments with their recorder as they are loaded. */
@@ -30,12 +31,13 @@ class Typed {
     }
   }
 
-  histograms(): ResourceMetrics['scopeMetrics'] {
-    return this.#recorders.flatMap(recorder => recorder.histograms())
+  histograms(deltas?: Deltas): ResourceMetrics['scopeMetrics'] {
+    return this.#recorders.flatMap(recorder => recorder.histograms(deltas))
   }
 
-  readonly producer: MetricProducer = {
-    collect: async () => ({ resourceMetrics: { resource: emptyResource(), scopeMetrics: this.histograms() }, errors: [] }),
+  /** @param deltas of the reader, where it prefers differences to totals */
+  producer(deltas?: Deltas): MetricProducer {
+    return { collect: async () => ({ resourceMetrics: { resource: emptyResource(), scopeMetrics: this.histograms(deltas) }, errors: [] }) }
   }
 }
 

@@ -123,6 +123,46 @@ describe('values', () => {
   })
 })
 
+describe('histograms as differences', () => {
+  test('what came since the last reading, by series; nothing where nothing came', async () => {
+    const { duration, recorder, clock } = start()
+    const producer = recorder.deltaProducer()
+    const read = async () => {
+      const { scopeMetrics } = (await producer.collect()).resourceMetrics
+      return scopeMetrics.flatMap(({ metrics }) => metrics)
+    }
+    expect(await read()).toEqual([])
+    await clock.advance(1000)
+    duration.with({ method: 'A' }).record(0.5)
+    duration.with({ method: 'B' })
+    await clock.advance(1000)
+    const point = (method: string, [from, to]: readonly [number, number], counts: number[], rest: object) => ({
+      ...{ attributes: { method }, startTime: [1_700_000_000 + from, 0], endTime: [1_700_000_000 + to, 0] },
+      value: { buckets: { boundaries: [0.1, 1, 10], counts }, ...rest },
+    })
+    expect(await read()).toEqual([
+      {
+        ...{ descriptor: expect.objectContaining({ name: 'test.duration', unit: 's' }), dataPointType: DataPointType.HISTOGRAM },
+        aggregationTemporality: AggregationTemporality.DELTA,
+        dataPoints: [point('A', [1, 2], [0, 1, 0, 0], { count: 1, sum: 0.5, min: 0.5, max: 0.5 })],
+      },
+    ])
+    await clock.advance(1000)
+    duration.with({ method: 'A' }).record(2)
+    duration.with({ method: 'A' }).record(0.25)
+    duration.with({ method: 'B' }).record(20)
+    const [metric] = await read()
+    expect(metric?.dataPoints).toEqual([
+      point('A', [2, 3], [0, 1, 1, 0], { count: 2, sum: 2.25 }),
+      point('B', [1, 3], [0, 0, 0, 1], { count: 1, sum: 20, min: 20, max: 20 }),
+    ])
+    expect(await read()).toEqual([])
+    // Another reader has read nothing yet.
+    const { scopeMetrics } = (await recorder.deltaProducer().collect()).resourceMetrics
+    expect(scopeMetrics[0]?.metrics[0]?.dataPoints.map(({ value }) => (value as { count: number }).count)).toEqual([3, 1])
+  })
+})
+
 describe('providers', () => {
   test('a foreign one is told everything: numbers as observables, histograms value by value', async () => {
     const { requests, active, depth, duration, recorder } = start()
@@ -192,24 +232,32 @@ describe.each([1, 2, 3, 4, 5])('updates in any order (seed %i)', seed => {
     const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)]!
     const { requests, active, depth, duration, recorder } = start()
     const ours = new Provider([recorder.producer])
+    const differences = new Provider([recorder.deltaProducer()], AggregationTemporality.DELTA)
     const foreign = new Provider()
     const deltas = new Provider([], AggregationTemporality.DELTA)
     recorder.observe(ours.provider, { histograms: 'produced' })
     recorder.observe(foreign.provider)
     recorder.observe(deltas.provider)
+    recorder.observe(differences.provider, { histograms: 'produced' })
     const expected: Record<'requests' | 'active' | 'depth', Map<string, number>> = {
       requests: new Map(),
       active: new Map(),
       depth: new Map(),
     }
     const values = new Map<string, number[]>()
-    const summed = { requests: new Map<string, number>(), duration: new Map<string, number>() }
+    const summed = [deltas, differences].map(provider => ({
+      ...{ provider, requests: new Map<string, number>(), counts: new Map<string, number>(), sums: new Map<string, number>() },
+    }))
     const add = (to: Map<string, number>, key: string, n: number) => to.set(key, (to.get(key) ?? 0) + n)
     const takeDeltas = async () => {
-      const metrics = await deltas.read()
-      for (const [key, value] of Object.entries(points(metrics.get('test.requests')))) add(summed.requests, key, value as number)
-      for (const [key, { count }] of Object.entries(points(metrics.get('test.duration'))) as [string, { count: number }][])
-        add(summed.duration, key, count)
+      for (const { provider, requests, counts, sums } of summed) {
+        const metrics = await provider.read()
+        for (const [key, value] of Object.entries(points(metrics.get('test.requests')))) add(requests, key, value as number)
+        for (const [key, { count, sum }] of Object.entries(points(metrics.get('test.duration'))) as [string, Record<string, number>][]) {
+          add(counts, key, count!)
+          add(sums, key, sum!)
+        }
+      }
     }
     for (let n = 0; n < 2000; n++) {
       // Multiples of an eighth: their sums are exact.
@@ -245,8 +293,12 @@ describe.each([1, 2, 3, 4, 5])('updates in any order (seed %i)', seed => {
       expect(points(metrics.get('test.depth'))).toEqual(Object.fromEntries(expected.depth))
       expect(points(metrics.get('test.duration'))).toEqual(Object.fromEntries([...values].map(([key, of]) => [key, bucketed(of)])))
     }
-    expect(Object.fromEntries(summed.requests)).toEqual(Object.fromEntries(expected.requests))
-    expect(Object.fromEntries(summed.duration)).toEqual(Object.fromEntries([...values].map(([key, of]) => [key, of.length])))
+    const ofValues = (say: (of: readonly number[]) => number) => Object.fromEntries([...values].map(([key, of]) => [key, say(of)]))
+    for (const { requests, counts, sums } of summed) {
+      expect(Object.fromEntries(requests)).toEqual(Object.fromEntries(expected.requests))
+      expect(Object.fromEntries(counts)).toEqual(ofValues(of => of.length))
+      expect(Object.fromEntries(sums)).toEqual(ofValues(of => of.reduce((sum, x) => sum + x, 0)))
+    }
   })
 })
 

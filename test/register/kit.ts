@@ -170,6 +170,8 @@ export function spansOf(sink: Sink): Span[] {
 export interface Metric {
   readonly name: string
   readonly unit: string
+  /** 1: delta, 2: cumulative */
+  readonly temporality: number | undefined
   readonly points: readonly { readonly attributes: Attributes; readonly value: unknown; readonly count: number }[]
 }
 
@@ -180,15 +182,18 @@ export function metricsOf(sink: Sink): Map<string, Metric> {
     for (const { scopeMetrics } of resourceMetrics)
       for (const { metrics } of scopeMetrics)
         for (const { name, unit, ...data } of metrics) {
-          const { dataPoints } = Object.values(data).find(value => (value as { dataPoints?: unknown })?.dataPoints !== undefined) as {
+          const { dataPoints, aggregationTemporality: temporality } = Object.values(data).find(
+            value => (value as { dataPoints?: unknown })?.dataPoints !== undefined,
+          ) as {
             dataPoints: (Any & { attributes: KeyValue[] })[]
+            aggregationTemporality?: number
           }
           const points = dataPoints.map(point => ({
             attributes: plain(point.attributes),
             value: point['asDouble'] ?? point['asInt'],
             count: Number(point['count'] ?? 0),
           }))
-          found.set(name, { name, unit, points })
+          found.set(name, { name, unit, temporality, points })
         }
   return found
 }

@@ -260,7 +260,11 @@ test("spans of the application are below the request's, and what it says of the 
   expect(spans.get('server')).toMatchObject({ attributes: { 'cart.size': 3 }, events: [{ name: 'seen' }] })
 })
 
-test.each(['otlp', 'prometheus'])('typed instruments go where the metrics go: %s', async exporter => {
+test.each([
+  ['otlp', 'cumulative'],
+  ['otlp', 'lowmemory'],
+  ['prometheus', 'delta'],
+])('typed instruments go where the metrics go: %s, %s', async (exporter, preference) => {
   project.write(
     'typed.mjs',
     `import { instruments } from 'thalamus'
@@ -271,6 +275,7 @@ test.each(['otlp', 'prometheus'])('typed instruments go where the metrics go: %s
   const port = await freePort()
   const env = {
     OTEL_METRICS_EXPORTER: exporter,
+    OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: preference,
     OTEL_EXPORTER_PROMETHEUS_PORT: `${port}`,
     OTEL_LOGS_EXPORTER: 'none',
     OTEL_LOG_LEVEL: 'error',
@@ -285,6 +290,9 @@ test.each(['otlp', 'prometheus'])('typed instruments go where the metrics go: %s
     const found = metricsOf(sink)
     expect(found.get('cache.requests')?.points).toMatchObject([{ attributes: { hit: true } }])
     expect(found.get('neural.device.latency')?.points).toMatchObject([{ attributes: { 'stream.id': 'eeg-1' }, count: 1 }])
+    const [delta, cumulative] = [1, 2]
+    const temporality = ['cache.requests', 'neural.device.latency'].map(name => found.get(name)?.temporality)
+    expect(temporality).toEqual([cumulative, preference === 'lowmemory' ? delta : cumulative])
   }
 })
 

@@ -6,7 +6,7 @@ import { typed } from '../typed.ts'
 
 export async function startPage(host: string, port: number, next: boolean): Promise<{ reader: PrometheusExporter; url: string }> {
   const free = next ? await firstFree(host, port) : port
-  const reader = new PrometheusExporter({ host, port: free, preventServerStart: true, metricProducers: [typed.producer] })
+  const reader = new PrometheusExporter({ host, port: free, preventServerStart: true, metricProducers: [typed.producer()] })
   await reader.startServer()
   return { reader, url: `http://${host}:${free}/metrics` }
 }
