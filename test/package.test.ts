@@ -17,6 +17,7 @@ const exec = promisify(execFile)
 let folder: string
 let tarball: string
 let project: string
+let installed: { readonly stdout: string; readonly stderr: string }
 
 /** With the Node of the repository first: the one of the PATH may be too old. @throws with what the command printed. */
 const run = (cwd: string, command: string, ...args: string[]) =>
@@ -34,14 +35,13 @@ beforeAll(async () => {
   cpSync(join(ROOT, 'LICENSE'), join(project, 'LICENSE'))
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'a-user', private: true, type: 'module' }))
   // Whoever writes TypeScript for Node has its types; ours speak of node:http.
-  await run(
+  installed = await run(
     project,
     'npm',
     'install',
     tarball,
     `@types/node@${devDependencies['@types/node']}`,
     '--omit=dev',
-    '--ignore-scripts',
     '--prefer-offline',
     '--no-audit',
     '--no-fund',
@@ -50,6 +50,10 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('in an empty project', () => {
+  test('npm installs it without a word of warning about it', () => {
+    expect(`${installed.stdout}${installed.stderr}`).not.toContain('thalamus')
+  })
+
   test('npx thalamus says its version and its help', async () => {
     expect((await run(project, 'npx', '--no', 'thalamus', 'version')).stdout).toContain('0.1.0')
     expect((await run(project, 'npx', '--no', 'thalamus', 'help')).stdout).toContain('check')
