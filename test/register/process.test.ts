@@ -296,6 +296,24 @@ test.each([
   }
 })
 
+test('typed histograms are on the console, where metrics are', async () => {
+  project.write(
+    'printed.mjs',
+    `import { instruments } from 'thalamus'
+     const { dir } = console
+     const alive = setInterval(() => {}, 1000)
+     console.dir = (what, how) => {
+       dir(what, how)
+       if (what.descriptor?.name === 'neural.device.latency') clearInterval(alive)
+     }
+     instruments.device.latency.with({ 'stream.id': 'eeg-1' }).record(0.02)`,
+  )
+  const env = { OTEL_METRICS_EXPORTER: 'console', OTEL_METRIC_EXPORT_INTERVAL: '100', OTEL_LOGS_EXPORTER: 'none', OTEL_LOG_LEVEL: 'error' }
+  const { stdout, stderr } = await project.run('printed.mjs', toSink(env))
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(/name: 'neural\.device\.latency'[\s\S]*'stream\.id': 'eeg-1'/)
+})
+
 describe('thalamus exec', () => {
   test('runs what it is given in its place, with all Node programs below instrumented', async () => {
     project.write(
