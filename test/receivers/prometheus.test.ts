@@ -176,6 +176,9 @@ describe('what becomes of each type', () => {
       },
     })
   })
+  test('a summary without count is none, whatever its quantiles are called', async () => {
+    expect(await scraped('# TYPE s summary\ns{quantile="+Inf"} 2\ns_sum 9\n', 'text/plain')).toEqual([])
+  })
   test('OpenMetrics: start times, units, exemplars, info and state sets', async () => {
     const points = await scraped(`# TYPE wait_seconds counter
 # UNIT wait_seconds seconds

@@ -271,7 +271,7 @@ export class Point {
     this.buckets.push(value)
     this.bucketLines.push(line)
     // OpenMetrics has no `_count` where there is no sum: there the last bucket says it.
-    if (bound === Number.POSITIVE_INFINITY && this.countLine === noLine) {
+    if (bound === Number.POSITIVE_INFINITY && this.countLine === noLine && this.metric.type === 'histogram') {
       this.count = value
       this.countLine = line
     }
