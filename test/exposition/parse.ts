@@ -76,6 +76,26 @@ export function parsePage(text: string, format: 'text' | 'openmetrics'): Map<str
 export const samplesOf = (families: ReadonlyMap<string, ParsedFamily>): Map<string, number> =>
   new Map([...families.values()].flatMap(family => family.samples.map(sample => [keyOf(sample), sample.value])))
 
+/** What of `samplesOf` an OpenMetrics page has: a histogram with negative buckets has no sum, and one whose sum is unknown or negative has no totals. */
+export function openSamplesOf(families: ReadonlyMap<string, ParsedFamily>): Map<string, number> {
+  const samples = samplesOf(families)
+  for (const { name, type, samples: all } of families.values()) {
+    if (type !== 'histogram') continue
+    const others = ({ labels }: Sample) => new Map([...labels].filter(([key]) => key !== 'le'))
+    const negative = new Set(
+      all.filter(({ labels: set }) => toNumber(set.get('le') ?? '0') < 0).map(one => keyOf({ name, labels: others(one) })),
+    )
+    for (const one of all.filter(sample => sample.name === `${name}_count`)) {
+      const sum = keyOf({ name: `${name}_sum`, labels: one.labels })
+      const total = samples.get(sum) ?? Number.NaN
+      const below = negative.has(keyOf({ name, labels: one.labels }))
+      if (below || !(total >= 0)) samples.delete(sum)
+      if (!below && !(total >= 0)) samples.delete(keyOf(one))
+    }
+  }
+  return samples
+}
+
 /** `le` and `quantile` are numbers, however they are written. */
 export function keyOf({ name, labels: set }: Pick<Sample, 'name' | 'labels'>): string {
   const numeric = new Set(['le', 'quantile'])
