@@ -1,8 +1,10 @@
 /** What the page in hand tells, as a tree: resources, scopes, metrics and points, each marked with the iteration that has seen it. */
 import { Output } from './bytes.ts'
 import { Fragment } from './piece.ts'
+import type { Point } from './point.ts'
 import type { Reading } from './reading.ts'
-import { type MetricNode, noSlots, type Point, type ResourceNode, type ScopeNode, type Told } from './tree.ts'
+import { noSlots } from './slots.ts'
+import type { MetricNode, ResourceNode, ScopeNode, Told } from './tree.ts'
 
 export class Active {
   /** counts what is written */

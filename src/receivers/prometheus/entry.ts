@@ -1,7 +1,8 @@
 /** What is known of a line. */
 import type { Label } from '../../exposition/labels.ts'
 import type { Owner } from './drafts.ts'
-import type { Point, ResourceNode, ScopeNode } from './tree.ts'
+import type { Point } from './point.ts'
+import type { ResourceNode, ScopeNode } from './tree.ts'
 
 export type Role = 'value' | 'bucket' | 'sum' | 'count' | 'created' | 'target_info' | 'scope_info' | 'dropped' | 'native' | 'invalid'
 

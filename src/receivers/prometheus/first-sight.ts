@@ -8,7 +8,8 @@ import { toUcum } from '../../exposition/units.ts'
 import { type Entry, entryOf, type Role } from './entry.ts'
 import { outside, resourceAttributes, type Scope, scopeOf, scopePrefix } from './identity.ts'
 import { belongs, pointTypeOf, suffixes, trimSuffixes } from './naming.ts'
-import { type Described, MetricNode, Point, ResourceNode, ScopeNode } from './tree.ts'
+import { Point } from './point.ts'
+import { type Described, MetricNode, ResourceNode, ScopeNode } from './tree.ts'
 
 export interface SeriesSettings {
   readonly honorLabels: boolean

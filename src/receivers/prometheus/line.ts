@@ -1,8 +1,9 @@
 /** What a line says, put where it belongs: into its point, or into what is known of its resource or scope. */
 import type { Sample } from '../../exposition/read.ts'
 import type { Entry } from './entry.ts'
+import type { Point } from './point.ts'
 import type { Reading } from './reading.ts'
-import { type Point, ResourceNode, type ScopeNode } from './tree.ts'
+import { ResourceNode, type ScopeNode } from './tree.ts'
 
 /** @param line [lines] read one by one before it */
 export function put(entry: Entry, point: Point, { value, start, exemplar }: Sample, line: number, reading: Reading): void {

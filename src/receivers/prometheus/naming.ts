@@ -1,6 +1,7 @@
 /** From Prometheus' names and units to OpenTelemetry's, as the Collector's receiver does. */
 import type { SampleType } from '../../exposition/read.ts'
-import type { Described, PointType } from './tree.ts'
+import type { PointType } from './fields.ts'
+import type { Described } from './tree.ts'
 
 /** About the series that the scrape itself makes. */
 const own: Readonly<Record<string, Described>> = {

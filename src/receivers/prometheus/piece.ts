@@ -3,7 +3,8 @@ import { readNumber } from '../../exposition/read-number.ts'
 import { type Output, putCount, putNanos, viewOf } from './bytes.ts'
 import type { Draft } from './drafts.ts'
 import type { Entry } from './entry.ts'
-import type { ScopeNode, Slots, Told } from './tree.ts'
+import type { Slots } from './slots.ts'
+import type { ScopeNode, Told } from './tree.ts'
 
 const NEWLINE = 0x0a
 const HASH = 0x23

@@ -3,7 +3,8 @@ import type { Draft } from './drafts.ts'
 import { Fragment, Piece } from './piece.ts'
 import type { Segment } from './plan.ts'
 import type { Reading } from './reading.ts'
-import { MetricNode, noSlots, type ScopeNode, Slots } from './tree.ts'
+import { noSlots, Slots } from './slots.ts'
+import { MetricNode, type ScopeNode } from './tree.ts'
 
 /** Before the request is written: it notes where numbers are put of what may become a piece. */
 export function noteNumbers(drafts: readonly Draft[], iteration: number): void {
