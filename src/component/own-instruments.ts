@@ -96,54 +96,31 @@ function droppedAtTheDoor(ledger: Ledger, account: Account): number {
   return rows
 }
 
+const whole = { valueType: ValueType.INT } as const
+
 /** Everything about rows, read in one walk over the ledger. */
 export function observeLedger(meter: Meter, ledger: Ledger, budget: Budget): void {
+  const counter = (name: string, unit: string, description: string) => meter.createObservableCounter(name, { description, unit, ...whole })
+  const gauge = (name: string, unit: string, description: string) => meter.createObservableGauge(name, { description, unit, ...whole })
   const observers: { instrument: Observable; observe: (sums: Sums) => void }[] = []
-  for (const counter of rowCounters) {
+  for (const rows of rowCounters) {
     for (const signal of signals) {
-      const instrument = meter.createObservableCounter(`otelcol_${counter.name}_${rowWord[signal]}`, {
-        description: counter.description.replace('%', rowName[signal]),
-        unit: rowUnit[signal],
-        valueType: ValueType.INT,
-      })
-      observers.push({ instrument, observe: sums => addRows(sums, instrument, counter, signal, ledger) })
+      const description = rows.description.replace('%', rowName[signal])
+      const instrument = counter(`otelcol_${rows.name}_${rowWord[signal]}`, rowUnit[signal], description)
+      observers.push({ instrument, observe: sums => addRows(sums, instrument, rows, signal, ledger) })
     }
   }
-  const incoming = meter.createObservableCounter('otelcol_processor_incoming_items', {
-    description: 'Number of items passed to the processor.',
-    unit: '{item}',
-    valueType: ValueType.INT,
-  })
-  const outgoing = meter.createObservableCounter('otelcol_processor_outgoing_items', {
-    description: 'Number of items emitted from the processor.',
-    unit: '{item}',
-    valueType: ValueType.INT,
-  })
-  const dropped = meter.createObservableCounter('thalamus_dropped_rows', {
-    description: 'Rows that were given up, by component and reason.',
-    unit: '{row}',
-    valueType: ValueType.INT,
-  })
-  const resent = meter.createObservableCounter('thalamus_resent_rows', {
-    description: 'Rows that were sent again because nobody knows whether the destination has them.',
-    unit: '{row}',
-    valueType: ValueType.INT,
-  })
-  const imbalance = meter.createObservableGauge('thalamus_ledger_imbalance', {
-    description: 'Rows that are unaccounted for. Anything but 0 is a bug.',
-    unit: '{row}',
-    valueType: ValueType.INT,
-  })
-  const used = meter.createObservableGauge('thalamus_memory_budget_used', {
-    description: 'Bytes of telemetry that receivers and queues hold.',
-    unit: 'By',
-    valueType: ValueType.INT,
-  })
-  const limit = meter.createObservableGauge('thalamus_memory_budget_limit', {
-    description: 'Bytes above which memory_limiter lets nothing in.',
-    unit: 'By',
-    valueType: ValueType.INT,
-  })
+  const incoming = counter('otelcol_processor_incoming_items', '{item}', 'Number of items passed to the processor.')
+  const outgoing = counter('otelcol_processor_outgoing_items', '{item}', 'Number of items emitted from the processor.')
+  const dropped = counter('thalamus_dropped_rows', '{row}', 'Rows that were given up, by component and reason.')
+  const resent = counter(
+    'thalamus_resent_rows',
+    '{row}',
+    'Rows that were sent again because nobody knows whether the destination has them.',
+  )
+  const imbalance = gauge('thalamus_ledger_imbalance', '{row}', 'Rows that are unaccounted for. Anything but 0 is a bug.')
+  const used = gauge('thalamus_memory_budget_used', 'By', 'Bytes of telemetry that receivers and queues hold.')
+  const limit = gauge('thalamus_memory_budget_limit', 'By', 'Bytes above which memory_limiter lets nothing in.')
   const others = [incoming, outgoing, dropped, resent, imbalance, used, limit]
   meter.addBatchObservableCallback(
     (result: BatchObservableResult) => {
