@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ConfigFileError, loadConfiguration } from '../../src/component/config.ts'
 import { aliases, components } from '../components.ts'
+import { seeded } from '../kit/context.ts'
 
 const here = import.meta.dirname
 const originals = globSync('{good,bad,real}/*.yaml', { cwd: here })
@@ -67,17 +68,6 @@ describe('hostile files', () => {
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 })
-
-/** xorshift32, 0 <= x < 1 */
-function seeded(seed: number): () => number {
-  let state = seed | 0 || 1
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
-}
 
 const odd = [
   '0',

@@ -1,5 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { readdir, readFile, statfs } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import * as semconv from '@opentelemetry/semantic-conventions/incubating'
 import { describe, expect, test } from 'vitest'
 import { Budget } from '../../src/component/budget.ts'
@@ -12,6 +11,7 @@ import { createReader } from '../../src/otlp/reader.ts'
 import { Host } from '../../src/receivers/host/host.ts'
 import factory, { type Settings } from '../../src/receivers/host/index.ts'
 import { offByDefault } from '../../src/receivers/host/points.ts'
+import { nodeFiles } from '../../src/world.ts'
 import { settled, VirtualClock } from '../kit/clock.ts'
 import { type TestWorld, testContext } from '../kit/context.ts'
 import { measuringReceiverContract, paperworkContract } from '../kit/contract.ts'
@@ -446,7 +446,7 @@ describe('settings', () => {
     const m = machine(
       {},
       { metrics: { 'system.uptime': { enabled: false }, 'process.thread.count': { enabled: true } } },
-      { files: realFiles },
+      { files: nodeFiles },
     )
     await m.host.start()
     await until(() => m.clock.pending > 0)
@@ -523,22 +523,13 @@ describe('settings', () => {
   ])('refused: %j', settings => expect(factory.config.safeParse(settings).success).toBe(false))
 })
 
-const realFiles: Files = {
-  read: path => readFile(path),
-  readSync: path => readFileSync(path, 'utf8'),
-  list: path => readdir(path),
-  async statfs(path) {
-    const { bsize, blocks, bfree, bavail } = await statfs(path)
-    return { total: blocks * bsize, free: bfree * bsize, available: bavail * bsize }
-  },
-}
 const until = async (condition: () => boolean) => {
   while (!condition()) await settled(1)
 }
 
 describe.runIf(existsSync('/proc/stat'))('this machine', () => {
   test('through /proc', async () => {
-    const m = machine({}, {}, { files: realFiles })
+    const m = machine({}, {}, { files: nodeFiles })
     await m.host.start()
     await until(() => m.clock.pending > 0)
     await m.clock.advance(1000)
@@ -562,7 +553,7 @@ describe.runIf(existsSync('/proc/stat'))('this machine', () => {
 
 describe('systems without /proc', () => {
   test('tell the same names, through systeminformation and host-metrics', async () => {
-    const m = machine({}, {}, { files: realFiles, platform: 'darwin' })
+    const m = machine({}, {}, { files: nodeFiles, platform: 'darwin' })
     await m.host.start()
     await until(() => m.clock.pending > 0)
     await m.clock.advance(1000)

@@ -5,6 +5,7 @@
 import { request } from 'node:http'
 import { nodeDisk } from '../../../src/disk.ts'
 import { inspect, isDamaged } from '../../../src/extensions/file_storage/inspect.ts'
+import { seeded } from '../../kit/context.ts'
 import { eventually, Folder, LOOPBACK, pause } from '../kit/process.ts'
 import { protobuf } from '../kit/protobuf.ts'
 import { otlpTo, Thalamus, toHttp } from '../kit/servers.ts'
@@ -269,15 +270,4 @@ async function stats(directory: string): Promise<{ begun: number; waiting: numbe
   const segments = (await inspect(nodeDisk, directory)).flatMap(queue => queue.segments)
   const rows = (of: 'begun' | 'waiting') => segments.reduce((sum, segment) => sum + segment[of].rows, 0)
   return { begun: rows('begun'), waiting: rows('waiting'), damaged: segments.some(isDamaged) }
-}
-
-/** xorshift32, 0 <= x < 1 */
-function seeded(seed: number): () => number {
-  let state = seed | 0 || 1
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
 }
