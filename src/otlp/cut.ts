@@ -3,7 +3,7 @@
  * row that goes are written anew. A metric, scope or resource that loses its last row goes with it.
  */
 import type { Signal } from '../model/signal.ts'
-import { BYTES, Cursor, fieldHead } from './wire.ts'
+import { BYTES, Cursor, concatenated, fieldHead } from './wire.ts'
 
 /** Data points, spans or log records. @throws {MalformedError} */
 export function countRows(signal: Signal, bytes: Uint8Array): number {
@@ -87,13 +87,7 @@ interface Kept {
 /** `drop` is sorted. */
 function cut(signal: Signal, bytes: Uint8Array, drop: ArrayLike<number>): Uint8Array {
   const { pieces, size } = keep(new Cursor(bytes, 0, bytes.length, 'request', `${signal} request`), signal, 0, drop)
-  const result = new Uint8Array(size)
-  let at = 0
-  for (const piece of pieces) {
-    result.set(piece, at)
-    at += piece.length
-  }
-  return result
+  return concatenated(pieces, size)
 }
 
 function keep(message: Cursor, signal: Signal, level: number, drop: ArrayLike<number>): Kept {

@@ -10,7 +10,7 @@
 import type { Signal } from '../model/signal.ts'
 import { dataOf, leadsOn, levels, METRIC } from './cut.ts'
 import { Scan } from './scan.ts'
-import { BYTES, Cursor, fieldHead, readText } from './wire.ts'
+import { BYTES, Cursor, concatenated, fieldHead, readText } from './wire.ts'
 
 /** The fields in `[from, to)` become `bytes`; none: they go. Where `from` is `to`, `bytes` come before the field that begins there. */
 export interface Change {
@@ -57,13 +57,7 @@ class Rewriter {
 
   whole(bytes: Uint8Array): Uint8Array {
     const { pieces, size } = this.#message(bytes, 0, bytes.length, 0)
-    const result = new Uint8Array(size)
-    let at = 0
-    for (const piece of pieces) {
-      result.set(piece, at)
-      at += piece.length
-    }
-    return result
+    return concatenated(pieces, size)
   }
 
   #message(bytes: Uint8Array, start: number, end: number, level: number): Rewritten {

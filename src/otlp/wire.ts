@@ -203,3 +203,14 @@ export function fieldHead(number: number, size: number): Uint8Array {
   writeVarint(bytes, writeVarint(bytes, 0, tag), size)
   return bytes
 }
+
+/** @param size [bytes] of all pieces together */
+export function concatenated(pieces: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (const piece of pieces) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
+}
