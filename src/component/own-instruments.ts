@@ -97,11 +97,13 @@ function droppedAtTheDoor(ledger: Ledger, account: Account): number {
 }
 
 const whole = { valueType: ValueType.INT } as const
+const gaugesOf = (meter: Meter) => (name: string, unit: string, description: string) =>
+  meter.createObservableGauge(name, { description, unit, ...whole })
 
 /** Everything about rows, read in one walk over the ledger. */
 export function observeLedger(meter: Meter, ledger: Ledger, budget: Budget): void {
   const counter = (name: string, unit: string, description: string) => meter.createObservableCounter(name, { description, unit, ...whole })
-  const gauge = (name: string, unit: string, description: string) => meter.createObservableGauge(name, { description, unit, ...whole })
+  const gauge = gaugesOf(meter)
   const observers: { instrument: Observable; observe: (sums: Sums) => void }[] = []
   for (const rows of rowCounters) {
     for (const signal of signals) {
@@ -214,26 +216,15 @@ export function observeProcess(meter: Meter, clock: Clock, memory: () => MemoryU
       const { user, system } = process.cpuUsage()
       result.observe((user + system) / 1e6)
     })
-  const rss = meter.createObservableGauge('otelcol_process_memory_rss', {
-    description: 'Total physical memory (resident set size)',
-    unit: 'By',
-    valueType: ValueType.INT,
-  })
-  const heap = meter.createObservableGauge('otelcol_process_runtime_heap_alloc_bytes', {
-    description: 'Bytes of allocated heap objects',
-    unit: 'By',
-    valueType: ValueType.INT,
-  })
-  const total = meter.createObservableGauge('otelcol_process_runtime_total_sys_memory_bytes', {
-    description: 'Total bytes of memory obtained from the OS by the heap and beside it',
-    unit: 'By',
-    valueType: ValueType.INT,
-  })
-  const used = meter.createObservableGauge('thalamus_process_memory_used', {
-    description: 'Bytes that memory_limiter goes by: live objects and buffers',
-    unit: 'By',
-    valueType: ValueType.INT,
-  })
+  const gauge = gaugesOf(meter)
+  const rss = gauge('otelcol_process_memory_rss', 'By', 'Total physical memory (resident set size)')
+  const heap = gauge('otelcol_process_runtime_heap_alloc_bytes', 'By', 'Bytes of allocated heap objects')
+  const total = gauge(
+    'otelcol_process_runtime_total_sys_memory_bytes',
+    'By',
+    'Total bytes of memory obtained from the OS by the heap and beside it',
+  )
+  const used = gauge('thalamus_process_memory_used', 'By', 'Bytes that memory_limiter goes by: live objects and buffers')
   meter.addBatchObservableCallback(
     result => {
       const { used_heap_size, total_heap_size, external_memory } = getHeapStatistics()
