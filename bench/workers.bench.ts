@@ -168,7 +168,7 @@ function cells({ name, shape, apart, anywhere }: Row): string[] {
     judged(times(apart.two, apart.one)),
     judged(times(apart.two, apart.processes)),
     `${times(apart.processes, apart.one).toFixed(2)}×`,
-    `${times(anywhere.two, anywhere.one).toFixed(2)}×`,
+    judged(times(anywhere.two, anywhere.one)),
     `${times(anywhere.processes, anywhere.one).toFixed(2)}×`,
     `${[apart.one, apart.two, apart.processes].map(megabytes).join(' / ')} MB`,
   ]
@@ -178,7 +178,7 @@ function markdown(rows: readonly Row[], rounds: number, seconds: number, connect
   const head = [
     ...['body', 'exporters', 'one thread', 'two workers', 'two processes'],
     ...[`workers : one thread, must be ${must}×`, `workers : processes, must be ${must}×`, 'processes : one thread'],
-    ...['workers : one thread, anywhere', 'processes : one thread, anywhere', 'RSS of the three'],
+    ...[`workers : one thread, anywhere, must be ${must}×`, 'processes : one thread, anywhere', 'RSS of the three'],
   ]
   const lines = [head, head.map(() => '---'), ...rows.map(cells)].map(row => `| ${row.join(' | ')} |`)
   const where = canPin
